@@ -1,0 +1,75 @@
+"""The alert record: one transition of one condition's life, in Alertmanager's shape plus evidence."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Status = Literal["pending", "firing", "resolved"]
+Severity = Literal["critical", "warning", "info"]
+
+
+class FeatureShift(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One feature that moved, for the root-cause ranking of an alert (largest evidence first)."""
+
+    feature: str
+    #: Natural logarithm of the evidence against "same as the reference"; larger moved more.
+    evidence: float
+    #: Population stability index against the reference, for display only.
+    psi: float | None = None
+    #: Epoch milliseconds where the shift most likely began.
+    since_ms: int | None = None
+
+
+class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Why the alert fires: numbers a person can check, and where to look first."""
+
+    #: The quantity watched, by its field name (``error_rate``, ``psi``, ``missing_rate``, ``latency_p95_ms``).
+    metric: str
+    value: float | None = None
+    baseline: float | None = None
+    threshold: float | None = None
+    #: Events the value was computed over, and the epoch milliseconds they span.
+    window_events: int | None = None
+    window_start_ms: int | None = None
+    window_end_ms: int | None = None
+    #: Most likely change point, epoch milliseconds.
+    change_point_ms: int | None = None
+    #: The detector that decided, and whether it keeps a stated false-alarm budget.
+    detector: str | None = None
+    calibrated: bool = True
+    features: list[FeatureShift] = []
+
+
+class Origin(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The input position at which the transition was decided (information, never identity)."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Alert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One transition, as published to ``alerts`` under the key ``fingerprint``.
+
+    ``id`` is deterministic (uuid5 of fingerprint, episode and transition): a repeated record has the same ``id``.
+    ``fingerprint`` is Alertmanager's FNV-1a of the labels, so it is stable for one condition for ever;
+    ``episode`` counts how often that condition has fired.
+    """
+
+    id: str
+    fingerprint: str
+    status: Status
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    startsAt: str
+    endsAt: str | None = None
+    updatedAt: str
+    generatorURL: str = ""
+    episode: int
+    #: Named reason of this transition (``streams.reasons.Transition``).
+    reason: str
+    evidence: Evidence
+    traceparent: str | None = None
+    origin: Origin | None = None

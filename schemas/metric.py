@@ -1,0 +1,27 @@
+"""The metric record: one model's numbers over one window of prediction time."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Metric(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """All windowed metrics of one (model, version, variant) for one window, published to ``metrics``, key ``model``.
+
+    The window is of *prediction* time. Labels that come later publish the same window again with a higher
+    ``revision``: the latest revision of (model, version, variant, window_start) is the truth.
+    """
+
+    model: str
+    version: str
+    variant: str = "live"
+    window_start: str
+    window_end: str
+    revision: int
+    #: Predictions in the window, and how many of them have a label by now.
+    predictions: int
+    labels: int = 0
+    #: Metric name (scikit-learn's where one exists) to value.
+    values: dict[str, float]
+    #: True when the window can still change (labels within the horizon may come).
+    provisional: bool = True

@@ -138,7 +138,9 @@ class Config(Section):
     """The whole file. Every key has a default, so an empty file is a valid configuration."""
 
     #: librdkafka's property names, passed through (``bootstrap.servers``, ``security.protocol``, ``sasl.mechanism``, ...).
-    kafka: dict[str, str | int | float | bool] = {"bootstrap.servers": "localhost:9092"}
+    kafka: dict[str, str | int | float | bool] = msgspec.field(
+        default_factory=lambda: {"bootstrap.servers": "localhost:9092"}
+    )
     redis: Redis = Redis()
     topics: Topics = Topics()
     worker: Worker = Worker()

@@ -1,0 +1,226 @@
+"""How state is written: msgpack in a versioned envelope. Data only: reading it never runs code, unlike pickle.
+
+A blob is ``DB``, one flag byte, the version (2 bytes, little endian), the format's name (1 length byte, ASCII), the body.
+Numpy arrays travel as msgpack extension 1 and integers beyond 64 bit as extension 2.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+MAGIC: Final = b"DB"
+_HEAD: Final = struct.Struct("<2sBHB")
+_PLAIN, _ZLIB = 0, 1
+_SIZE: Final = struct.Struct("<I")
+
+_ARRAY, _BIG_INT = 1, 2
+#: What an array may hold; the index is its code on the wire, so only ever append.
+_DTYPES: Final = tuple(
+    np.dtype(name) for name in ("?", "<i1", "<i2", "<i4", "<i8", "<u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8")
+)
+_CODES: Final = {dtype.str: code for code, dtype in enumerate(_DTYPES)}
+_BOOL: Final = _DTYPES[0]
+
+#: A compressed body may not claim more than this, so that a damaged length cannot ask for all memory.
+MAX_INFLATED_BYTES: Final = 512 * 1024 * 1024
+
+Migration = Callable[[Any], Any]
+
+
+class BadState(ValueError):
+    """The bytes are not a state that this program can read; the message says why."""
+
+
+class NewerFormat(BadState):
+    """The bytes were written by a newer driftbell; reading on would lose what it added."""
+
+    def __init__(self, name: str, found: int, known: int) -> None:
+        super().__init__(
+            f"state {name!r} has format version {found}, but this driftbell reads up to version {known}: "
+            f"run the newer release again, or start from an empty state"
+        )
+        self.found = found
+        self.known = known
+
+
+class Format:
+    """One kind of state blob: its name, its current version and the way up from older versions.
+
+    Args:
+        name: ASCII, at most 255 characters.
+        version: What ``encode`` writes; 1 to 65535.
+        compress_above: Bodies of more bytes than this are compressed where that saves at least a tenth; None: never.
+    """
+
+    def __init__(self, name: str, version: int, *, compress_above: int | None = None) -> None:
+        self.name = name
+        self.version = version
+        self._compress_above = compress_above
+        self._name = name.encode("ascii")
+        self._migrations: dict[int, Migration] = {}
+        self._heads = {flag: _HEAD.pack(MAGIC, flag, version, len(self._name)) + self._name for flag in (_PLAIN, _ZLIB)}
+
+    def migration(self, from_version: int) -> Callable[[Migration], Migration]:
+        """Register the function that turns a value of ``from_version`` into one of the next version."""
+
+        def register(function: Migration) -> Migration:
+            if from_version in self._migrations:
+                raise ValueError(f"two migrations from version {from_version} of {self.name!r}")
+            self._migrations[from_version] = function
+            return function
+
+        return register
+
+    def encode(self, value: Any) -> bytes:
+        """Write plain data: None, bool, int, float, str, bytes, lists, string-keyed dicts and numpy arrays.
+
+        Tuples come back as lists and numpy scalars as Python numbers.
+
+        Raises:
+            TypeError: for anything else, such as an array of objects.
+        """
+        try:
+            body = _ENCODER.encode(value)
+        except OverflowError:
+            body = _ENCODER.encode(_wrap_big_ints(value))
+        if self._compress_above is not None and len(body) > self._compress_above:
+            # Level 1: the checkpoint is on the hot path, and counters shrink about as well as at level 6.
+            packed = zlib.compress(body, 1)
+            if len(packed) < 0.9 * len(body):
+                return self._heads[_ZLIB] + _SIZE.pack(len(body)) + packed
+        return self._heads[_PLAIN] + body
+
+    def decode(self, data: bytes) -> Any:
+        """Read what ``encode`` wrote, now or in an older version.
+
+        Raises:
+            NewerFormat: the blob is of a later version than ours.
+            BadState: the bytes are damaged, of another format, or of a version without a way up.
+        """
+        version, body = self._open(data)
+        if version > self.version:
+            raise NewerFormat(self.name, version, self.version)
+        try:
+            value = _DECODER.decode(body)
+        except (msgspec.DecodeError, RecursionError, ValueError, OverflowError, MemoryError) as error:
+            raise BadState(f"state {self.name!r} is damaged: {error}") from error
+        return self._migrate(value, version)
+
+    def _migrate(self, value: Any, version: int) -> Any:
+        while version < self.version:
+            step = self._migrations.get(version)
+            if step is None:
+                raise BadState(f"state {self.name!r} has format version {version}, which can no longer be read")
+            try:
+                value = step(value)
+            except (TypeError, ValueError, LookupError, AttributeError) as error:
+                raise BadState(f"state {self.name!r} of version {version} is damaged: {error!r}") from error
+            version += 1
+        return value
+
+    def _open(self, data: bytes) -> tuple[int, bytes | memoryview]:
+        if len(data) < _HEAD.size or data[:2] != MAGIC:
+            raise BadState(f"these bytes are no driftbell state (format {self.name!r} expected)")
+        _, flag, version, length = _HEAD.unpack_from(data)
+        start = _HEAD.size + length
+        if data[_HEAD.size : start] != self._name:
+            raise BadState(f"state of format {bytes(data[_HEAD.size : start])!r} where {self.name!r} was expected")
+        if flag == _PLAIN:
+            return version, memoryview(data)[start:]
+        if flag == _ZLIB:
+            return version, self._inflate(data, start)
+        raise BadState(f"state {self.name!r} has the unknown flag {flag}")
+
+    def _inflate(self, data: bytes, start: int) -> bytes:
+        if len(data) < start + _SIZE.size:
+            raise BadState(f"state {self.name!r} is cut short")
+        (size,) = _SIZE.unpack_from(data, start)
+        if size > MAX_INFLATED_BYTES:
+            raise BadState(f"state {self.name!r} claims {size} bytes, more than the limit of {MAX_INFLATED_BYTES}")
+        stream = zlib.decompressobj()
+        try:
+            body = stream.decompress(data[start + _SIZE.size :], size + 1)
+        except zlib.error as error:
+            raise BadState(f"state {self.name!r} is damaged: {error}") from error
+        if len(body) != size or not stream.eof:
+            raise BadState(f"state {self.name!r} is damaged: its length is not the one it states")
+        return body
+
+
+def _pack(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return msgspec.msgpack.Ext(_ARRAY, _array_bytes(value))
+    if isinstance(value, np.generic):
+        plain = value.item()
+        if isinstance(plain, bool | int | float):
+            return plain
+    raise TypeError(f"{type(value).__name__} is not plain data")
+
+
+def _array_bytes(array: np.ndarray[Any, Any]) -> bytes:
+    dtype = array.dtype.newbyteorder("<")
+    code = _CODES.get(dtype.str)
+    if code is None:
+        raise TypeError(f"an array of {array.dtype} is not plain data")
+    head = bytes((code, array.ndim)) + struct.pack(f"<{array.ndim}I", *array.shape)
+    return head + array.astype(dtype, order="C", copy=False).tobytes()
+
+
+def _unpack(code: int, data: memoryview) -> Any:
+    if code == _ARRAY:
+        return _array(data)
+    if code == _BIG_INT:
+        return int.from_bytes(data, "little", signed=True)
+    raise BadState(f"unknown extension {code}")
+
+
+def _array(data: memoryview) -> np.ndarray[Any, Any]:
+    if len(data) < 2 or data[0] >= len(_DTYPES):
+        raise BadState("an array of an unknown type")
+    dtype, ndim = _DTYPES[data[0]], data[1]
+    start = 2 + 4 * ndim
+    if len(data) < start:
+        raise BadState("an array without its shape")
+    shape = struct.unpack_from(f"<{ndim}I", data, 2)
+    if math.prod(shape) * dtype.itemsize != len(data) - start:
+        raise BadState("an array whose shape does not fit its bytes")
+    if dtype == _BOOL:
+        # A byte other than 0 and 1 in a bool array is undefined behaviour in numpy.
+        bits: np.ndarray[Any, Any] = np.frombuffer(data, dtype=np.uint8, offset=start) != 0
+        return bits.reshape(shape)
+    # The copy makes it writable and aligned.
+    return np.frombuffer(data, dtype=dtype, offset=start).reshape(shape).copy()
+
+
+def _wrap_big_ints(value: Any) -> Any:
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        return msgspec.msgpack.Ext(_BIG_INT, value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True))
+    if isinstance(value, dict):
+        return {key: _wrap_big_ints(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_wrap_big_ints(item) for item in value]
+    return value
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_pack)
+_DECODER: Final = msgspec.msgpack.Decoder(ext_hook=_unpack)
+
+#: The default format, for state that has no format of its own.
+STATE: Final = Format("state", 1)
+
+
+def encode(value: Any) -> bytes:
+    """Write plain data in the default format; see ``Format.encode``."""
+    return STATE.encode(value)
+
+
+def decode(data: bytes) -> Any:
+    """Read what ``encode`` wrote; see ``Format.decode``."""
+    return STATE.decode(data)

@@ -1,6 +1,6 @@
 """How state is written: msgpack in a versioned envelope. Data only: reading it never runs code, unlike pickle.
 
-A blob is ``DB``, one flag byte, the version (2 bytes, little endian), the format's name (1 length byte, ASCII), the body.
+A blob is ``DB``, one flag byte, the version (2 bytes, little endian), the format's name (1 length byte, ASCII), body.
 Numpy arrays travel as msgpack extension 1 and integers beyond 64 bit as extension 2.
 """
 
@@ -86,10 +86,7 @@ class Format:
         Raises:
             TypeError: for anything else, such as an array of objects.
         """
-        try:
-            body = _ENCODER.encode(value)
-        except OverflowError:
-            body = _ENCODER.encode(_wrap_big_ints(value))
+        body = pack(value)
         if self._compress_above is not None and len(body) > self._compress_above:
             # Level 1: the checkpoint is on the hot path, and counters shrink about as well as at level 6.
             packed = zlib.compress(body, 1)
@@ -108,8 +105,8 @@ class Format:
         if version > self.version:
             raise NewerFormat(self.name, version, self.version)
         try:
-            value = _DECODER.decode(body)
-        except (msgspec.DecodeError, RecursionError, ValueError, OverflowError, MemoryError) as error:
+            value = unpack(body)
+        except BadState as error:
             raise BadState(f"state {self.name!r} is damaged: {error}") from error
         return self._migrate(value, version)
 
@@ -154,7 +151,23 @@ class Format:
         return body
 
 
-def _pack(value: Any) -> Any:
+def pack(value: Any) -> bytes:
+    """Write plain data without an envelope, for small records that carry their own version; raises TypeError."""
+    try:
+        return _ENCODER.encode(value)
+    except OverflowError:
+        return _ENCODER.encode(_wrap_big_ints(value))
+
+
+def unpack(data: bytes | memoryview) -> Any:
+    """Read what ``pack`` wrote; raises BadState."""
+    try:
+        return _DECODER.decode(data)
+    except (msgspec.DecodeError, RecursionError, ValueError, OverflowError, MemoryError) as error:
+        raise BadState(str(error)) from error
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return msgspec.msgpack.Ext(_ARRAY, _array_bytes(value))
     if isinstance(value, np.generic):
@@ -173,7 +186,7 @@ def _array_bytes(array: np.ndarray[Any, Any]) -> bytes:
     return head + array.astype(dtype, order="C", copy=False).tobytes()
 
 
-def _unpack(code: int, data: memoryview) -> Any:
+def _extension(code: int, data: memoryview) -> Any:
     if code == _ARRAY:
         return _array(data)
     if code == _BIG_INT:
@@ -209,8 +222,8 @@ def _wrap_big_ints(value: Any) -> Any:
     return value
 
 
-_ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_pack)
-_DECODER: Final = msgspec.msgpack.Decoder(ext_hook=_unpack)
+_ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_plain)
+_DECODER: Final = msgspec.msgpack.Decoder(ext_hook=_extension)
 
 #: The default format, for state that has no format of its own.
 STATE: Final = Format("state", 1)

@@ -5,19 +5,14 @@ Durations are seconds in memory and Prometheus-style text ("30s", "5m", "1h30m",
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
+from runtime.router import Router
+from runtime.section import Duration, Positive, Section
+
 Severity = Literal["critical", "warning", "info"]
-
-#: Seconds. In the file: a number of seconds or text such as "30s", "5m", "7d".
-Duration = Annotated[float, msgspec.Meta(ge=0, extra_json_schema={"format": "duration"})]
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of all sections: an unknown key is an error, not a silent default."""
 
 
 class Topics(Section):
@@ -59,6 +54,8 @@ class Worker(Section):
     shutdown_grace: Duration = 25.0
     #: Stream time between two looks at what depends on time (silence, hold times, closing windows).
     tick: Duration = 1.0
+    #: Resolution at which the times of the two inputs of a partition are compared; within it predictions go first.
+    merge_resolution: Duration = 0.05
     #: Events of one subject that make a batch, if no tick comes earlier.
     batch_events: Positive = 1024
     #: Records after which all batches of a partition are closed, so that a checkpoint can be taken.
@@ -72,6 +69,8 @@ class Worker(Section):
     max_consecutive_dead_letters: int = 10_000
     max_models_per_partition: Positive = 10_000
     max_subjects_per_model: Positive = 16
+    #: A model unseen for so long is forgotten and its alerts are closed.
+    forget_models_after: Duration = 30 * 86400.0
     #: An event's own time may lie this far from its record's time; beyond it is dead-lettered.
     max_future: Duration = 3600.0
     max_age: Duration = 30 * 86400.0
@@ -149,7 +148,7 @@ class Config(Section):
     #: Overrides by model name: any keys of ``monitoring``.
     models: dict[str, dict[str, Any]] = {}
     #: The router: Alertmanager's configuration (``route``, ``receivers``, ...) and driftbell's own keys.
-    router: dict[str, Any] = {}
+    router: Router = Router()
 
     def monitoring_for(self, model: str) -> Monitoring:
         """The settings of one model: the defaults with that model's overrides laid over them, key by key."""

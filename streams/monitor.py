@@ -24,6 +24,7 @@ class Family(enum.StrEnum):
     LATENCY = "latency"
     FAILURES = "failures"
     VOLUME = "volume"
+    HEALTH = "health"
 
 
 @dataclass(frozen=True, slots=True)

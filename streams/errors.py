@@ -1,0 +1,32 @@
+"""Errors of the stream processor, split by what the caller does about them.
+
+    DriftbellError
+    ├── Refused             start-up or claim: exit with the message, which names the fix
+    │   ├── TooManyDeadLetters
+    │   └── StateLost
+    └── StoreUnavailable    wait and try again; give up after ``worker.checkpoint_patience``
+
+``streams.encoding`` has its own (``BadState``, ``NewerFormat``).
+"""
+
+from __future__ import annotations
+
+
+class DriftbellError(Exception):
+    """Base of the errors that driftbell raises on purpose."""
+
+
+class Refused(DriftbellError):
+    """Going on would break a promise; the message says what to do."""
+
+
+class TooManyDeadLetters(Refused):
+    """Nothing but bad records: more likely a wrong topic or format than bad luck."""
+
+
+class StateLost(Refused):
+    """Kafka says that the group has committed, and the store holds nothing."""
+
+
+class StoreUnavailable(DriftbellError):
+    """The checkpoint store did not answer, or not as expected."""

@@ -1,0 +1,215 @@
+"""One model: its subjects (versions and variants) with their open batches, what watches them, and the life of its alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from runtime.config import Monitoring
+from schemas import Alert, Metric, Prediction
+from streams.batch import JoinedBatch, JoinedEvent, PredictionBatch
+from streams.encoding import Format
+from streams.lifecycle import Lifecycle
+from streams.monitor import Subject
+from streams.watch import ModelWatch, Watch
+from streams.windows import MetricWindows
+
+MODEL_FORMAT = Format("model", 1, compress_above=16_384)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A subject with its open batches."""
+
+    subject: Subject
+    watch: Watch
+    windows: MetricWindows
+    last_ms: int
+    predictions: list[Prediction] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    joined: list[JoinedEvent] = field(default_factory=list)
+    #: Of the latest event in the open batch that carried one.
+    traceparent: str | None = None
+
+
+@dataclass(slots=True)
+class Emitted:
+    """What a model says at a boundary."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
+
+
+class Model:
+    """Everything of one model in one partition.
+
+    Batches close after ``batch_events`` events of a subject and at every tick; conditions are looked at whenever one closes.
+    ``now_ms`` is always the last tick of stream time, so that it does not depend on how records were fetched.
+    """
+
+    def __init__(self, name: str, settings: Monitoring, *, batch_events: int, max_subjects: int) -> None:
+        self.name = name
+        self.settings = settings
+        self.batch_events = batch_events
+        self.max_subjects = max_subjects
+        self.dirty = False
+        self._subjects: dict[tuple[str, str], _Watched] = {}
+        self._arms: dict[str, ModelWatch] = {}
+        self._lifecycle = Lifecycle(settings)
+
+    @property
+    def open_events(self) -> int:
+        """Events in open batches."""
+        return sum(len(w.predictions) + len(w.joined) for w in self._subjects.values())
+
+    @property
+    def subjects(self) -> list[Subject]:
+        """The versions and variants now watched."""
+        return [watched.subject for watched in self._subjects.values()]
+
+    @property
+    def idle_since_ms(self) -> int:
+        """Stream time of the latest prediction."""
+        return max(watched.last_ms for watched in self._subjects.values())
+
+    def active(self) -> list[Alert]:
+        """The alerts that fire now."""
+        return self._lifecycle.active()
+
+    def predict(self, event: Prediction, time_ms: int, now_ms: int, traceparent: str | None, out: Emitted) -> None:
+        """Add one prediction to its subject's open batch."""
+        watched = self._subjects.get((event.version, event.variant))
+        if watched is None:
+            watched = self._admit(event.version, event.variant, now_ms, out)
+        watched.predictions.append(event)
+        watched.times.append(time_ms)
+        if traceparent is not None:
+            watched.traceparent = traceparent
+        if len(watched.predictions) >= self.batch_events:
+            self._close(watched, now_ms, out)
+
+    def join(self, version: str, variant: str, event: JoinedEvent, now_ms: int, out: Emitted) -> bool:
+        """Add one labelled prediction to its subject's open batch; False when that subject was retired meanwhile."""
+        watched = self._subjects.get((version, variant))
+        if watched is None:
+            return False
+        watched.joined.append(event)
+        if len(watched.joined) >= self.batch_events:
+            self._close(watched, now_ms, out)
+        return True
+
+    def tick(self, now_ms: int, out: Emitted) -> None:
+        """Close all open batches and look at what depends on time."""
+        for watched in self._subjects.values():
+            self._close(watched, now_ms, out)
+            out.metrics.extend(watched.windows.collect(now_ms))
+        for variant, arm in self._arms.items():
+            out.alerts.extend(
+                self._lifecycle.observe(
+                    Subject(self.name, "", variant), arm.conditions(now_ms), now_ms, settings=self.settings
+                )
+            )
+        self.dirty = True
+
+    def due_ms(self) -> int | None:
+        """The stream time of the next tick that can matter though no event comes."""
+        due = [self._lifecycle.due_ms(), *(arm.due_ms() for arm in self._arms.values())]
+        for watched in self._subjects.values():
+            due += [watched.watch.due_ms(), watched.windows.due_ms()]
+        return min((d for d in due if d is not None), default=None)
+
+    def _close(self, watched: _Watched, now_ms: int, out: Emitted) -> None:
+        """Hand the open batches to what watches, then observe the conditions."""
+        traceparent = watched.traceparent
+        if watched.predictions:
+            batch = PredictionBatch(watched.predictions, np.array(watched.times, np.int64), now_ms)
+            watched.predictions, watched.times, watched.traceparent = [], [], None
+            watched.last_ms = now_ms
+            watched.watch.predictions(batch)
+            watched.windows.predictions(batch)
+            self._arms[watched.subject.variant].predictions(batch)
+        if watched.joined:
+            joined = JoinedBatch(watched.joined, now_ms)
+            watched.joined = []
+            watched.watch.joined(joined)
+            watched.windows.joined(joined)
+        self.dirty = True
+        out.alerts.extend(
+            self._lifecycle.observe(
+                watched.subject,
+                watched.watch.conditions(now_ms),
+                now_ms,
+                settings=self.settings,
+                traceparent=traceparent,
+            )
+        )
+
+    def _admit(self, version: str, variant: str, now_ms: int, out: Emitted) -> _Watched:
+        if len(self._subjects) >= self.max_subjects:
+            self._retire(now_ms, out)
+        subject = Subject(self.name, version, variant)
+        watched = _Watched(subject, Watch(subject, self.settings), MetricWindows(subject, self.settings), now_ms)
+        self._subjects[version, variant] = watched
+        if variant not in self._arms:
+            self._arms[variant] = ModelWatch(Subject(self.name, "", variant), self.settings)
+        return watched
+
+    def _retire(self, now_ms: int, out: Emitted) -> None:
+        """Let the longest unseen subject go, and close what it had open."""
+        key, watched = min(self._subjects.items(), key=lambda item: (item[1].last_ms, item[0]))
+        self._close(watched, now_ms, out)
+        out.metrics.extend(watched.windows.collect(now_ms))
+        out.alerts.extend(self._lifecycle.retire(watched.subject, now_ms))
+        del self._subjects[key]
+
+    def retire_all(self, now_ms: int, out: Emitted) -> None:
+        """Close everything the model has open: it is gone."""
+        while self._subjects:
+            self._retire(now_ms, out)
+        for variant in self._arms:
+            out.alerts.extend(self._lifecycle.retire(Subject(self.name, "", variant), now_ms))
+
+    def state(self) -> bytes:
+        """The encoded state; only at a boundary, when no batch is open."""
+        return MODEL_FORMAT.encode(
+            {
+                "lifecycle": self._lifecycle.state(),
+                "arms": {variant: arm.state() for variant, arm in self._arms.items()},
+                "subjects": [
+                    {
+                        "version": version,
+                        "variant": variant,
+                        "last_ms": watched.last_ms,
+                        "watch": watched.watch.state(),
+                        "windows": watched.windows.state(),
+                    }
+                    for (version, variant), watched in self._subjects.items()
+                ],
+            }
+        )
+
+    def restore(self, blob: bytes) -> None:
+        """Continue from ``state()``.
+
+        Raises:
+            streams.encoding.BadState: the blob is damaged or of a newer format.
+        """
+        state: Any = MODEL_FORMAT.decode(blob)
+        self._lifecycle.restore(state["lifecycle"])
+        for variant, arm_state in state["arms"].items():
+            arm = self._arms[variant] = ModelWatch(Subject(self.name, "", variant), self.settings)
+            arm.restore(arm_state)
+        for entry in state["subjects"]:
+            subject = Subject(self.name, entry["version"], entry["variant"])
+            watched = _Watched(
+                subject, Watch(subject, self.settings), MetricWindows(subject, self.settings), entry["last_ms"]
+            )
+            watched.watch.restore(entry["watch"])
+            watched.windows.restore(entry["windows"])
+            self._subjects[entry["version"], entry["variant"]] = watched
+
+
+__all__: Sequence[str] = ("MODEL_FORMAT", "Emitted", "Model")

@@ -1,0 +1,411 @@
+"""One partition: the pure core that turns the merged records of predictions[p] and feedback[p] into state and output.
+
+It does no I/O and reads no clock. The owner pushes fetched records, asks for steps and runs them one by one; between two
+steps at a *safe point* (all batches closed) it may take a checkpoint. The same class serves the worker and the replay.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runtime.config import Config
+from schemas import Alert, DeadLetterReason, Feedback, Prediction
+from schemas.cloudevents import alert_headers
+from schemas.codec import BadRecord, decode_feedbacks, decode_predictions, encode_alert, encode_metric
+from schemas.timestamps import to_epoch_ms
+from schemas.trace import traceparent_of
+from streams.checkpoint import Checkpoint, Stored
+from streams.encoding import Format
+from streams.errors import TooManyDeadLetters
+from streams.join import LabelJoin
+from streams.lifecycle import Lifecycle
+from streams.lost_input import LostInput
+from streams.merge import NO_TIME, Merge, Slice, Step
+from streams.model import Emitted, Model
+from streams.batch import JoinedEvent
+from streams.monitor import Subject
+from streams.records import DeadLetter, Input, Output, OutboxRecord, RecordLike
+
+CORE_FORMAT = Format("partition", 1, compress_above=16_384)
+
+#: Most records of one step: about 20 ms of work, so that the event loop breathes between steps.
+STEP_RECORDS = 4096
+
+
+class Partition:
+    """The state of one partition index, and everything that happens to it."""
+
+    def __init__(self, index: int, config: Config, stored: Stored | None = None) -> None:
+        self.index = index
+        self.config = config
+        worker = config.worker
+        self._models: dict[str, Model] = {}
+        self._removed: set[str] = set()
+        self._join = LabelJoin(config.join)
+        self._waiting_joins: list[tuple[Subject, JoinedEvent]] = []
+        self._lost = LostInput(index, config)
+        self._outbox: list[OutboxRecord] = []
+        self._dead_letters: list[DeadLetter] = []
+        self._bad_in_a_row = 0
+        self._since_safe_point = 0
+        self._decoded: tuple[Slice, list[Any]] | None = None
+        self._fetched: dict[Input, int] = {}
+        self._changed = False
+        self.offsets: dict[Input, int] = {}
+        #: Exact counts of what was processed, part of the state.
+        self.counts: Counter[str] = Counter()
+        #: Records skipped because the checkpoint already counts them; not state.
+        self.skipped_replay = 0
+        tick_ms, resolution_ms = round(worker.tick * 1000), round(worker.merge_resolution * 1000)
+        if stored is None:
+            self._merge = Merge(tick_ms, resolution_ms)
+        else:
+            core: dict[str, Any] = CORE_FORMAT.decode(stored.core)
+            self._merge = Merge(tick_ms, resolution_ms, stream_ms=core["stream_ms"], last_times=core["last_times"])
+            self._bad_in_a_row = core["bad_in_a_row"]
+            self._join.restore(core["join"], stored.waiting)
+            self._lost.restore(core["lost"])
+            self.counts.update(core["counts"])
+            self.offsets = {Input(name): offset for name, offset in stored.offsets.items()}
+            self._fetched = dict(self.offsets)
+            self._outbox = list(stored.outbox)
+            for name, blob in stored.models.items():
+                self._models[name] = model = self._new_model(name)
+                model.restore(blob)
+
+    # ---- what the owner asks
+
+    @property
+    def stream_ms(self) -> int:
+        """Stream time, the last tick; ``merge.NO_TIME`` before the first record."""
+        return self._merge.stream_ms
+
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """The models seen, by name."""
+        return self._models
+
+    @property
+    def join_counts(self) -> Mapping[str, int]:
+        """Labels and predictions by join outcome."""
+        return self._join.counts
+
+    @property
+    def at_safe_point(self) -> bool:
+        """Whether all batches are closed, so that a checkpoint may be taken."""
+        return self._since_safe_point == 0 and self._decoded is None
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to save since the last checkpoint."""
+        return self._changed
+
+    @property
+    def has_outbox(self) -> bool:
+        """Whether records wait to be published."""
+        return bool(self._outbox)
+
+    def active_alerts(self) -> list[Alert]:
+        """The alerts that fire now in this partition."""
+        return [alert for model in self._models.values() for alert in model.active()] + self._lost.active()
+
+    def push(self, source: Input, records: Sequence[RecordLike]) -> None:
+        """Buffer fetched records, in offset order; what the checkpoint already counts is skipped."""
+        expected = self._fetched.get(source, 0)
+        if records and records[0].offset < expected:
+            kept = [record for record in records if record.offset >= expected]
+            self.skipped_replay += len(records) - len(kept)
+            records = kept
+        if records:
+            self._fetched[source] = records[-1].offset + 1
+            self._merge.push(source, records)
+
+    def fetched(self, source: Input) -> int | None:
+        """The offset after the last pushed record; None before the first record of a fresh partition."""
+        return self._fetched.get(source)
+
+    def buffered(self, source: Input) -> int:
+        """How many records of one input wait."""
+        return self._merge.buffered(source)
+
+    @property
+    def waiting_for(self) -> tuple[Input, ...]:
+        """Inputs of which nothing is buffered; see ``prove``."""
+        return self._merge.waiting_for
+
+    def prove(self, source: Input, complete_ms: int) -> None:
+        """Note that every record of ``source`` with a time before ``complete_ms`` has been pushed."""
+        self._merge.prove(source, complete_ms)
+
+    def next_step(self) -> Step | None:
+        """The next step, None when nothing is certain to come next."""
+        most = min(STEP_RECORDS, self.config.worker.safe_point_records - self._since_safe_point)
+        return self._merge.next(open_batches=self._since_safe_point > 0, due_ms=self._due_ms(), most=most)
+
+    def lookups(self, step: Step) -> list[bytes]:
+        """Keys of pending predictions that must be looked up in the store and given to ``run``."""
+        if not isinstance(step, Slice) or step.input is Input.PREDICTIONS:
+            return []
+        decoded = decode_feedbacks([record.value for record in step.records], self.config.worker.max_record_bytes)
+        self._decoded = (step, decoded)
+        return self._join.unknown([label for label in decoded if isinstance(label, Feedback)])
+
+    @property
+    def live_slots(self) -> Sequence[int]:
+        """The time slots in which pending predictions are stored, newest first."""
+        return self._join.live_slots
+
+    def run(self, step: Step, found: Mapping[bytes, tuple[int, bytes]] | None = None) -> None:
+        """Do one step, wholly and without awaiting anything.
+
+        Raises:
+            streams.errors.TooManyDeadLetters: nothing but bad records came; nothing since the last checkpoint is saved.
+        """
+        if found:
+            self._join.learn(found)
+        self._changed = True
+        if not isinstance(step, Slice):
+            self._tick(step.now_ms)
+            return
+        self.offsets[step.input] = step.records[-1].offset + 1
+        out = Emitted()
+        if step.input is Input.PREDICTIONS:
+            self._predictions(step, out)
+        else:
+            self._labels(step, out)
+        self._publish(out)
+        self._since_safe_point += len(step.records)
+        if self._since_safe_point >= self.config.worker.safe_point_records:
+            self._close_batches(self.stream_ms)
+
+    def lost_input(self, source: Input, offset: int, available: int, reason: str) -> None:
+        """Note that the records from ``offset`` to ``available`` no longer exist, and go on behind them.
+
+        It is an alert of its own (see ``streams.lost_input``).
+        """
+        self._lost.note(source, offset, available, reason)
+        self.offsets[source] = available
+        self._fetched[source] = available
+        self._changed = True
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything that changed since the last checkpoint; only at a safe point, and one at a time.
+
+        The owner writes it (again and again until it is known to be saved), then calls ``saved`` and, once the outbox has
+        been published, ``published``.
+        """
+        assert self.at_safe_point
+        blobs: dict[str, bytes | None] = dict.fromkeys(self._removed)
+        for name, model in self._models.items():
+            if model.dirty:
+                blobs[name] = model.state()
+                model.dirty = False
+        self._removed.clear()
+        self._changed = False
+        letters, self._dead_letters = self._dead_letters, []
+        return Checkpoint(
+            offsets={source.value: offset for source, offset in self.offsets.items()},
+            core=CORE_FORMAT.encode(
+                {
+                    "stream_ms": self._merge.stream_ms,
+                    "last_times": self._merge.last_times(),
+                    "bad_in_a_row": self._bad_in_a_row,
+                    "join": self._join.state(),
+                    "lost": self._lost.state(),
+                    "counts": dict(sorted(self.counts.items())),
+                }
+            ),
+            models=blobs,
+            join=self._join.delta(),
+            outbox=tuple(self._outbox),
+            dead_letters=letters,
+            stream_ms=self._merge.stream_ms,
+        )
+
+    def saved(self, checkpoint: Checkpoint) -> None:
+        """The checkpoint is in the store: what it holds of the join may leave memory."""
+        self._join.saved(checkpoint.join)
+
+    def published(self, checkpoint: Checkpoint) -> None:
+        """The checkpoint's outbox has reached Kafka; the next checkpoint no longer holds it."""
+        del self._outbox[: len(checkpoint.outbox)]
+        self._changed = self._changed or bool(checkpoint.outbox)
+
+    # ---- the steps
+
+    def _predictions(self, step: Slice, out: Emitted) -> None:
+        now_ms = self.stream_ms
+        good: list[Prediction] = []
+        good_ms: list[int] = []
+        for record, arrived_ms, event in zip(
+            step.records,
+            step.times,
+            decode_predictions([record.value for record in step.records], self.config.worker.max_record_bytes),
+            strict=True,
+        ):
+            if not isinstance(event, Prediction):
+                self._reject(step.input, record, event)
+                continue
+            time_ms = self._time_of(event, arrived_ms)
+            if not isinstance(time_ms, int):
+                self._reject(step.input, record, time_ms)
+                continue
+            model = self._models.get(event.model)
+            if model is None:
+                model = self._admit(event.model)
+                if model is None:
+                    self._reject(step.input, record, self._too_many_models(event.model))
+                    continue
+            model.predict(event, time_ms, now_ms, traceparent_of(record.headers) if record.headers else None, out)
+            good.append(event)
+            good_ms.append(time_ms)
+        if good:
+            self._bad_in_a_row = 0
+            self.counts["predictions"] += len(good)
+            # Labels that came first. They are handed over when the batches close, so that where a slice was cut cannot
+            # decide which batch they fall into.
+            self._waiting_joins += self._join.predictions(good, good_ms, now_ms)
+        self._stop_if_all_is_bad(step.input)
+
+    def _labels(self, step: Slice, out: Emitted) -> None:
+        assert self._decoded is not None
+        assert self._decoded[0] is step, "lookups() comes before run()"
+        decoded, self._decoded = self._decoded[1], None
+        now_ms = self.stream_ms
+        good: list[Feedback] = []
+        good_ms: list[int] = []
+        for record, arrived_ms, event in zip(step.records, step.times, decoded, strict=True):
+            if not isinstance(event, Feedback):
+                self._reject(step.input, record, event)
+                continue
+            time_ms = self._time_of(event, arrived_ms)
+            if not isinstance(time_ms, int):
+                self._reject(step.input, record, time_ms)
+                continue
+            good.append(event)
+            good_ms.append(time_ms)
+        if good:
+            self._bad_in_a_row = 0
+            self.counts["labels"] += len(good)
+            for subject, joined in self._join.labels(good, good_ms, now_ms):
+                self._hand_over(subject, joined, out)
+        self._stop_if_all_is_bad(step.input)
+
+    def _tick(self, now_ms: int) -> None:
+        expired = self._join.advance(now_ms)
+        self.counts["expired_predictions"] += expired.predictions
+        self.counts["expired_labels"] += expired.labels
+        self._close_batches(now_ms)
+
+    def _close_batches(self, now_ms: int) -> None:
+        """Close every open batch and look at everything that is due: a safe point."""
+        out = Emitted()
+        for subject, joined in self._waiting_joins:
+            self._hand_over(subject, joined, out)
+        self._waiting_joins.clear()
+        for name, model in list(self._models.items()):
+            due_ms = model.due_ms()
+            if model.open_events or (due_ms is not None and due_ms <= now_ms):
+                model.tick(now_ms, out)
+            if model.idle_since_ms + self.config.worker.forget_models_after * 1000 <= now_ms:
+                model.retire_all(now_ms, out)
+                del self._models[name]
+                self._removed.add(name)
+        out.alerts += self._lost.observe(now_ms)
+        self._publish(out)
+        self._since_safe_point = 0
+
+    def _due_ms(self) -> int | None:
+        forget_ms = round(self.config.worker.forget_models_after * 1000)
+        due = [self._join.due_ms(), self._lost.due_ms()]
+        for model in self._models.values():
+            due += [model.due_ms(), model.idle_since_ms + forget_ms]
+        return min((d for d in due if d is not None), default=None)
+
+    def _hand_over(self, subject: Subject, joined: JoinedEvent, out: Emitted) -> None:
+        model = self._models.get(subject.model)
+        if model is None or not model.join(subject.version, subject.variant, joined, self.stream_ms, out):
+            self.counts["labels_of_retired_subjects"] += 1
+
+    def _publish(self, out: Emitted) -> None:
+        for alert in out.alerts:
+            key, value = alert.fingerprint.encode(), encode_alert(alert)
+            headers = tuple(alert_headers(alert))
+            self._outbox.append(OutboxRecord(Output.ALERTS, key, value, headers))
+            if alert.status == "firing":
+                self._outbox.append(OutboxRecord(Output.ALERTS_ACTIVE, key, value, headers))
+            elif alert.status == "resolved":
+                self._outbox.append(OutboxRecord(Output.ALERTS_ACTIVE, key, None))
+            self.counts[f"alerts_{alert.status}"] += 1
+        for metric in out.metrics:
+            self._outbox.append(OutboxRecord(Output.METRICS, metric.model.encode(), encode_metric(metric)))
+
+    # ---- what is not as it should be
+
+    def _time_of(self, event: Prediction | Feedback, arrived_ms: int) -> int | BadRecord:
+        """The event's own time in epoch ms, if it can be true for a record that arrived at ``arrived_ms``."""
+        try:
+            time_ms = to_epoch_ms(event.timestamp)
+        except ValueError as error:
+            return BadRecord(DeadLetterReason.BAD_TIMESTAMP, str(error))
+        ahead_seconds = (time_ms - arrived_ms) / 1000
+        if ahead_seconds > self.config.worker.max_future:
+            return BadRecord(
+                DeadLetterReason.TIMESTAMP_IN_FUTURE, f"timestamp lies {ahead_seconds:.0f} s after its record's"
+            )
+        if -ahead_seconds > self.config.worker.max_age:
+            return BadRecord(
+                DeadLetterReason.TIMESTAMP_TOO_OLD, f"timestamp lies {-ahead_seconds:.0f} s before its record's"
+            )
+        return time_ms
+
+    def _admit(self, name: str) -> Model | None:
+        if len(self._models) >= self.config.worker.max_models_per_partition:
+            return None
+        model = self._models[name] = self._new_model(name)
+        self._removed.discard(name)
+        return model
+
+    def _new_model(self, name: str) -> Model:
+        worker = self.config.worker
+        return Model(
+            name,
+            self.config.monitoring_for(name),
+            batch_events=worker.batch_events,
+            max_subjects=worker.max_subjects_per_model,
+        )
+
+    def _too_many_models(self, name: str) -> BadRecord:
+        most = self.config.worker.max_models_per_partition
+        return BadRecord(
+            DeadLetterReason.TOO_MANY_MODELS,
+            f"model {name!r} would be one more than worker.max_models_per_partition ({most}) in this partition",
+        )
+
+    def _reject(self, source: Input, record: RecordLike, why: BadRecord | None) -> None:
+        """Set a record aside as a dead letter; a tombstone (null value) is only counted."""
+        if why is None:
+            self.counts["tombstones"] += 1
+            return
+        self._bad_in_a_row += 1
+        self.counts[f"dead_letters_{why.reason}"] += 1
+        self._dead_letters.append(
+            DeadLetter(
+                source, record.offset, record.key, record.value, tuple(record.headers or ()), why.reason, why.detail
+            )
+        )
+
+    def _stop_if_all_is_bad(self, source: Input) -> None:
+        most = self.config.worker.max_consecutive_dead_letters
+        if most and self._bad_in_a_row >= most:
+            last = self._dead_letters[-1]
+            raise TooManyDeadLetters(
+                f"{self._bad_in_a_row:,} bad records in a row in {getattr(self.config.topics, source.value)} "
+                f"[{self.index}], the last at offset {last.offset}: {last.reason.value}: {last.detail}. Is this the right "
+                f"topic and format? Nothing was skipped. Set worker.max_consecutive_dead_letters to 0 to dead-letter them all."
+            )
+
+
+__all__ = ("CORE_FORMAT", "NO_TIME", "STEP_RECORDS", "Partition")

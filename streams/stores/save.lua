@@ -1,0 +1,59 @@
+-- Writes one checkpoint of one partition: all of it, or nothing.
+--
+-- KEYS[1]     hash  the partition's main hash (see claim.lua)
+-- KEYS[2]     hash  labels that wait for their prediction
+-- KEYS[3..]   hash  pending predictions by time slot: first the slots to write, then the slots to drop
+-- ARGV[1]     int   generation that saves
+-- ARGV[2]     int   number of offset pairs
+-- ARGV[3]     int   number of main field-value pairs
+-- ARGV[4]     int   number of main fields to remove
+-- ARGV[5]     int   number of waiting labels to put
+-- ARGV[6]     int   number of waiting labels to remove
+-- ARGV[7]     int   number of slots to write
+-- ARGV[8..]         in this order: offset pairs (field, offset), main pairs, removed fields, waiting pairs, removed waiting
+--                   keys; then per slot to write: number of pairs, pairs
+--
+-- Returns 1 when saved, 0 when another generation holds the partition (fenced), -1 when the stored offsets are ahead.
+local main, waiting = KEYS[1], KEYS[2]
+if redis.call('HGET', main, 'gen') ~= ARGV[1] then
+  return 0
+end
+local at = 8
+for _ = 1, tonumber(ARGV[2]) do
+  local stored = tonumber(redis.call('HGET', main, ARGV[at]) or '0')
+  if stored > tonumber(ARGV[at + 1]) then
+    return -1
+  end
+  at = at + 2
+end
+
+-- Lua's stack takes about 8,000 values.
+local MOST = 4000
+local function in_parts(command, key, count)
+  while count > 0 do
+    local part = math.min(count, MOST)
+    redis.call(command, key, unpack(ARGV, at, at + part - 1))
+    at = at + part
+    count = count - part
+  end
+end
+
+local offsets = tonumber(ARGV[2])
+at = 8
+in_parts('HSET', main, offsets * 2)
+in_parts('HSET', main, tonumber(ARGV[3]) * 2)
+in_parts('HDEL', main, tonumber(ARGV[4]))
+in_parts('HSET', waiting, tonumber(ARGV[5]) * 2)
+in_parts('HDEL', waiting, tonumber(ARGV[6]))
+local written = tonumber(ARGV[7])
+for slot = 1, written do
+  local pairs_in_slot = tonumber(ARGV[at])
+  at = at + 1
+  in_parts('HSET', KEYS[2 + slot], pairs_in_slot * 2)
+end
+for slot = 3 + written, #KEYS do
+  redis.call('UNLINK', KEYS[slot])
+end
+local time = redis.call('TIME')
+redis.call('HSET', main, 'saved_ms', time[1] * 1000 + math.floor(time[2] / 1000))
+return 1

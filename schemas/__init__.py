@@ -3,22 +3,65 @@
 from __future__ import annotations
 
 from schemas.alert import Alert, Evidence, FeatureShift, Origin, Severity, Status
-from schemas.dead_letter import DeadLetterReason
+from schemas.bad_record import BadRecord
+from schemas.cloudevents import alert_headers
+from schemas.codec import (
+    MAX_RECORD_BYTES,
+    decode_alert,
+    decode_feedback,
+    decode_feedbacks,
+    decode_metric,
+    decode_prediction,
+    decode_predictions,
+    encode_alert,
+    encode_feedback,
+    encode_metric,
+    encode_prediction,
+)
+from schemas.dead_letter import DeadLetterReason, dead_letter_headers
 from schemas.feedback import Feedback
+from schemas.fingerprint import fingerprint
+from schemas.headers import NO_HEADERS, Headers
+from schemas.identifier import MAX_IDENTIFIER
+from schemas.identity import alert_id
 from schemas.metric import Metric
 from schemas.prediction import LIVE, FeatureValue, Prediction
+from schemas.timestamps import to_epoch_ms, to_rfc3339
+from schemas.trace import traceparent_of
 
 __all__ = [
     "LIVE",
+    "MAX_IDENTIFIER",
+    "MAX_RECORD_BYTES",
+    "NO_HEADERS",
     "Alert",
+    "BadRecord",
     "DeadLetterReason",
     "Evidence",
     "FeatureShift",
     "FeatureValue",
     "Feedback",
+    "Headers",
     "Metric",
     "Origin",
     "Prediction",
     "Severity",
     "Status",
+    "alert_headers",
+    "alert_id",
+    "dead_letter_headers",
+    "decode_alert",
+    "decode_feedback",
+    "decode_feedbacks",
+    "decode_metric",
+    "decode_prediction",
+    "decode_predictions",
+    "encode_alert",
+    "encode_feedback",
+    "encode_metric",
+    "encode_prediction",
+    "fingerprint",
+    "to_epoch_ms",
+    "to_rfc3339",
+    "traceparent_of",
 ]

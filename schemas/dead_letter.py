@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import enum
 
-#: Prefix of every header driftbell adds to a dead letter; the words after it are Kafka Connect's.
+#: Prefix of every header driftbell adds to a dead letter; the words after it are Kafka Connect's where it has one.
 HEADER_PREFIX = "dlq."
+
+#: Longest ``dlq.exception.message`` in bytes: a broker limits headers and value together, and the value is at hand.
+MAX_DETAIL_BYTES = 1024
 
 
 class DeadLetterReason(enum.StrEnum):
@@ -14,11 +17,41 @@ class DeadLetterReason(enum.StrEnum):
     NOT_JSON = "not_json"
     WRONG_TYPE = "wrong_type"
     MISSING_FIELD = "missing_field"
+    #: NaN or Infinity, or a number larger than a 64-bit float can hold.
     NOT_FINITE = "not_finite"
+    #: A number that no event of this kind can have, such as a negative weight.
+    OUT_OF_RANGE = "out_of_range"
     TOO_LARGE = "too_large"
     REGISTRY_FRAMED = "registry_framed"
+    #: Announced as a structured CloudEvent, and it is none.
+    BAD_CLOUDEVENT = "bad_cloudevent"
     BAD_TIMESTAMP = "bad_timestamp"
     TIMESTAMP_IN_FUTURE = "timestamp_in_future"
     TIMESTAMP_TOO_OLD = "timestamp_too_old"
     EMPTY_IDENTIFIER = "empty_identifier"
+    IDENTIFIER_TOO_LONG = "identifier_too_long"
     TOO_MANY_MODELS = "too_many_models"
+
+
+def dead_letter_headers(
+    topic: str, partition: int, offset: int, reason: DeadLetterReason, detail: str
+) -> list[tuple[str, bytes]]:
+    """The headers that say where a dead letter comes from and why; its key, value and own headers stay untouched.
+
+    Topic, partition and offset are the record's identity: a reader drops what it has seen under the same three.
+    Numbers are decimal text, as Kafka Connect writes them.
+    """
+    return [
+        (HEADER_PREFIX + "topic", topic.encode()),
+        (HEADER_PREFIX + "partition", b"%d" % partition),
+        (HEADER_PREFIX + "offset", b"%d" % offset),
+        (HEADER_PREFIX + "reason", reason.value.encode()),
+        (HEADER_PREFIX + "exception.message", _cut(detail)),
+    ]
+
+
+def _cut(detail: str) -> bytes:
+    encoded = detail.encode(errors="backslashreplace")
+    if len(encoded) <= MAX_DETAIL_BYTES:
+        return encoded
+    return encoded[:MAX_DETAIL_BYTES].decode(errors="ignore").encode()

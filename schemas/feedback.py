@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+
+from schemas.identifier import Identifier
 
 
 class Feedback(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
@@ -11,9 +15,10 @@ class Feedback(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_onl
     A second label for the same ``prediction_id`` amends the first; the same label again is a duplicate.
     """
 
-    prediction_id: str
-    model: str
+    prediction_id: Identifier
+    model: Identifier
     label: float | int | str | bool
     timestamp: int | float | str
-    weight: float = 1.0
+    #: How much this label counts in weighted metrics; never negative.
+    weight: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     tags: dict[str, str] = {}

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from schemas.identifier import Identifier
+
 #: What a feature may hold on the wire. ``None`` and an absent key both mean "missing".
-FeatureValue = float | int | str | bool | None
+#: Numbers always arrive as ``float``: JSON does not tell 1 from 1.0 (JavaScript writes both as ``1``), and an integer
+#: type would let numbers through that no float can hold.
+FeatureValue = float | str | bool | None
 
 #: The variant of events that answer real traffic; others are shadows and experiment arms.
 LIVE = "live"
@@ -14,23 +18,23 @@ LIVE = "live"
 class Prediction(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """One prediction, as published to the ``predictions`` topic under the key ``model``.
 
-    ``timestamp`` is the moment the prediction was made: RFC 3339 text or epoch milliseconds.
+    ``timestamp`` is the moment the prediction was made: RFC 3339 text or epoch milliseconds (``schemas.to_epoch_ms``).
     ``prediction`` may be absent only where ``error`` says why there is none.
     ``scores`` is either the probability of the positive class or a mapping of class to probability.
 
     ``gc=False``: events hold no cycles, and tracking a chunk of thousands of them costs a third of the decode.
     """
 
-    prediction_id: str
-    model: str
-    version: str
+    prediction_id: Identifier
+    model: Identifier
+    version: Identifier
     timestamp: int | float | str
     features: dict[str, FeatureValue] = {}
     prediction: float | int | str | bool | None = None
     scores: dict[str, float] | float | None = None
     latency_ms: float | None = None
     error: str | None = None
-    variant: str = LIVE
+    variant: Identifier = LIVE
     request_id: str | None = None
     tags: dict[str, str] = {}
     attributions: dict[str, float] = {}

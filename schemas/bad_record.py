@@ -1,0 +1,142 @@
+"""A record that cannot be used, and the search for the precise reason: error path only, so it may take its time."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import msgspec
+
+from schemas.dead_letter import DeadLetterReason
+from schemas.identifier import MAX_IDENTIFIER
+from schemas.prediction import FeatureValue
+
+#: Confluent's wire format: this byte, a 4-byte schema id, then the payload
+#: (https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format).
+REGISTRY_MAGIC = 0
+_REGISTRY_PREFIX_BYTES = 5
+
+#: What decoding may raise on hostile bytes: bad JSON or types, bad UTF-8, nesting deeper than the C stack allows.
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+#: How the values of each mapping field are read, to find the key that msgspec reports only as ``[...]``.
+_MAPPINGS: dict[str, msgspec.json.Decoder[Any]] = {
+    "features": msgspec.json.Decoder(FeatureValue),
+    "scores": msgspec.json.Decoder(float),
+    "attributions": msgspec.json.Decoder(float),
+    "tags": msgspec.json.Decoder(str),
+    "labels": msgspec.json.Decoder(str),
+    "annotations": msgspec.json.Decoder(str),
+    "values": msgspec.json.Decoder(float),
+}
+
+_object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class BadRecord(Exception):
+    """A record that goes to ``<topic>.DLQ``. Raised by the single decoders, returned in its place by the bulk ones."""
+
+    def __init__(self, reason: DeadLetterReason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+
+def too_large(size: int, limit: int) -> BadRecord:
+    """The record of ``size`` bytes is above ``limit`` bytes."""
+    return BadRecord(DeadLetterReason.TOO_LARGE, f"the value has {size} bytes, the limit is {limit}")
+
+
+def explain(value: bytes, error: Exception) -> BadRecord:
+    """Say why decoding ``value`` (out of its envelope, if it had one) failed with one of ``DECODE_ERRORS``."""
+    if value[:1] == bytes([REGISTRY_MAGIC]):
+        return _registry_framed(value)
+    if isinstance(error, msgspec.ValidationError):
+        return _validation(value, str(error))
+    if isinstance(error, RecursionError):
+        return BadRecord(DeadLetterReason.NOT_JSON, "nested too deeply to be read")
+    if isinstance(error, UnicodeDecodeError):
+        return BadRecord(DeadLetterReason.NOT_JSON, f"not UTF-8: {error.reason} in a string of the value")
+    token = _non_finite_token(value)
+    if token is not None:
+        return BadRecord(DeadLetterReason.NOT_FINITE, token)
+    return BadRecord(DeadLetterReason.NOT_JSON, "the value is empty" if not value else str(error))
+
+
+def _registry_framed(value: bytes) -> BadRecord:
+    schema = int.from_bytes(value[1:_REGISTRY_PREFIX_BYTES], "big") if len(value) >= _REGISTRY_PREFIX_BYTES else None
+    known = f" (schema id {schema})" if schema is not None else ""
+    return BadRecord(
+        DeadLetterReason.REGISTRY_FRAMED, f"framed payload{known}, enable the registry or publish plain JSON"
+    )
+
+
+def _validation(value: bytes, message: str) -> BadRecord:
+    message = _name_the_key(value, message)
+    if message.startswith("Object missing required field"):
+        return BadRecord(DeadLetterReason.MISSING_FIELD, message)
+    if "out of range" in message:
+        return BadRecord(DeadLetterReason.NOT_FINITE, f"{message}: larger than a 64-bit float can hold")
+    if message.startswith("Expected `str` of length >="):
+        return BadRecord(DeadLetterReason.EMPTY_IDENTIFIER, message)
+    if message.startswith("Expected `str` of length <="):
+        return BadRecord(DeadLetterReason.IDENTIFIER_TOO_LONG, f"{message}, limit {MAX_IDENTIFIER} characters")
+    if message.startswith(("Expected `float` >=", "Expected `int` >=")):
+        return BadRecord(DeadLetterReason.OUT_OF_RANGE, message)
+    return BadRecord(DeadLetterReason.WRONG_TYPE, message)
+
+
+def _name_the_key(value: bytes, message: str) -> str:
+    """Replace msgspec's ``$.features[...]`` by the first key of the field whose value is refused."""
+    head, found, path = message.partition("`$.")
+    field = path.removesuffix("[...]`")
+    decoder = _MAPPINGS.get(field)
+    if not found or field == path or decoder is None:
+        return message
+    try:
+        entries = _object_decoder.decode(_object_decoder.decode(value)[field])
+    except (*DECODE_ERRORS, KeyError):
+        return message
+    for key, raw in entries.items():
+        try:
+            decoder.decode(raw)
+        except DECODE_ERRORS:
+            return f"{head}`$.{field}{_path_step(key)}`"
+    return message
+
+
+def _path_step(key: str) -> str:
+    """One step of a JSONPath: ``.amount``, or ``["net amount"]`` where the dot would not do."""
+    return f".{key}" if key.isidentifier() else f"[{json.dumps(key)}]"
+
+
+def _non_finite_token(value: bytes) -> str | None:
+    """Where a value that would be JSON but for ``NaN`` or ``Infinity`` holds the first of them; None otherwise.
+
+    Python's ``json`` and many other writers emit these tokens, though RFC 8259 (section 6) has none.
+    """
+    try:
+        path = _find_non_finite("$", json.loads(value))
+    except (ValueError, RecursionError):
+        return None
+    return None if path is None else f"NaN and Infinity are not JSON - at `{path}`; publish null for a missing value"
+
+
+def _find_non_finite(path: str, node: Any) -> str | None:
+    if isinstance(node, float):
+        return None if math.isfinite(node) else path
+    if isinstance(node, dict):
+        children = ((f"{path}{_path_step(key)}", child) for key, child in node.items())
+    elif isinstance(node, list):
+        children = ((f"{path}[{index}]", child) for index, child in enumerate(node))
+    else:
+        return None
+    for child_path, child in children:
+        found = _find_non_finite(child_path, child)
+        if found is not None:
+            return found
+    return None

@@ -39,6 +39,11 @@ class Redis(Section):
     sentinels: list[str] = []
     sentinel_service: str | None = None
     tls_ca_file: str | None = None
+    #: The client's certificate and key, where the server asks for one.
+    tls_certificate_file: str | None = None
+    tls_key_file: str | None = None
+    #: Longest wait for an answer.
+    timeout: Duration = 5.0
 
 
 class Worker(Section):
@@ -60,8 +65,8 @@ class Worker(Section):
     batch_events: Positive = 1024
     #: Records after which all batches of a partition are closed, so that a checkpoint can be taken.
     safe_point_records: Positive = 32768
-    #: Longest wait for the other input of a partition when the broker does not say where it ends.
-    max_idle: Duration = 5.0
+    #: Longest wait for the other input of a partition when no broker says where it ends; beyond it order is not guaranteed.
+    max_idle: Duration = 120.0
     #: How far the clocks of producers and brokers may disagree with ours before the merge order may differ in a replay.
     clock_margin: Duration = 0.02
     max_record_bytes: Positive = 1_048_576
@@ -78,6 +83,9 @@ class Worker(Section):
     #: Port of /healthz, /readyz and /metrics; 0 picks a free one, null switches it off.
     http_port: int | None = 8081
     read_committed: bool = False
+    #: What to do when Redis holds no checkpoint though Kafka says that the group has read: refuse to start, or rebuild the
+    #: state from all that the topics still hold.
+    on_lost_state: Literal["refuse", "rebuild"] = "refuse"
 
 
 class Join(Section):

@@ -1,0 +1,17 @@
+"""Kafka client settings: one block of librdkafka property names feeds every client we use."""
+
+from __future__ import annotations
+
+from runtime.kafka.aiokafka import aiokafka_settings, faust_broker
+from runtime.kafka.librdkafka import client_settings, consumer_settings, producer_settings
+from runtime.kafka.problems import ignored_by_worker, problems
+
+__all__ = [
+    "aiokafka_settings",
+    "client_settings",
+    "consumer_settings",
+    "faust_broker",
+    "ignored_by_worker",
+    "problems",
+    "producer_settings",
+]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from types import TracebackType
+from typing import Self
 
 from confluent_kafka import KafkaException, Producer
 
@@ -64,7 +65,7 @@ class EmbeddedBroker:
         # librdkafka destroys the cluster with the handle; there is no explicit call.
         self._cluster = None
 
-    def __enter__(self) -> EmbeddedBroker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

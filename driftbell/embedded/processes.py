@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 KEEPER = Path(__file__).with_name("keeper.py")
 
@@ -83,7 +84,7 @@ class ProcessGroup:
         for child in self.children:
             child.process.wait()
 
-    def __enter__(self) -> ProcessGroup:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,0 +1,68 @@
+"""A replay's report as text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from driftbell.history import History
+from driftbell.replay.report import Episode, Report
+from schemas import to_rfc3339
+
+#: Metric values shown of a model; the rest is in ``--json``.
+SHOWN_VALUES = 6
+
+
+def episode_line(episode: Episode) -> str:
+    """One page in the list: when, how long, what."""
+    if episode.minutes is None:
+        lasted = "still open"
+    else:
+        lasted = f"{episode.minutes:,.0f} min" if episode.minutes >= 1 else f"{episode.minutes * 60:.0f} s"
+    moment = episode.started[:19].replace("T", " ")
+    subject = f"{episode.model} {episode.version}"
+    return f"{moment}  {lasted:>10}  {episode.severity:<8} {subject}  {episode.alertname}: {episode.summary}"
+
+
+def lines(report: Report, history: History, seconds: float) -> Iterator[str]:
+    """The whole report."""
+    yield from _input(history, seconds)
+    yield ""
+    yield from _models(report)
+    yield ""
+    yield from _pages(report.episodes)
+
+
+def _input(history: History, seconds: float) -> Iterator[str]:
+    predictions, labels = history.records["predictions"], history.records["feedback"]
+    span = ""
+    if history.first_ms is not None and history.last_ms is not None:
+        span = f" from {to_rfc3339(history.first_ms)[:19]} to {to_rfc3339(history.last_ms)[:19]} UTC"
+    rate = (predictions + labels) / max(seconds, 1e-9)
+    yield f"{predictions:,} predictions and {labels:,} labels{span}, in {seconds:.1f} s ({rate:,.0f} events/s)"
+    if history.out_of_order:
+        yield (
+            f"{history.out_of_order:,} entries are older than the one before them (by up to "
+            f"{history.largest_step_back_ms / 1000:,.1f} s); the order of the file was kept"
+        )
+    if history.skipped:
+        total = sum(history.skipped.values())
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in history.skipped.most_common())
+        yield f"{total:,} entries were left out: {reasons}; for example"
+        for example in history.examples:
+            yield f"  {example.place}: {example.reason}: {example.detail}"
+
+
+def _models(report: Report) -> Iterator[str]:
+    for (model, version, variant), metric in report.models.items():
+        values = "  ".join(f"{name} {value:.4g}" for name, value in list(metric.values.items())[:SHOWN_VALUES])
+        yield f"{model} {version} {variant}: {metric.predictions:,} predictions, {metric.labels:,} labels  {values}"
+
+
+def _pages(episodes: list[Episode]) -> Iterator[str]:
+    if not episodes:
+        yield "nothing would have paged"
+        return
+    still = sum(episode.ended is None for episode in episodes)
+    yield f"{len(episodes):,} pages would have been sent{f', {still:,} still open at the end' if still else ''}:"
+    for episode in episodes:
+        yield f"  {episode_line(episode)}"

@@ -1,0 +1,92 @@
+"""Reading topics without taking part: no group is joined, nothing is committed, nobody's position moves."""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Iterator, Mapping
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
+
+from driftbell.errors import CommandError
+from driftbell.tail.format import Message, TopicKind
+from runtime.config import Config
+from runtime.kafka import consumer_settings
+
+#: librdkafka wants a group's name even where none is joined.
+GROUP = "driftbell-tail"
+
+#: Seconds for one question to the cluster.
+TIMEOUT = 15.0
+
+#: Seconds between two looks for Ctrl-C while nothing arrives.
+POLL = 0.25
+
+#: Records taken at a time.
+BATCH = 500
+
+
+class Start(enum.StrEnum):
+    """Where to begin; a number of seconds means that long ago."""
+
+    END = "end"
+    BEGINNING = "beginning"
+
+
+def follow(config: Config, kinds: Mapping[str, TopicKind], start: Start | float) -> Iterator[Message]:
+    """Yield the records of the topics in ``kinds`` as they come, for ever; close the generator to stop.
+
+    Raises:
+        CommandError: the cluster cannot be reached, or a topic does not exist.
+    """
+    # Log level 2 is "critical": connection errors are reported once, by us, with what to do.
+    consumer = Consumer(consumer_settings(config.kafka, GROUP) | {"log_level": 2})
+    try:
+        consumer.assign(_positions(consumer, config, list(kinds), start))
+        while True:
+            for message in consumer.consume(BATCH, timeout=POLL):
+                problem = message.error()
+                if problem is not None:
+                    if problem.retriable() or not problem.fatal():
+                        continue
+                    raise CommandError(f"Kafka: {problem.str()}")
+                topic = message.topic() or ""
+                yield Message(
+                    kinds[topic],
+                    topic,
+                    message.partition() or 0,
+                    message.offset() or 0,
+                    message.timestamp()[1],
+                    _bytes(message.key()),
+                    _bytes(message.value()),
+                    [(name, _bytes(value)) for name, value in message.headers() or []],
+                )
+    except KafkaException as error:
+        raise CommandError(f"Kafka at {config.kafka.get('bootstrap.servers')}: {error.args[0].str()}") from error
+    finally:
+        consumer.close()
+
+
+def _positions(consumer: Consumer, config: Config, topics: list[str], start: Start | float) -> list[TopicPartition]:
+    try:
+        listed = {name: consumer.list_topics(name, timeout=TIMEOUT).topics[name] for name in topics}
+    except KafkaException as error:
+        raise CommandError(
+            f"no answer from Kafka at {config.kafka.get('bootstrap.servers')}: {error.args[0].str()}",
+            "is it running, and are `kafka: bootstrap.servers` and the security settings right?",
+        ) from error
+    for name, topic in listed.items():
+        if topic.error is not None or not topic.partitions:
+            raise CommandError(f"topic {name} does not exist", "run `driftbell topics create`, or name another --topic")
+    if isinstance(start, Start):
+        offset = OFFSET_END if start is Start.END else OFFSET_BEGINNING
+        return [TopicPartition(name, index, offset) for name, topic in listed.items() for index in topic.partitions]
+    since_ms = round((time.time() - start) * 1000)
+    return consumer.offsets_for_times(
+        [TopicPartition(name, index, since_ms) for name, topic in listed.items() for index in topic.partitions],
+        timeout=TIMEOUT,
+    )
+
+
+def _bytes(data: bytes | str | None) -> bytes | None:
+    return data.encode() if isinstance(data, str) else data

@@ -7,13 +7,14 @@ steps at a *safe point* (all batches closed) it may take a checkpoint. The same 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from runtime.config import Config
 from schemas import Alert, DeadLetterReason, Feedback, Prediction
 from schemas.cloudevents import alert_headers
-from schemas.codec import BadRecord, decode_feedbacks, decode_predictions, encode_alert, encode_metric
+from schemas.bad_record import BadRecord
+from schemas.codec import decode_feedbacks, decode_predictions, encode_alert, encode_metric
 from schemas.timestamps import to_epoch_ms
 from schemas.trace import traceparent_of
 from streams.checkpoint import Checkpoint, Stored
@@ -45,12 +46,13 @@ class Partition:
         self._removed: set[str] = set()
         self._join = LabelJoin(config.join)
         self._waiting_joins: list[tuple[Subject, JoinedEvent]] = []
+        self._encoded: dict[str, bytes] = {}
         self._lost = LostInput(index, config)
         self._outbox: list[OutboxRecord] = []
         self._dead_letters: list[DeadLetter] = []
         self._bad_in_a_row = 0
         self._since_safe_point = 0
-        self._decoded: tuple[Slice, list[Any]] | None = None
+        self._decoded: tuple[Slice, list[Feedback | BadRecord | None]] | None = None
         self._fetched: dict[Input, int] = {}
         self._changed = False
         self.offsets: dict[Input, int] = {}
@@ -135,6 +137,11 @@ class Partition:
         """Inputs of which nothing is buffered; see ``prove``."""
         return self._merge.waiting_for
 
+    @property
+    def wants_tick(self) -> bool:
+        """Whether the passing of time alone would do something."""
+        return self._since_safe_point > 0 or self._due_ms() is not None
+
     def prove(self, source: Input, complete_ms: int) -> None:
         """Note that every record of ``source`` with a time before ``complete_ms`` has been pushed."""
         self._merge.prove(source, complete_ms)
@@ -148,7 +155,7 @@ class Partition:
         """Keys of pending predictions that must be looked up in the store and given to ``run``."""
         if not isinstance(step, Slice) or step.input is Input.PREDICTIONS:
             return []
-        decoded = decode_feedbacks([record.value for record in step.records], self.config.worker.max_record_bytes)
+        decoded = self._decode(decode_feedbacks, step)
         self._decoded = (step, decoded)
         return self._join.unknown([label for label in decoded if isinstance(label, Feedback)])
 
@@ -157,8 +164,8 @@ class Partition:
         """The time slots in which pending predictions are stored, newest first."""
         return self._join.live_slots
 
-    def run(self, step: Step, found: Mapping[bytes, tuple[int, bytes]] | None = None) -> None:
-        """Do one step, wholly and without awaiting anything.
+    def run(self, step: Step, found: Mapping[bytes, tuple[int, bytes]] | None = None) -> Iterator[None]:
+        """Do one step. It yields where a long step may be interrupted; until it is exhausted the step is not done.
 
         Raises:
             streams.errors.TooManyDeadLetters: nothing but bad records came; nothing since the last checkpoint is saved.
@@ -167,7 +174,8 @@ class Partition:
             self._join.learn(found)
         self._changed = True
         if not isinstance(step, Slice):
-            self._tick(step.now_ms)
+            self._join_expired(step.now_ms)
+            yield from self._close_batches(step.now_ms)
             return
         self.offsets[step.input] = step.records[-1].offset + 1
         out = Emitted()
@@ -178,7 +186,7 @@ class Partition:
         self._publish(out)
         self._since_safe_point += len(step.records)
         if self._since_safe_point >= self.config.worker.safe_point_records:
-            self._close_batches(self.stream_ms)
+            yield from self._close_batches(self.stream_ms)
 
     def lost_input(self, source: Input, offset: int, available: int, reason: str) -> None:
         """Note that the records from ``offset`` to ``available`` no longer exist, and go on behind them.
@@ -190,6 +198,14 @@ class Partition:
         self._fetched[source] = available
         self._changed = True
 
+    def encode_models(self) -> Iterator[None]:
+        """Encode the dirty models for the next checkpoint, yielding after each; no step may come between."""
+        for name, model in self._models.items():
+            if model.dirty:
+                self._encoded[name] = model.state()
+                model.dirty = False
+                yield
+
     def checkpoint(self) -> Checkpoint:
         """Everything that changed since the last checkpoint; only at a safe point, and one at a time.
 
@@ -197,12 +213,11 @@ class Partition:
         been published, ``published``.
         """
         assert self.at_safe_point
-        blobs: dict[str, bytes | None] = dict.fromkeys(self._removed)
-        for name, model in self._models.items():
-            if model.dirty:
-                blobs[name] = model.state()
-                model.dirty = False
+        for _ in self.encode_models():
+            pass
+        blobs: dict[str, bytes | None] = {**dict.fromkeys(self._removed), **self._encoded}
         self._removed.clear()
+        self._encoded.clear()
         self._changed = False
         letters, self._dead_letters = self._dead_letters, []
         return Checkpoint(
@@ -242,7 +257,7 @@ class Partition:
         for record, arrived_ms, event in zip(
             step.records,
             step.times,
-            decode_predictions([record.value for record in step.records], self.config.worker.max_record_bytes),
+            self._decode(decode_predictions, step),
             strict=True,
         ):
             if not isinstance(event, Prediction):
@@ -293,13 +308,12 @@ class Partition:
                 self._hand_over(subject, joined, out)
         self._stop_if_all_is_bad(step.input)
 
-    def _tick(self, now_ms: int) -> None:
+    def _join_expired(self, now_ms: int) -> None:
         expired = self._join.advance(now_ms)
-        self.counts["expired_predictions"] += expired.predictions
-        self.counts["expired_labels"] += expired.labels
-        self._close_batches(now_ms)
+        self.counts["expired_predictions"] += sum(expired.unlabelled.values())
+        self.counts["expired_labels"] += sum(expired.unmatched.values())
 
-    def _close_batches(self, now_ms: int) -> None:
+    def _close_batches(self, now_ms: int) -> Iterator[None]:
         """Close every open batch and look at everything that is due: a safe point."""
         out = Emitted()
         for subject, joined in self._waiting_joins:
@@ -313,6 +327,7 @@ class Partition:
                 model.retire_all(now_ms, out)
                 del self._models[name]
                 self._removed.add(name)
+            yield
         out.alerts += self._lost.observe(now_ms)
         self._publish(out)
         self._since_safe_point = 0
@@ -332,7 +347,7 @@ class Partition:
     def _publish(self, out: Emitted) -> None:
         for alert in out.alerts:
             key, value = alert.fingerprint.encode(), encode_alert(alert)
-            headers = tuple(alert_headers(alert))
+            headers = tuple(alert_headers(alert, f"/driftbell/{self.config.worker.group}"))
             self._outbox.append(OutboxRecord(Output.ALERTS, key, value, headers))
             if alert.status == "firing":
                 self._outbox.append(OutboxRecord(Output.ALERTS_ACTIVE, key, value, headers))
@@ -341,6 +356,16 @@ class Partition:
             self.counts[f"alerts_{alert.status}"] += 1
         for metric in out.metrics:
             self._outbox.append(OutboxRecord(Output.METRICS, metric.model.encode(), encode_metric(metric)))
+
+    def _decode(self, decode: Callable[..., list[Any]], step: Slice) -> list[Any]:
+        """One event, bad record or None (a tombstone) per record."""
+        values = [record.value for record in step.records]
+        headers = [record.headers for record in step.records]
+        limit = self.config.worker.max_record_bytes
+        if None not in values:
+            return decode(values, headers if any(headers) else None, max_bytes=limit)
+        decoded = iter(decode([v for v in values if v is not None], max_bytes=limit))
+        return [None if value is None else next(decoded) for value in values]
 
     # ---- what is not as it should be
 

@@ -58,8 +58,8 @@ class MemoryCheckpointStore:
                 entry.models.pop(name, None)
             else:
                 entry.models[name] = blob
-        entry.waiting.update(checkpoint.join.waiting_put)
-        for key in checkpoint.join.waiting_removed:
+        entry.waiting.update(checkpoint.join.wait)
+        for key in checkpoint.join.unwait:
             entry.waiting.pop(key, None)
         for slot, packed in checkpoint.join.put.items():
             entry.slots.setdefault(slot, {}).update(packed)

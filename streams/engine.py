@@ -1,0 +1,350 @@
+"""The engine: claims partitions, feeds their runners and proves how far the inputs are complete. It knows no Faust.
+
+``transport`` tells it what Kafka does (assigned, revoked, fetched) and carries out what it wants done (``Broker``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from runtime.config import Config
+from streams.checkpoint import Checkpoint, CheckpointStore, Claim, ClaimOutcome
+from streams.clock import Clock
+from streams.crash_points import CrashPoint, reach
+from streams.errors import StateLost, StoreUnavailable
+from streams.partition import Partition
+from streams.records import Input
+from streams.runner import RETRY_SECONDS, Publisher, Runner, Stopped
+
+log = logging.getLogger(__name__)
+
+#: One input of one partition.
+Source = tuple[Input, int]
+
+#: How often the brokers are asked where the inputs end while records wait for that answer; 50 ms were measured to keep the
+#: order of a joined stream identical to a merge of the topics' contents.
+PROOF_SECONDS = 0.05
+
+#: How long one such question may take.
+PROOF_TIMEOUT_SECONDS = 5.0
+
+#: Records of one input buffered in a partition before fetching it stops, and below which it goes on.
+BUFFER_RECORDS = 40_000
+
+#: A generation counts as gone, and the group as reset, when its last save is this many sessions old.
+STALE_SESSIONS = 10
+
+#: How long a revoked partition may take for its last save; the group waits for us meanwhile.
+REVOKE_SECONDS = 5.0
+
+
+class Broker(Publisher, Protocol):
+    """What the engine needs of Kafka."""
+
+    async def end_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
+        """Where each input ends now, asked of the brokers; raises OSError when they do not answer."""
+
+    async def earliest_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
+        """Where each input begins."""
+
+    async def committed(self, sources: Collection[Source]) -> Mapping[Source, int]:
+        """The group's committed offsets, where there are any."""
+
+    async def position(self, source: Source) -> int:
+        """The offset of the next record to be fetched; past control records, which are never delivered."""
+
+    def in_flight(self, source: Source) -> bool:
+        """Whether records were fetched that have not been delivered."""
+
+    async def commit(self, offsets: Mapping[Source, int]) -> None:
+        """Show progress in Kafka; may fail silently, the checkpoint is the truth."""
+
+
+@dataclass(slots=True)
+class EngineCounts:
+    """What the engine counts in this process; see ``streams.metrics`` for their meaning."""
+
+    rebalances: int = 0
+    fenced_saves: int = 0
+    skipped_replay: int = 0
+    unproven_waits: int = 0
+    offset_gaps: int = 0
+    saves: int = 0
+    save_seconds_sum: float = 0.0
+
+
+class Engine:
+    """All partitions that this worker holds.
+
+    Args:
+        owner: names this worker in the store, for people.
+        on_failure: called with the exception after which the worker must exit; partitions are not saved after it.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: CheckpointStore,
+        broker: Broker,
+        *,
+        owner: str,
+        clock: Clock,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self.config = config
+        self.counts = EngineCounts()
+        self.progress_at = clock.monotonic()
+        self._store = store
+        self._broker = broker
+        self._owner = owner
+        self._clock = clock
+        self._on_failure = on_failure
+        self._runners: dict[int, Runner] = {}
+        self._claiming: set[int] = set()
+        self._last_proof: dict[int, float] = {}
+        self._answered_at = clock.monotonic()
+        self._proofs: asyncio.Task[None] | None = None
+
+    # ---- life
+
+    async def stop(self) -> None:
+        """Let every partition go, saved."""
+        if self._proofs is not None:
+            self._proofs.cancel()
+            await asyncio.gather(self._proofs, return_exceptions=True)
+        await self.revoked()
+        await self._store.close()
+
+    # ---- what Kafka does
+
+    async def assigned(self, partitions: Iterable[int], generation: int) -> None:
+        """Claim partitions for a generation and load their checkpoints. Idempotent within a generation."""
+        if self._proofs is None:
+            self._proofs = asyncio.create_task(self._prove_for_ever(), name="proofs")
+        wanted = set(partitions)
+        await self._let_go([p for p in self._runners if p not in wanted or self._runners[p].generation != generation])
+        new = sorted(wanted - self._runners.keys())
+        self.counts.rebalances += 1
+        self._claiming = set(new)
+        try:
+            await asyncio.gather(*(self._claim(partition, generation) for partition in new))
+        finally:
+            self._claiming = set()
+
+    async def revoked(self) -> None:
+        """Save and let go of everything: Faust's rebalances revoke all partitions before they assign some."""
+        await self._let_go(list(self._runners))
+
+    def deliver(self, source: Source, records: Sequence[object]) -> None:
+        """Fetched records of one input of one partition, in offset order. Ignored for partitions not held."""
+        stream, partition = source
+        runner = self._runners.get(partition)
+        if runner is not None and runner.stopped is None:
+            runner.push(stream, records)
+
+    def positions(self) -> dict[Source, int]:
+        """Where to go on reading: the checkpoints' offsets of the partitions held."""
+        return {
+            (stream, index): offset
+            for index, runner in self._runners.items()
+            for stream in Input
+            if (offset := runner.partition.fetched(stream)) is not None
+        }
+
+    def full(self, source: Source) -> bool:
+        """Whether fetching this input should pause."""
+        runner = self._runners.get(source[1])
+        return runner is not None and runner.partition.buffered(source[0]) >= BUFFER_RECORDS
+
+    # ---- what people ask
+
+    @property
+    def partitions(self) -> Mapping[int, Partition]:
+        """The partitions held, by index."""
+        return {index: runner.partition for index, runner in self._runners.items()}
+
+    @property
+    def ready(self) -> bool:
+        """Whether partitions are held and none is being claimed."""
+        return bool(self._runners) and not self._claiming
+
+    @property
+    def runners(self) -> Mapping[int, Runner]:
+        """The runners, by partition index."""
+        return self._runners
+
+    def checkpoint_age(self, index: int) -> float:
+        """Seconds since the last save of a partition held."""
+        return self._clock.monotonic() - self._runners[index].last_saved_at
+
+    # ---- claims
+
+    async def _claim(self, index: int, generation: int) -> None:
+        claim = await self._claim_with_patience(index, generation)
+        reach(CrashPoint.CLAIMED)
+        partition = Partition(index, self.config, claim.stored)
+        if claim.outcome is ClaimOutcome.FRESH:
+            await self._refuse_lost_state(index)
+        else:
+            await self._compare_with_log(partition)
+        runner = Runner(
+            partition,
+            generation,
+            config=self.config,
+            store=self._store,
+            publisher=self._broker,
+            commit=self._commit,
+            clock=self._clock,
+            on_failure=self._on_failure,
+        )
+        self._runners[index] = runner
+        runner.start()
+
+    async def _claim_with_patience(self, index: int, generation: int) -> Claim:
+        session = self.config.worker.session_timeout
+        give_up_at = self._clock.monotonic() + self.config.worker.checkpoint_patience
+        tries = 0
+        while True:
+            try:
+                claim = await self._store.claim(
+                    index, generation, self._owner, stale_after=STALE_SESSIONS * session
+                )
+                if claim.outcome is not ClaimOutcome.FENCED:
+                    if claim.holder > generation:
+                        log.warning(
+                            "partition %d: generation %d, silent for %.0f s, gives way to generation %d: "
+                            "the consumer group was reset",
+                            index, claim.holder, claim.age_seconds, generation,
+                        )  # fmt: skip
+                    return claim
+                reason = (
+                    f"partition {index} is held by generation {claim.holder}, we are generation {generation}. If the consumer "
+                    f"group was reset, its workers may start again {STALE_SESSIONS * session:.0f} s after their last save "
+                    f"({claim.age_seconds:.0f} s ago), or at once after `driftbell state reset-fence`"
+                )
+                if self._clock.monotonic() >= give_up_at:
+                    raise StateLost(reason)
+                if tries == 0:
+                    log.warning("%s", reason)
+            except StoreUnavailable as error:
+                if self._clock.monotonic() >= give_up_at:
+                    raise
+                if tries == 0:
+                    log.warning("partition %d waits for the checkpoint store: %s", index, error)
+            await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+            tries += 1
+
+    async def _refuse_lost_state(self, index: int) -> None:
+        """An empty store while Kafka remembers commits means that the store was lost: a cold start must be wanted."""
+        if self.config.worker.on_lost_state == "rebuild" or self.config.redis.url.startswith("memory"):
+            return
+        committed = await self._broker.committed([(stream, index) for stream in Input])
+        if any(offset > 0 for offset in committed.values()):
+            raise StateLost(
+                f"Redis holds no checkpoint of partition {index} of group {self.config.worker.group}, but Kafka says that the "
+                f"group has read it up to {max(committed.values()):,}. If Redis was emptied on purpose, set "
+                f"worker.on_lost_state: rebuild to compute the state anew from all that the topics still hold; else restore it"
+            )
+
+    async def _compare_with_log(self, partition: Partition) -> None:
+        """Find records that no longer exist: aiokafka would jump over them without a word."""
+        sources = [(stream, partition.index) for stream in partition.offsets]
+        if not sources:
+            return
+        earliest, ends = await asyncio.gather(
+            self._broker.earliest_offsets(sources), self._broker.end_offsets(sources)
+        )
+        for source in sources:
+            offset, first, end = partition.offsets[source[0]], earliest[source], ends[source]
+            if offset > end:
+                log.error("%s: the checkpoint is at %d, the log ends at %d: created anew", source, offset, end)
+                partition.lost_input(source[0], offset, first, "topic_recreated")
+            elif offset < first:
+                log.error("%s: records %d to %d were deleted before they were read", source, offset, first)
+                partition.lost_input(source[0], offset, first, "retention")
+
+    async def _let_go(self, partitions: Sequence[int]) -> None:
+        runners = [self._runners.pop(partition) for partition in partitions]
+        await asyncio.gather(*(r.stop(r.stopped or Stopped.REVOKED, deadline_seconds=REVOKE_SECONDS) for r in runners))
+        for runner in runners:
+            self._settle(runner)
+
+    def _settle(self, runner: Runner) -> None:
+        self.counts.fenced_saves += runner.fenced_saves
+        self.counts.skipped_replay += runner.partition.skipped_replay
+
+    async def _commit(self, index: int, checkpoint: Checkpoint) -> None:
+        runner = self._runners.get(index)
+        if runner is not None:
+            self.counts.saves += 1
+            self.counts.save_seconds_sum += runner.save_seconds
+        self.progress_at = self._clock.monotonic()
+        await self._broker.commit({(Input(name), index): offset for name, offset in checkpoint.offsets.items()})
+
+    # ---- proofs
+
+    async def _prove_for_ever(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(PROOF_SECONDS)
+                self.progress_at = self._clock.monotonic()
+                sources = self._sources_to_prove()
+                if sources:
+                    await self._prove(sources)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._on_failure(error)
+
+    def _sources_to_prove(self) -> list[Source]:
+        """Empty inputs on which something waits: buffered records of the other input, or a tick of an idle partition."""
+        now = self._clock.monotonic()
+        sources: list[Source] = []
+        for index, runner in self._runners.items():
+            partition = runner.partition
+            empty = partition.waiting_for
+            if runner.stopped is not None or not empty:
+                continue
+            waits_for_records = len(empty) < len(Input)
+            since = now - self._last_proof.get(index, 0.0)
+            if waits_for_records or (partition.wants_tick and since >= self.config.worker.tick):
+                self._last_proof[index] = now
+                sources += [(stream, index) for stream in empty]
+        return sources
+
+    async def _prove(self, sources: list[Source]) -> None:
+        asked_ms = self._clock.wall_ms()
+        complete_ms = asked_ms - round(self.config.worker.clock_margin * 1000)
+        try:
+            async with asyncio.timeout(PROOF_TIMEOUT_SECONDS):
+                ends = await self._broker.end_offsets(sources)
+        except (OSError, TimeoutError) as error:
+            self._go_on_unproven(sources, complete_ms, error)
+            return
+        self._answered_at = self._clock.monotonic()
+        for source in sources:
+            runner = self._runners.get(source[1])
+            if runner is not None and source in ends and await self._reached(runner, source, ends[source]):
+                runner.prove(source[0], complete_ms)
+
+    def _go_on_unproven(self, sources: Sequence[Source], complete_ms: int, error: Exception) -> None:
+        """Better a little disorder than a monitor that stands still for ever because a broker does not answer."""
+        silent = self._clock.monotonic() - self._answered_at
+        if silent < self.config.worker.max_idle:
+            return
+        log.warning("for %.0f s no broker has said where the inputs end (%r): going on without", silent, error)
+        self.counts.unproven_waits += len(sources)
+        for stream, index in sources:
+            if (runner := self._runners.get(index)) is not None:
+                runner.prove(stream, complete_ms)
+
+    async def _reached(self, runner: Runner, source: Source, end: int) -> bool:
+        fetched = runner.partition.fetched(source[0])
+        if (fetched or 0) >= end:
+            return True
+        # Transaction markers and compacted tails are never delivered: then only the fetch position reaches the end.
+        return not self._broker.in_flight(source) and await self._broker.position(source) >= end

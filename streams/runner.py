@@ -1,0 +1,291 @@
+"""The runner: drives one claimed partition, and saves it. All awaiting around the pure ``Partition`` happens here.
+
+Order at a checkpoint: dead letters flushed -> checkpoint saved -> outbox published -> Kafka offsets committed. One save is in
+flight at a time; meanwhile processing goes on, unless the store is slow: then it stops, the buffers fill, and fetching stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from runtime.config import Config
+from streams.checkpoint import Checkpoint, CheckpointStore, SaveOutcome
+from streams.clock import Clock
+from streams.crash_points import CrashPoint, reach
+from streams.errors import StoreUnavailable
+from streams.merge import Slice, Step
+from streams.partition import Partition
+from streams.records import DeadLetter, Input, OutboxRecord
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: The loop breathes at least this often: Faust's rebalance callbacks, health and timers share it.
+SLICE_SECONDS = 0.02
+
+#: Encoding a checkpoint may take this share of the time; a costlier one is taken less often.
+CHECKPOINT_SHARE = 0.08
+
+#: An idle partition renews its checkpoint's age this often, so that nobody takes its holder for dead.
+TOUCH_SECONDS = 10.0
+
+#: Waits between two tries of the store, in seconds.
+RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+class Publisher(Protocol):
+    """Publishes records and returns when the brokers have them; raises when they will not."""
+
+    async def publish(self, partition: int, records: Sequence[OutboxRecord]) -> None:
+        """Publish the outbox of one partition in order."""
+
+    async def dead_letter(self, partition: int, letters: Sequence[DeadLetter]) -> None:
+        """Publish dead letters."""
+
+
+class Stopped(enum.StrEnum):
+    """Why a runner no longer runs."""
+
+    REVOKED = "revoked"
+    FENCED = "fenced"
+    FAILED = "failed"
+
+
+class Runner:
+    """One partition at work in this worker.
+
+    Args:
+        on_failure: called once with the exception that ended the loop; the worker must exit.
+        commit: called after a save with the offsets by input; a refusal is no failure.
+    """
+
+    def __init__(
+        self,
+        partition: Partition,
+        generation: int,
+        *,
+        config: Config,
+        store: CheckpointStore,
+        publisher: Publisher,
+        commit: Callable[[int, Checkpoint], Awaitable[None]],
+        clock: Clock,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self.partition = partition
+        self.generation = generation
+        self.stopped: Stopped | None = None
+        self.saves = 0
+        self.fenced_saves = 0
+        self.save_seconds = 0.0
+        self.last_saved_at = clock.monotonic()
+        self._config = config
+        self._store = store
+        self._publisher = publisher
+        self._commit = commit
+        self._clock = clock
+        self._on_failure = on_failure
+        self._wake = asyncio.Event()
+        self._saving: asyncio.Task[None] | None = None
+        self._saving_since = 0.0
+        self._next_checkpoint = 0.0
+        self._loop: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to process what is pushed."""
+        self._loop = asyncio.create_task(self._run(), name=f"partition-{self.partition.index}")
+
+    def push(self, source: Input, records: Sequence[object]) -> None:
+        """Hand over fetched records."""
+        self.partition.push(source, records)  # type: ignore[arg-type]
+        self._wake.set()
+
+    def prove(self, source: Input, complete_ms: int) -> None:
+        """See ``Partition.prove``."""
+        self.partition.prove(source, complete_ms)
+        self._wake.set()
+
+    async def stop(self, why: Stopped, *, deadline_seconds: float) -> None:
+        """Stop processing, save the last safe point if it can be done in time, and let go."""
+        if self.stopped is None:
+            self.stopped = why
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+        if why is not Stopped.REVOKED:
+            if self._saving is not None:
+                self._saving.cancel()
+            return
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                if self._saving is not None:
+                    await asyncio.gather(self._saving, return_exceptions=True)
+                if self._at_rest and self.partition.changed:
+                    await self._save(self.partition.checkpoint())
+        except TimeoutError:
+            log.warning(
+                "partition %d let go before its checkpoint was saved; its next owner repeats some work",
+                self.partition.index,
+            )
+
+    # ---- the loop
+
+    _interrupted = False
+
+    @property
+    def _at_rest(self) -> bool:
+        """Whether the partition stands at a safe point and no step was cut short."""
+        return self.partition.at_safe_point and not self._interrupted
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                self._wake.clear()
+                await self._checkpoint_when_due()
+                step = self.partition.next_step() if not self._store_is_slow() else None
+                if step is None:
+                    await self._rest()
+                    continue
+                await self._do(step)
+                reach(CrashPoint.PROCESSED)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            # Whatever was half done must not be saved: the checkpoint in the store is the truth.
+            self.stopped = Stopped.FAILED
+            if self._saving is not None:
+                self._saving.cancel()
+            self._on_failure(error)
+
+    async def _do(self, step: Step) -> None:
+        self._interrupted = True
+        keys = self.partition.lookups(step)
+        found = await self._lookup(keys) if keys else None
+        resume_at = self._clock.monotonic() + SLICE_SECONDS
+        for _ in self.partition.run(step, found):
+            if self._clock.monotonic() >= resume_at:
+                await asyncio.sleep(0)
+                resume_at = self._clock.monotonic() + SLICE_SECONDS
+        self._interrupted = False
+        if isinstance(step, Slice):
+            await asyncio.sleep(0)
+
+    async def _lookup(self, keys: list[bytes]) -> dict[bytes, tuple[int, bytes]]:
+        slots = self.partition.live_slots
+
+        async def ask() -> dict[bytes, tuple[int, bytes]]:
+            return await self._store.lookup(self.partition.index, slots, keys)
+
+        return await self._with_patience(ask)
+
+    async def _rest(self) -> None:
+        """Wait for records, proofs or the next checkpoint."""
+        until_checkpoint = max(0.005, self._next_checkpoint - self._clock.monotonic())
+        busy = self.partition.changed or self._store_is_slow()
+        try:
+            async with asyncio.timeout(min(until_checkpoint, 0.1) if busy else TOUCH_SECONDS / 4):
+                await self._wake.wait()
+        except TimeoutError:
+            await self._touch_when_due()
+
+    # ---- saving
+
+    def _store_is_slow(self) -> bool:
+        """Whether the save in flight takes so long that processing on would only pile up unsaved work."""
+        if self._saving is None or self._saving.done():
+            return False
+        return self._clock.monotonic() - self._saving_since > 1.0 + 2 * self._config.worker.checkpoint_interval
+
+    async def _checkpoint_when_due(self) -> None:
+        partition = self.partition
+        if not (partition.at_safe_point and partition.changed) or (self._saving and not self._saving.done()):
+            return
+        now = self._clock.monotonic()
+        if now < self._next_checkpoint and not partition.has_outbox:
+            return
+        resume_at = now + SLICE_SECONDS
+        for _ in partition.encode_models():
+            if self._clock.monotonic() >= resume_at:
+                await asyncio.sleep(0)
+                resume_at = self._clock.monotonic() + SLICE_SECONDS
+        checkpoint = partition.checkpoint()
+        cost = self._clock.monotonic() - now
+        self._next_checkpoint = now + max(self._config.worker.checkpoint_interval, cost / CHECKPOINT_SHARE)
+        reach(CrashPoint.SNAPSHOT)
+        self._saving_since = self._clock.monotonic()
+        self._saving = asyncio.create_task(self._save(checkpoint), name=f"save-{partition.index}")
+        self._saving.add_done_callback(self._after_save)
+
+    def _after_save(self, task: asyncio.Task[None]) -> None:
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None and self.stopped is None:
+            self.stopped = Stopped.FAILED
+            if self._loop is not None:
+                self._loop.cancel()
+            self._on_failure(error)
+
+    async def _save(self, checkpoint: Checkpoint) -> None:
+        partition = self.partition
+        if checkpoint.dead_letters:
+            await self._publisher.dead_letter(partition.index, checkpoint.dead_letters)
+        reach(CrashPoint.DEAD_LETTERS_FLUSHED)
+
+        async def write() -> SaveOutcome:
+            return await self._store.save(partition.index, self.generation, checkpoint)
+
+        started = self._clock.monotonic()
+        outcome = await self._with_patience(write)
+        if outcome is not SaveOutcome.SAVED:
+            self._fence(outcome)
+            return
+        reach(CrashPoint.SAVED)
+        self.saves += 1
+        self.last_saved_at = self._clock.monotonic()
+        self.save_seconds = self.last_saved_at - started
+        partition.saved(checkpoint)
+        if checkpoint.outbox:
+            await self._publisher.publish(partition.index, checkpoint.outbox)
+            partition.published(checkpoint)
+        reach(CrashPoint.PUBLISHED)
+        await self._commit(partition.index, checkpoint)
+        reach(CrashPoint.COMMITTED)
+
+    async def _touch_when_due(self) -> None:
+        if self._saving is not None and not self._saving.done():
+            return
+        if self._clock.monotonic() - self.last_saved_at < TOUCH_SECONDS or self.saves == 0:
+            return
+
+        async def renew() -> SaveOutcome:
+            return await self._store.touch(self.partition.index, self.generation)
+
+        if await self._with_patience(renew) is SaveOutcome.FENCED:
+            self._fence(SaveOutcome.FENCED)
+        self.last_saved_at = self._clock.monotonic()
+
+    def _fence(self, outcome: SaveOutcome) -> None:
+        """Somebody else holds the partition: stop at once and publish nothing."""
+        log.warning("partition %d: save refused (%s); another worker has it", self.partition.index, outcome.value)
+        self.fenced_saves += 1
+        self.stopped = Stopped.FENCED
+        if self._loop is not None:
+            self._loop.cancel()
+
+    async def _with_patience(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until the store answers; ``StoreUnavailable`` after ``worker.checkpoint_patience``."""
+        give_up_at = self._clock.monotonic() + self._config.worker.checkpoint_patience
+        tries = 0
+        while True:
+            try:
+                return await attempt()
+            except StoreUnavailable as error:
+                if self._clock.monotonic() >= give_up_at:
+                    raise
+                if tries == 0:
+                    log.warning("partition %d waits for the checkpoint store: %s", self.partition.index, error)
+                await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+                tries += 1

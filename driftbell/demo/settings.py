@@ -1,0 +1,69 @@
+"""The configuration that the demo's worker and router run with: the same file a user would write, in a hurry.
+
+Everything that is shorter than a default is so that the story fits into a minute; the defaults suit production.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+#: Predictions and labels from which "normal" is learned; the defaults are 5,000 and 1,000.
+REFERENCE_EVENTS = 1500
+REFERENCE_LABELS = 1000
+#: Seconds that all must be well before an alert is resolved; the default is 30.
+KEEP_FIRING_FOR = "3s"
+
+EMAIL = "oncall@example.org"
+SLACK_CHANNEL = "C0DRIFTBELL"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the services of the demo listen."""
+
+    kafka: str
+    redis: str
+    slack: str
+    pagerduty: str
+    smtp: str
+    worker_http_port: int
+
+
+def settings(at: Addresses, monitors: Iterable[str]) -> dict[str, Any]:
+    """The configuration as it goes into the file; ``monitors`` are the names of all monitors."""
+    return {
+        "kafka": {"bootstrap.servers": at.kafka},
+        "redis": {"url": at.redis},
+        "worker": {"http_port": at.worker_http_port, "checkpoint_interval": "500ms", "shutdown_grace": "5s"},
+        "monitoring": {
+            "reference": {"events": REFERENCE_EVENTS, "labels": REFERENCE_LABELS},
+            "metrics_window": "5s",
+            "monitors": {name: {"keep_firing_for": KEEP_FIRING_FOR} for name in monitors},
+        },
+        "router": {
+            "global": {
+                "slack_bot_token": "xoxb-demo",
+                "pagerduty_url": at.pagerduty,
+                "smtp_smarthost": at.smtp,
+                "smtp_from": "driftbell@example.org",
+                "smtp_require_tls": False,
+            },
+            "route": {
+                "receiver": "oncall",
+                # One page per model and concern: data, drift, performance.
+                "group_by": ["model", "family"],
+                "group_wait": "500ms",
+                "group_interval": "1s",
+            },
+            "receivers": [
+                {
+                    "name": "oncall",
+                    "slack_configs": [{"channel": SLACK_CHANNEL, "web_api_url": at.slack}],
+                    "pagerduty_configs": [{"routing_key": "demo"}],
+                    "email_configs": [{"to": EMAIL}],
+                }
+            ],
+        },
+    }

@@ -1,0 +1,57 @@
+"""The demo counts what the channels received, and nothing else."""
+
+from __future__ import annotations
+
+from driftbell.demo.pages import Channel, Page, Pages
+
+
+class Bell:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.opened: list[Page] = []
+        self.closed: list[Page] = []
+        self.pages = Pages(lambda: self.now, on_open=self.opened.append, on_close=self.closed.append)
+
+
+def test_a_page_is_opened_once_however_often_it_is_notified() -> None:
+    bell = Bell()
+    for _ in range(3):
+        bell.pages.firing(Channel.SLACK, "1", "f7 is out of range")
+
+    assert len(bell.opened) == 1
+    assert bell.opened[0].updates == 2
+
+
+def test_a_close_belongs_to_the_channel_and_the_key() -> None:
+    bell = Bell()
+    bell.pages.firing(Channel.SLACK, "1", "drift")
+    bell.pages.firing(Channel.EMAIL, "1", "drift")
+    bell.now = 5.0
+    bell.pages.resolved(Channel.SLACK, "1")
+    bell.pages.resolved(Channel.SLACK, "1")
+    bell.pages.resolved(Channel.PAGERDUTY, "1")
+
+    assert [page.channel for page in bell.closed] == [Channel.SLACK]
+    assert [page.channel for page in bell.pages.open] == [Channel.EMAIL]
+
+
+def test_the_same_key_after_a_close_is_a_new_page() -> None:
+    bell = Bell()
+    bell.pages.firing(Channel.PAGERDUTY, "1", "drift")
+    bell.pages.resolved(Channel.PAGERDUTY, "1")
+    bell.pages.firing(Channel.PAGERDUTY, "1", "drift again")
+
+    assert len(bell.opened) == 2
+    assert len(bell.pages.open) == 1
+
+
+def test_pages_are_found_by_time_and_word() -> None:
+    bell = Bell()
+    bell.pages.firing(Channel.SLACK, "1", "false alarm about accuracy")
+    bell.now = 10.0
+    bell.pages.firing(Channel.SLACK, "2", "Accuracy fell")
+    bell.pages.firing(Channel.EMAIL, "3", "f7 drifted")
+
+    found = bell.pages.opened_since(10.0, "accuracy")
+
+    assert {channel: page.key for channel, page in found.items()} == {Channel.SLACK: "2"}

@@ -1,0 +1,102 @@
+"""The topic plan: what is needed, and what is wrong with what exists."""
+
+from __future__ import annotations
+
+import pytest
+
+from driftbell.topics import ActualTopic, FindingReason, TopicPlan, findings, plan
+from runtime.config import Config, Join, Topics
+
+HORIZON_MS = 7 * 86_400_000
+
+
+def as_planned(planned: TopicPlan) -> ActualTopic:
+    return ActualTopic(planned.name, planned.partitions, 1, planned.settings)
+
+
+@pytest.fixture
+def actual() -> dict[str, ActualTopic]:
+    """All topics exactly as the default configuration plans them."""
+    return {planned.name: as_planned(planned) for planned in plan(Config())}
+
+
+def found(actual: dict[str, ActualTopic]) -> list[tuple[FindingReason, str]]:
+    return [(finding.reason, finding.topic) for finding in findings(plan(Config()), actual, horizon_ms=HORIZON_MS)]
+
+
+def test_the_inputs_have_equal_partitions_and_the_brokers_clock() -> None:
+    predictions, feedback, *_ = plan(Config(topics=Topics(partitions=7)))
+
+    assert predictions.partitions == feedback.partitions == 7
+    assert predictions.settings["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_every_input_has_a_dead_letter_topic() -> None:
+    names = [planned.name for planned in plan(Config(topics=Topics(dead_letter_suffix="-dlt")))]
+
+    assert {"predictions-dlt", "feedback-dlt"} < set(names)
+
+
+def test_what_fires_now_is_compacted_and_what_happened_is_not() -> None:
+    policies = {planned.role: planned.settings["cleanup.policy"] for planned in plan(Config())}
+
+    assert policies["alerts_active"] == "compact"
+    assert policies["alerts"] == "delete"
+
+
+def test_three_replicas_survive_the_loss_of_one() -> None:
+    assert plan(Config(topics=Topics(replication_factor=3)))[0].settings["min.insync.replicas"] == "2"
+    assert plan(Config(topics=Topics(replication_factor=1)))[0].settings["min.insync.replicas"] == "1"
+
+
+def test_inputs_are_kept_at_least_as_long_as_labels_are_awaited() -> None:
+    config = Config(join=Join(horizon=30 * 86400.0))
+
+    assert int(plan(config)[0].settings["retention.ms"]) == 30 * 86_400_000
+
+
+def test_what_was_created_as_planned_has_no_findings(actual: dict[str, ActualTopic]) -> None:
+    assert found(actual) == []
+
+
+def test_a_missing_topic_is_found(actual: dict[str, ActualTopic]) -> None:
+    del actual["alerts"]
+
+    assert found(actual) == [(FindingReason.MISSING, "alerts")]
+
+
+def test_unequal_partition_counts_are_found_at_the_topic_with_fewer(actual: dict[str, ActualTopic]) -> None:
+    actual["predictions"] = ActualTopic("predictions", 6, 1, {"cleanup.policy": "delete"})
+
+    assert found(actual) == [(FindingReason.UNEQUAL_PARTITIONS, "predictions")]
+
+
+def test_other_partition_counts_are_fine_when_they_are_equal(actual: dict[str, ActualTopic]) -> None:
+    for name in ("predictions", "feedback"):
+        actual[name] = ActualTopic(name, 96, 3, actual[name].settings)
+
+    assert found(actual) == []
+
+
+def test_a_compacted_input_is_found(actual: dict[str, ActualTopic]) -> None:
+    actual["feedback"] = ActualTopic("feedback", 12, 1, {"cleanup.policy": "compact"})
+
+    assert found(actual) == [(FindingReason.COMPACTED, "feedback")]
+
+
+def test_active_alerts_that_are_not_compacted_are_found(actual: dict[str, ActualTopic]) -> None:
+    actual["alerts-active"] = ActualTopic("alerts-active", 1, 1, {"cleanup.policy": "delete"})
+
+    assert found(actual) == [(FindingReason.NOT_COMPACTED, "alerts-active")]
+
+
+@pytest.mark.parametrize(
+    ("retention_ms", "expected"),
+    [("3600000", [(FindingReason.SHORT_RETENTION, "predictions")]), (str(HORIZON_MS), []), ("-1", [])],
+)
+def test_a_retention_shorter_than_the_horizon_is_found(
+    actual: dict[str, ActualTopic], retention_ms: str, expected: list[tuple[FindingReason, str]]
+) -> None:
+    actual["predictions"] = ActualTopic("predictions", 12, 1, {"retention.ms": retention_ms})
+
+    assert found(actual) == expected

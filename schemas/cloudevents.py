@@ -38,7 +38,8 @@ class _Envelope(msgspec.Struct):
     id: str
     source: str
     type: str
-    data: msgspec.Raw | None = None
+    # msgspec does not read Raw in a union; no bytes stand for no data.
+    data: msgspec.Raw = msgspec.Raw()
     data_base64: str | None = None
 
 
@@ -76,8 +77,8 @@ def unwrap(value: bytes, headers: Headers) -> bytes:
         raise explain(value, error) from None
     if envelope.specversion != SPEC_VERSION:
         raise _bad(f"specversion {envelope.specversion!r} is not {SPEC_VERSION}")
-    if envelope.data is not None:
-        return bytes(envelope.data)
+    if data := bytes(envelope.data):
+        return data
     if envelope.data_base64 is None:
         raise _bad("the envelope has no data")
     try:

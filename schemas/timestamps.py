@@ -12,8 +12,9 @@ MAX_EPOCH_MS = 253_402_300_799_999
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS = 86_400_000
-#: ``2026-11-24T12:00``: what every accepted text begins with.
+#: ``2026-11-24T12:00`` begins every accepted text; nanoseconds and an offset may follow, ten thousand digits may not.
 _SHORTEST = 16
+_LONGEST = 64
 
 
 def to_epoch_ms(value: int | float | str) -> int:
@@ -52,7 +53,7 @@ def to_rfc3339(epoch_ms: int) -> str:
 
 
 def _parse(text: str) -> int:
-    if len(text) < _SHORTEST or text[4] != "-" or text[7] != "-" or text[10] not in "Tt ":
+    if not _SHORTEST <= len(text) <= _LONGEST or text[4] != "-" or text[7] != "-" or text[10] not in "Tt ":
         hint = "; write epoch milliseconds as a JSON number" if text.strip().isdecimal() else ""
         raise ValueError(f"{text[:40]!r} is not RFC 3339, such as 2026-11-24T12:00:00Z{hint}")
     extra_ms = 0

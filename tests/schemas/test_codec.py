@@ -1,0 +1,304 @@
+"""The codec: every kind of bad input has its reason, and a chunk is decoded as its records are one by one."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import (
+    MAX_IDENTIFIER,
+    Alert,
+    BadRecord,
+    DeadLetterReason,
+    Evidence,
+    FeatureShift,
+    Feedback,
+    Metric,
+    Prediction,
+    decode_alert,
+    decode_feedback,
+    decode_feedbacks,
+    decode_metric,
+    decode_prediction,
+    decode_predictions,
+    encode_alert,
+    encode_feedback,
+    encode_metric,
+    encode_prediction,
+)
+from schemas.codec import MAX_RECORD_BYTES
+
+GOOD: dict[str, Any] = {
+    "prediction_id": "p-1",
+    "model": "fraud",
+    "version": "3",
+    "timestamp": 1_795_521_600_000,
+    "features": {"amount": 42, "country": "DE", "new": False, "age": None},
+    "prediction": 1,
+}
+LABEL: dict[str, Any] = {"prediction_id": "p-1", "model": "fraud", "label": 0, "timestamp": 1_795_521_600_000}
+
+
+def prediction(**fields: Any) -> bytes:
+    """A good prediction with ``fields`` laid over it; None removes one."""
+    document = {name: value for name, value in {**GOOD, **fields}.items() if value is not None}
+    return json.dumps(document, ensure_ascii=False).encode(errors="surrogateescape")
+
+
+def label(**fields: Any) -> bytes:
+    """A good label with ``fields`` laid over it; None removes one."""
+    return json.dumps({name: value for name, value in {**LABEL, **fields}.items() if value is not None}).encode()
+
+
+def raw(field: str, text: str) -> bytes:
+    """A good prediction in which ``field`` is the JSON ``text``, which need not be JSON."""
+    return prediction(**{field: "@"}).replace(b'"@"', text.encode())
+
+
+R = DeadLetterReason
+BAD: list[tuple[str, bytes, DeadLetterReason, str]] = [
+    ("nothing", b"", R.NOT_JSON, "empty"),
+    ("blanks", b"  ", R.NOT_JSON, "truncated"),
+    ("text", b"hello", R.NOT_JSON, "malformed"),
+    ("cut short", prediction()[:-2], R.NOT_JSON, "truncated"),
+    ("two records", prediction() + prediction(), R.NOT_JSON, "trailing"),
+    ("two records and a comma", prediction() + b"," + prediction(), R.NOT_JSON, "trailing"),
+    ("a byte-order mark", b"\xef\xbb\xbf" + prediction(), R.NOT_JSON, "malformed"),
+    ("latin-1", prediction(model="mod\udce8le"), R.NOT_JSON, "UTF-8"),
+    ("half a surrogate pair", raw("model", r'"\ud800"'), R.NOT_JSON, ""),
+    ("UTF-16", prediction().decode().encode("utf-16"), R.NOT_JSON, ""),
+    ("very deep", raw("extra", "[" * 100_000), R.NOT_JSON, "deep"),
+    ("an array", b"[" + prediction() + b"]", R.WRONG_TYPE, "Expected `object`, got `array`"),
+    ("null text", b"null", R.WRONG_TYPE, "got `null`"),
+    ("a number for a model", prediction(model=7), R.WRONG_TYPE, "`$.model`"),
+    ("an object for a feature", prediction(features={"ok": 1, "bad": {}}), R.WRONG_TYPE, "`$.features.bad`"),
+    ("an array for a feature", prediction(features={"net amount": []}), R.WRONG_TYPE, '`$.features["net amount"]`'),
+    ("a number for a tag", prediction(tags={"a": "x", "b": 1}), R.WRONG_TYPE, "`$.tags.b`"),
+    ("text for a score", prediction(scores={"a": 0.1, "b": "0.9"}), R.WRONG_TYPE, "`$.scores.b`"),
+    ("text for a latency", prediction(latency_ms="12"), R.WRONG_TYPE, "`$.latency_ms`"),
+    ("an object for a prediction", prediction(prediction={"class": 1}), R.WRONG_TYPE, "`$.prediction`"),
+    ("a boolean for a time", prediction(timestamp=True), R.WRONG_TYPE, "`$.timestamp`"),
+    ("no id", prediction(prediction_id=None), R.MISSING_FIELD, "prediction_id"),
+    ("no model", prediction(model=None), R.MISSING_FIELD, "model"),
+    ("no version", prediction(version=None), R.MISSING_FIELD, "version"),
+    ("no time", prediction(timestamp=None), R.MISSING_FIELD, "timestamp"),
+    ("neither prediction nor error", prediction(prediction=None), R.MISSING_FIELD, "error"),
+    ("NaN", raw("latency_ms", "NaN"), R.NOT_FINITE, "`$.latency_ms`"),
+    ("NaN in a feature", prediction(features={"a": 1, "amount": math.nan}), R.NOT_FINITE, "`$.features.amount`"),
+    ("NaN in an odd feature", prediction(features={"net amount": math.nan}), R.NOT_FINITE, '["net amount"]'),
+    ("NaN in a list", prediction(embedding=[0.0, math.nan]), R.NOT_FINITE, "`$.embedding[1]`"),
+    ("NaN in an unknown field", raw("extra", "NaN"), R.NOT_FINITE, "`$.extra`"),
+    ("Infinity", raw("prediction", "Infinity"), R.NOT_FINITE, "`$.prediction`"),
+    ("-Infinity", raw("prediction", "-Infinity"), R.NOT_FINITE, "`$.prediction`"),
+    ("a float too big", raw("latency_ms", "1e999"), R.NOT_FINITE, "`$.latency_ms`"),
+    ("a feature too big", prediction(features={"a": "@"}).replace(b'"@"', b"-1e999"), R.NOT_FINITE, "`$.features.a`"),
+    ("a feature of 400 digits", prediction(features={"a": 10**400}), R.NOT_FINITE, "`$.features.a`"),
+    ("a feature just above the largest float", prediction(features={"a": 10**309 - 1}), R.NOT_FINITE, "features.a"),
+    ("a prediction of 5,000 digits", raw("prediction", "7" * 5000), R.NOT_FINITE, "`$.prediction`"),
+    ("a prediction just above the largest float", prediction(prediction=10**309 - 1), R.NOT_FINITE, "`$.prediction`"),
+    ("a prediction just below the lowest float", prediction(prediction=1 - 10**309), R.NOT_FINITE, "`$.prediction`"),
+    ("ten megabytes", prediction(error="x" * 10_000_000), R.TOO_LARGE, "10000"),
+    ("registry framing", b"\x00\x00\x00\x01\x02" + prediction(), R.REGISTRY_FRAMED, "schema id 258"),
+    ("cut registry framing", b"\x00\x01", R.REGISTRY_FRAMED, "enable the registry or publish plain JSON"),
+    ("an empty id", prediction(prediction_id=""), R.EMPTY_IDENTIFIER, "`$.prediction_id`"),
+    ("a blank id", prediction(prediction_id=" \t "), R.EMPTY_IDENTIFIER, "`$.prediction_id`"),
+    ("a blank model", prediction(model="\x00"), R.EMPTY_IDENTIFIER, "`$.model`"),
+    ("a blank version", prediction(version=" "), R.EMPTY_IDENTIFIER, "`$.version`"),
+    ("a blank variant", prediction(variant=" "), R.EMPTY_IDENTIFIER, "`$.variant`"),
+    ("a long id", prediction(prediction_id="x" * 257), R.IDENTIFIER_TOO_LONG, "limit 256"),
+    ("a long model", prediction(model="x" * 257), R.IDENTIFIER_TOO_LONG, "`$.model`"),
+]
+
+BAD_LABELS: list[tuple[str, bytes, DeadLetterReason, str]] = [
+    ("text", b"hello", R.NOT_JSON, "malformed"),
+    ("no label", label(label=None), R.MISSING_FIELD, "label"),
+    ("no id", label(prediction_id=None), R.MISSING_FIELD, "prediction_id"),
+    ("a blank id", label(prediction_id=" "), R.EMPTY_IDENTIFIER, "`$.prediction_id`"),
+    ("a blank model", label(model=" "), R.EMPTY_IDENTIFIER, "`$.model`"),
+    ("an array for a label", label(label=[1]), R.WRONG_TYPE, "`$.label`"),
+    ("NaN", label(label=math.nan), R.NOT_FINITE, "`$.label`"),
+    ("a label just above the largest float", label(label=10**309 - 1), R.NOT_FINITE, "`$.label`"),
+    ("a negative weight", label(weight=-0.5), R.OUT_OF_RANGE, "`$.weight`"),
+    ("registry framing", b"\x00\x00\x00\x00\x07{}", R.REGISTRY_FRAMED, "schema id 7"),
+    ("ten megabytes", b'"' + b"x" * 10_000_000 + b'"', R.TOO_LARGE, "limit"),
+]
+
+
+@pytest.mark.parametrize(("value", "reason", "detail"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_a_bad_prediction_is_refused_with_its_reason_and_place(
+    value: bytes, reason: DeadLetterReason, detail: str
+) -> None:
+    with pytest.raises(BadRecord) as refused:
+        decode_prediction(value)
+
+    assert refused.value.reason is reason
+    assert detail in refused.value.detail
+    assert str(refused.value) == f"{reason}: {refused.value.detail}"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "detail"), [case[1:] for case in BAD_LABELS], ids=[case[0] for case in BAD_LABELS]
+)
+def test_a_bad_label_is_refused_with_its_reason_and_place(value: bytes, reason: DeadLetterReason, detail: str) -> None:
+    with pytest.raises(BadRecord) as refused:
+        decode_feedback(value)
+
+    assert refused.value.reason is reason
+    assert detail in refused.value.detail
+
+
+def test_a_good_prediction_is_read() -> None:
+    event = decode_prediction(prediction())
+
+    assert event == Prediction(
+        prediction_id="p-1",
+        model="fraud",
+        version="3",
+        timestamp=1_795_521_600_000,
+        features={"amount": 42.0, "country": "DE", "new": False, "age": None},
+        prediction=1,
+    )
+
+
+def test_numeric_features_are_floats_and_booleans_stay_booleans() -> None:
+    features = decode_prediction(prediction(features={"a": 1, "b": 10**21, "c": True})).features
+
+    assert [type(value) for value in features.values()] == [float, float, bool]
+
+
+def test_a_class_number_stays_an_integer() -> None:
+    assert type(decode_prediction(prediction(prediction=1)).prediction) is int
+    assert type(decode_feedback(label(label=1)).label) is int
+
+
+def test_an_error_stands_in_for_a_prediction() -> None:
+    event = decode_prediction(prediction(prediction=None, error="timed out"))
+
+    assert event.prediction is None
+    assert event.error == "timed out"
+
+
+def test_identifiers_may_begin_with_a_blank_and_have_the_full_length() -> None:
+    event = decode_prediction(prediction(prediction_id=" x", model="é" * MAX_IDENTIFIER))
+
+    assert event.prediction_id == " x"
+    assert event.model == "é" * MAX_IDENTIFIER
+
+
+def test_unknown_fields_are_ignored() -> None:
+    assert decode_prediction(prediction(extra={"deep": [1, {}]})) == decode_prediction(prediction())
+
+
+def test_the_limit_is_the_callers() -> None:
+    value = prediction()
+
+    assert decode_predictions([value], max_bytes=len(value))[0] == decode_prediction(value)
+    with pytest.raises(BadRecord, match="too_large"):
+        decode_prediction(value, max_bytes=len(value) - 1)
+    assert len(prediction(error="x" * MAX_RECORD_BYTES)) > MAX_RECORD_BYTES
+
+
+PIECES = st.sampled_from(
+    [case[1] for case in BAD if len(case[1]) < 2000]
+    + [
+        prediction(),
+        prediction(prediction_id="p-2"),
+        prediction()[:40],
+        prediction()[40:],
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b"\n",
+        b'"',
+        prediction() + b"\n" + prediction(),
+    ]
+)
+
+
+@given(values=st.lists(PIECES | st.binary(max_size=20), max_size=12))
+def test_a_chunk_is_decoded_as_its_records_are_one_by_one(values: list[bytes]) -> None:
+    chunk = decode_predictions(values)
+
+    assert len(chunk) == len(values)
+    for value, event in zip(values, chunk, strict=True):
+        if isinstance(event, BadRecord):
+            with pytest.raises(BadRecord) as refused:
+                decode_prediction(value)
+            assert (refused.value.reason, refused.value.detail) == (event.reason, event.detail)
+        else:
+            assert decode_prediction(value) == event
+
+
+def test_a_bad_label_stands_in_its_own_place() -> None:
+    events = decode_feedbacks([label(), b"x", label(prediction_id="p-2")])
+
+    assert isinstance(events[0], Feedback)
+    assert isinstance(events[1], BadRecord)
+    assert events[2] == decode_feedback(label(prediction_id="p-2"))
+
+
+def test_headers_and_values_go_together_one_to_one() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        decode_predictions([prediction(), prediction()], [()])
+
+
+@given(value=st.binary(max_size=200))
+def test_no_bytes_whatever_raise_anything_but_bad_record(value: bytes) -> None:
+    for decode in (decode_prediction, decode_feedback, decode_alert, decode_metric):
+        with pytest.raises(BadRecord):
+            decode(value)
+
+
+def test_a_feature_that_is_not_a_number_is_published_as_missing() -> None:
+    event = Prediction(
+        prediction_id="p", model="m", version="1", timestamp=1_795_521_600_000, features={"a": math.nan}, prediction=1
+    )
+
+    assert decode_prediction(encode_prediction(event)).features == {"a": None}
+
+
+def test_an_infinite_shift_is_published_as_the_largest_float() -> None:
+    shifts = [FeatureShift(feature="a", evidence=math.inf), FeatureShift(feature="b", evidence=math.nan)]
+    alert = Alert(
+        id="i",
+        fingerprint="f",
+        status="firing",
+        labels={},
+        annotations={},
+        startsAt="2026-11-24T12:00:00Z",
+        updatedAt="2026-11-24T12:00:00Z",
+        episode=1,
+        reason="r",
+        evidence=Evidence(metric="psi", value=math.inf, features=shifts),
+    )
+
+    evidence = decode_alert(encode_alert(alert)).evidence
+
+    assert evidence.value is None
+    assert [shift.evidence for shift in evidence.features] == [pytest.approx(1.797e308, rel=1e-3), 0.0]
+
+
+def test_an_undefined_metric_is_left_out() -> None:
+    metric = Metric(
+        model="m",
+        version="1",
+        window_start="2026-11-24T12:00:00Z",
+        window_end="2026-11-24T12:01:00Z",
+        revision=1,
+        predictions=3,
+        values={"accuracy": 0.5, "precision": math.nan},
+    )
+
+    assert decode_metric(encode_metric(metric)).values == {"accuracy": 0.5}
+
+
+def test_a_label_survives_the_round_trip() -> None:
+    event = Feedback(prediction_id="p", model="m", label="cat", timestamp="2026-11-24T12:00:00Z", weight=0.0)
+
+    assert decode_feedback(encode_feedback(event)) == event

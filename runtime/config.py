@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from runtime.router import Router
-from runtime.section import Duration, Positive, Section
+from runtime.section import Duration, Positive, Secret, Section
 
 Severity = Literal["critical", "warning", "info"]
 
@@ -33,7 +33,7 @@ class Redis(Section):
 
     url: str = "redis://localhost:6379/0"
     username: str | None = None
-    password: str | None = None
+    password: Secret | None = None
     password_file: str | None = None
     cluster: bool = False
     sentinels: list[str] = []

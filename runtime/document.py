@@ -1,0 +1,201 @@
+"""A YAML file as plain values, with the place of every key and value, so that an error can name its line.
+
+Scalars follow YAML 1.2's core schema, not PyYAML's 1.1: ``no`` is text, ``1e6`` a number, ``12:30`` text, and a date text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+#: Keys and indices from the root.
+Path = tuple[str | int, ...]
+
+_NULL = re.compile(r"~|null|Null|NULL|")
+_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
+_INT = re.compile(r"[-+]?[0-9][0-9_]*|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+#: ``$${NAME}`` stands for a literal ``${NAME}``; ``${NAME:-text}`` for NAME or, where that is not set, text.
+_VARIABLE = re.compile(r"\$?\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+class Loose(str):
+    """Text from the environment, which has no types: it becomes what its place in the configuration asks for."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A line and column, from 1, of a named source; line 0 is the source as a whole."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+
+
+class DocumentError(ValueError):
+    """One thing wrong with the text itself."""
+
+    def __init__(self, place: Place, path: Path, message: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.place = place
+        self.path = path
+        self.message = message
+
+
+@dataclass(slots=True)
+class Document:
+    """The values, and where they stand."""
+
+    source: str
+    root: Any = None
+    values: dict[Path, Place] = field(default_factory=dict)
+    keys: dict[Path, Place] = field(default_factory=dict)
+    errors: list[DocumentError] = field(default_factory=list)
+
+    def place(self, path: Path, *, key: bool = False) -> Place:
+        """Where the value (or the key) at ``path`` stands; the nearest enclosing thing when it is not in the file."""
+        first, second = (self.keys, self.values) if key else (self.values, self.keys)
+        for end in range(len(path), -1, -1):
+            found = first.get(path[:end]) or second.get(path[:end])
+            if found:
+                return found
+        return Place(self.source)
+
+    def put(self, path: Path, value: Any, place: Place) -> None:
+        """Set a value that comes from elsewhere, over what the file says."""
+        if not isinstance(self.root, dict):
+            self.root = {}
+        at = self.root
+        for depth, step in enumerate(path[:-1], start=1):
+            if not isinstance(at.get(step), dict):
+                at[step] = {}
+                self.values[path[:depth]] = self.keys[path[:depth]] = place
+            at = at[step]
+        at[path[-1]] = value
+        self.values[path] = self.keys[path] = place
+
+
+def parse(text: str, source: str, variables: Mapping[str, str]) -> Document:
+    """Read one YAML document. What is wrong with it is in ``errors``; the values are what could be read."""
+    document = Document(source)
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source)
+        document.errors.append(DocumentError(place, (), f"not YAML: {error.problem or error.context}"))
+        return document
+    except yaml.YAMLError as error:
+        document.errors.append(DocumentError(Place(source), (), f"not YAML: {error}"))
+        return document
+    finally:
+        loader.dispose()
+    if node is not None:
+        document.root = _Reader(document, variables).read(node, (), ())
+    return document
+
+
+def scalar(text: str) -> Any:
+    """The value of a plain (unquoted) scalar."""
+    if _NULL.fullmatch(text):
+        return None
+    if _BOOL.fullmatch(text):
+        return text.lower() == "true"
+    if _INT.fullmatch(text):
+        # Python reads a leading zero as an error, YAML 1.2 as decimal.
+        return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text.replace(".inf", "inf").replace(".nan", "nan").lower().replace(".inf", "inf"))
+    return text
+
+
+class _Reader:
+    def __init__(self, document: Document, variables: Mapping[str, str]) -> None:
+        self._document = document
+        self._variables = variables
+
+    def read(self, node: yaml.Node, path: Path, above: tuple[yaml.Node, ...]) -> Any:
+        place = self._place(node)
+        self._document.values[path] = place
+        if any(node is one for one in above):
+            self._wrong(place, path, "an alias inside the very thing it names")
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path, (*above, node))
+        if isinstance(node, yaml.SequenceNode):
+            return [self.read(item, (*path, index), (*above, node)) for index, item in enumerate(node.value)]
+        return self._scalar(node, place, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path, above: tuple[yaml.Node, ...]) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        first: dict[str, Place] = {}
+        for key_node, value_node in self._pairs(node, path):
+            place = self._place(key_node)
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._wrong(place, path, "a key must be text")
+                continue
+            key = str(key_node.value)
+            here = (*path, key)
+            if key in first:
+                self._wrong(place, here, f"the key is there already, in line {first[key].line}: remove one")
+                continue
+            first[key] = self._document.keys[here] = place
+            mapping[key] = self.read(value_node, here, above)
+        return mapping
+
+    def _pairs(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+        """The mapping's own pairs, then those merged by ``<<`` that it does not have itself."""
+        own = [(key, value) for key, value in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        yield from own
+        names = {key.value for key, _ in own if isinstance(key, yaml.ScalarNode)}
+        for key, value in node.value:
+            if key.tag != "tag:yaml.org,2002:merge":
+                continue
+            for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if not isinstance(merged, yaml.MappingNode) or merged is node:
+                    self._wrong(self._place(key), path, "<< must name a mapping")
+                    continue
+                for pair in self._pairs(merged, path):
+                    name = pair[0].value if isinstance(pair[0], yaml.ScalarNode) else None
+                    if name not in names:
+                        names.add(name)
+                        yield pair
+
+    def _scalar(self, node: yaml.ScalarNode, place: Place, path: Path) -> Any:
+        if node.tag.startswith("!"):
+            self._wrong(place, path, f"the tag {node.tag} is not known")
+            return None
+        text = str(node.value)
+        expanded = self._expand(text, place, path)
+        if expanded != text:
+            return Loose(expanded)
+        # A plain scalar may be a number; a quoted or block one never is.
+        return scalar(text) if node.style is None else text
+
+    def _expand(self, text: str, place: Place, path: Path) -> str:
+        def value_of(match: re.Match[str]) -> str:
+            if match[0].startswith("$$"):
+                return match[0][1:]
+            name, otherwise = match[1], match[2]
+            value = self._variables.get(name, otherwise)
+            if value is None:
+                self._wrong(place, path, f"the environment variable {name} is not set: set it, or write ${{{name}:-text}}")
+            return value or ""
+
+        return _VARIABLE.sub(value_of, text)
+
+    def _place(self, node: yaml.Node) -> Place:
+        return Place(self._document.source, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def _wrong(self, place: Place, path: Path, message: str) -> None:
+        self._document.errors.append(DocumentError(place, path, message))

@@ -1,0 +1,42 @@
+"""Durations as Prometheus writes them ("30s", "1h30m", "7d"). Source: prometheus/common, model/time.go, ParseDuration."""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = {"y": 365 * 86400.0, "w": 7 * 86400.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_FORM = re.compile("".join(rf"(?:(\d+){unit})?" for unit in _UNITS))
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of "1h30m"; units from year to millisecond, large before small, each at most once. A bare number is seconds.
+
+    Raises:
+        ValueError: it is no duration.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        match = _FORM.fullmatch(text)
+        if not text or match is None:
+            raise ValueError(f"{text!r} is not a duration: write 30s, 5m, 1h30m or 7d") from None
+        return sum(int(number) * size for number, size in zip(match.groups(), _UNITS.values(), strict=True) if number)
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(f"{text!r} is not a duration: it must be zero or more, and finite")
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Text that ``parse_duration`` reads back as the same time, to the millisecond; days are the largest unit."""
+    left = round(seconds * 1000)
+    if left == 0:
+        return "0s"
+    text = ""
+    for unit, size in _UNITS.items():
+        # "30d" is easier to compare than "4w2d", and a year has leap days.
+        if unit in {"y", "w"}:
+            continue
+        count, left = divmod(left, round(size * 1000))
+        if count:
+            text += f"{count}{unit}"
+    return text

@@ -36,14 +36,16 @@ def register(commands: Commands) -> None:
 
 def check(options: argparse.Namespace) -> int:
     """Load it; the loader's errors end the command."""
+    from runtime.loader import find
+
     configured(options)
-    print(f"{options.config_path or 'no file, all defaults'}: valid")
+    print(f"{find(getattr(options, 'config', None)) or 'no file, all defaults'}: valid")
     return ExitCode.OK
 
 
 def show(options: argparse.Namespace) -> int:
     """Print the effective configuration."""
-    from runtime.loader import show as as_yaml
+    from runtime import loader
 
-    print(as_yaml(configured(options)), end="")
+    print(loader.show(configured(options)), end="")
     return ExitCode.OK

@@ -1,0 +1,207 @@
+"""The command line: help that helps, errors of one line with a fix, exit codes that mean something."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from driftbell import cli
+from driftbell.errors import CommandError, UsageError
+from driftbell.exit_codes import ExitCode
+
+#: Where the packages are, for processes that start elsewhere.
+ROOT = Path(cli.__file__).parent.parent
+
+COMMANDS = [
+    ["demo"],
+    ["worker"],
+    ["router"],
+    ["topics", "create"],
+    ["topics", "list"],
+    ["topics", "check"],
+    ["config", "check"],
+    ["config", "show"],
+    ["replay"],
+    ["events", "tail"],
+]
+
+
+@pytest.fixture(autouse=True)
+def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """No driftbell.yaml around, and no variable that names one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DRIFTBELL_CONFIG", raising=False)
+    yield tmp_path
+
+
+def exit_code(*arguments: str) -> int:
+    """What the shell would see."""
+    try:
+        return cli.main(arguments)
+    except SystemExit as end:  # argparse's way of ending
+        return end.code if isinstance(end.code, int) else 1
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_a_description_and_an_example(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(*command, "--help") == ExitCode.OK
+
+    text = capsys.readouterr().out
+    assert f"example:\n  driftbell {' '.join(command)}" in text or "| driftbell" in text
+    description = text.split("\n\n")[1]
+    assert len(description) > 60
+
+
+def test_the_list_of_commands_is_complete(capsys: pytest.CaptureFixture[str]) -> None:
+    exit_code("--help")
+
+    text = capsys.readouterr().out
+    assert {command[0] for command in COMMANDS} <= set(text.split())
+    assert "exit codes: 0 done, 1 failed, 2 wrong usage" in text
+
+
+def test_help_does_not_load_what_only_running_needs() -> None:
+    code = (
+        "import sys; from driftbell.cli import main\n"
+        "try: main(['worker', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'faust', 'confluent_kafka', 'river', 'numpy', 'redis', 'aiohttp'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT)}
+    )
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_no_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code() == ExitCode.USAGE
+    assert "usage: driftbell" in capsys.readouterr().err
+
+
+def test_an_unknown_key_is_told_with_file_and_line(empty_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (empty_directory / "driftbell.yaml").write_text("worker:\n  tikc: 1s\n")
+
+    assert exit_code("config", "check") == ExitCode.USAGE
+
+    error = capsys.readouterr().err
+    assert "driftbell.yaml:2:3: worker.tikc: unknown key" in error
+    assert "Traceback" not in error
+
+
+def test_several_mistakes_are_told_at_once(empty_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (empty_directory / "driftbell.yaml").write_text("worker:\n  tick: soon\njoin:\n  horizon: -1\n")
+
+    exit_code("config", "check")
+
+    assert "worker.tick" in (error := capsys.readouterr().err)
+    assert "join.horizon" in error
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_global_options_may_stand_before_or_after_the_command(
+    place: str, empty_directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (empty_directory / "mine.yaml").write_text("topics: {alerts: pages}\n")
+    option = ["--config", "mine.yaml"]
+    command = ["config", "show"]
+
+    assert exit_code(*(option + command if place == "before" else command + option)) == ExitCode.OK
+    assert "alerts: pages" in capsys.readouterr().out
+
+
+def test_secrets_are_not_shown(empty_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (empty_directory / "driftbell.yaml").write_text(
+        "kafka: {security.protocol: SASL_PLAINTEXT, sasl.mechanism: PLAIN, sasl.username: u, sasl.password: hunter2}\n"
+        "redis: {url: 'redis://:swordfish@localhost/0'}\n"
+    )
+
+    assert exit_code("config", "show") == ExitCode.OK
+    text = capsys.readouterr().out
+    assert "hunter2" not in text
+    assert "swordfish" not in text
+    assert "sasl.username: u" in text
+
+
+def test_a_kafka_that_does_not_answer_is_one_line_with_a_fix(
+    empty_directory: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("driftbell.topics.admin.TIMEOUT", 0.5)
+    (empty_directory / "driftbell.yaml").write_text("kafka: {bootstrap.servers: '127.0.0.1:1'}\n")
+
+    assert exit_code("topics", "check") == ExitCode.FAILED
+
+    error = capfd.readouterr().err
+    assert error.startswith("driftbell: no answer from Kafka at 127.0.0.1:1")
+    assert "fix: is it running" in error
+    assert len(error.splitlines()) == 2
+
+
+def test_an_age_that_is_no_duration_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("events", "tail", "--since", "yesterday") == ExitCode.USAGE
+    assert "--since yesterday" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("replay", "absent.jsonl") == ExitCode.USAGE
+    assert "absent.jsonl: no such file" in capsys.readouterr().err
+
+
+def test_errors_carry_their_exit_code_and_their_fix() -> None:
+    assert str(CommandError("it is broken", "mend it")) == "it is broken\n  fix: mend it"
+    assert str(CommandError("it is broken")) == "it is broken"
+    assert (CommandError("x").exit_code, UsageError("x").exit_code) == (ExitCode.FAILED, ExitCode.USAGE)
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [(CommandError("no"), ExitCode.FAILED), (UsageError("no"), ExitCode.USAGE), (KeyboardInterrupt(), ExitCode.INTERRUPTED)],
+)
+def test_what_a_command_raises_becomes_an_exit_code(
+    raised: BaseException, code: ExitCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_options: object) -> int:
+        raise raised
+
+    monkeypatch.setattr("driftbell.commands.topics.check", fail)
+
+    assert exit_code("topics", "check") == code
+
+
+def test_a_closed_pipe_ends_the_command_without_a_word(empty_directory: Path) -> None:
+    command = f"{sys.executable} -m driftbell config show | head -c 1"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT)}
+    )
+
+    assert done.stdout == "k"
+    assert done.stderr == ""
+
+
+def test_the_module_runs_like_the_script(empty_directory: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "driftbell", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+
+    assert done.stdout.startswith("driftbell ")
+
+
+def test_replay_reports_what_it_left_out(empty_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (empty_directory / "p.jsonl").write_text(json.dumps({"nothing": 1}) + "\n{oops\n")
+
+    assert exit_code("replay", "--quiet", "p.jsonl") == ExitCode.OK
+
+    text = capsys.readouterr().out
+    assert "2 entries were left out: not_an_event 1, not_json 1" in text
+    assert "nothing would have paged" in text

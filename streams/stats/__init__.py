@@ -1,0 +1,10 @@
+"""Statistics in bounded memory, each in its file."""
+
+from __future__ import annotations
+
+from streams.stats.chi_square import chi_square_quantile
+from streams.stats.proportion import upper_bound
+from streams.stats.psi import psi, psi_cutoff
+from streams.stats.quantile_sketch import QuantileSketch
+
+__all__ = ["QuantileSketch", "chi_square_quantile", "psi", "psi_cutoff", "upper_bound"]

@@ -1,0 +1,87 @@
+"""BernoulliESR: the share of events with some property rose above what is tolerated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.detectors.shiryaev_roberts import Bools, Floats, ShiryaevRoberts, alarms
+
+#: Alternatives stop here: p1 = 1 would make one counter-example infinite evidence.
+_HIGHEST = 0.99
+#: Null shares stay inside, so that at least one alternative fits above.
+_LOWEST_NULL, _HIGHEST_NULL = 1e-6, 0.95
+
+
+class BernoulliESR:
+    """e-SR mixtures over alternatives p1 = p0 * ratio^k, one row per watched share.
+
+    The null is "the conditional probability is at most p0", whatever the dependence between events; x may also be any
+    value in [0, 1] with mean at most p0, because the increment is convex in x. The log likelihood ratio of n events with
+    k successes is k log(p1/p0) + (n - k) log((1-p1)/(1-p0)). Source of the statistic: ``ShiryaevRoberts``.
+    """
+
+    name: ClassVar[str] = "bernoulli-e-SR"
+    calibrated: ClassVar[bool] = True
+
+    def __init__(self, p0: npt.ArrayLike, events_per_false_alarm: float, ratio: float = 1.25) -> None:
+        """``p0``: the tolerated share of each row; ``events_per_false_alarm``: of all rows together."""
+        self.p0: Floats = np.clip(np.atleast_1d(np.asarray(p0, np.float64)), _LOWEST_NULL, _HIGHEST_NULL)
+        self.events_per_false_alarm = events_per_false_alarm
+        steps = [max(1, math.ceil(math.log(_HIGHEST / p) / math.log(ratio))) for p in self.p0.tolist()]
+        powers = np.arange(1, max(steps, default=1) + 1)
+        # The last step of a row is cut to _HIGHEST: a total break then has a bet of its own.
+        self.p1: Floats = np.minimum(self.p0[:, None] * ratio ** powers.astype(np.float64), _HIGHEST)
+        present = powers[None, :] <= np.array(steps, np.int64).reshape(-1, 1)
+        self._gain = np.log(self.p1 / self.p0[:, None])
+        self._loss = np.log1p(-self.p1) - np.log1p(-self.p0)[:, None]
+        self.evidence = ShiryaevRoberts(present / present.sum(axis=1, keepdims=True))
+        self._alarms: Bools = np.zeros(len(self.p0), np.bool_)
+
+    def update(self, events: npt.ArrayLike, successes: npt.ArrayLike, start_ms: int = 0) -> None:
+        """Take a batch: per row the number of events and of successes, shape (rows,)."""
+        n = np.atleast_1d(np.asarray(events, np.float64))
+        k = np.atleast_1d(np.asarray(successes, np.float64))
+        log_l = k[:, None] * self._gain + (n - k)[:, None] * self._loss
+        self.evidence.update(log_l, n, start_ms)
+        self._alarms = alarms(self.evidence.log_evidence, self.events_per_false_alarm)
+
+    @property
+    def alarms(self) -> Bools:
+        """Which rows alarm, shape (rows,)."""
+        return self._alarms
+
+    @property
+    def drift_detected(self) -> bool:
+        """Whether any row alarms."""
+        return bool(self._alarms.any())
+
+    def alternative(self, row: int) -> float:
+        """The p1 of the bet with the most evidence."""
+        return float(self.p1[row, self.evidence.best_bet(row)])
+
+    def successes(self, row: int) -> float:
+        """Successes since the change point: the walk and the events since then determine them."""
+        bet = self.evidence.best_bet(row)
+        _, events = self.evidence.change_point(row)
+        gain, loss = self._gain[row, bet], self._loss[row, bet]
+        return float(np.clip((self.evidence.walk(row) - events * loss) / (gain - loss), 0, events))
+
+    def reset(self, rows: Bools | int | slice = slice(None)) -> None:
+        """Forget the evidence of the selected rows."""
+        self.evidence.reset(rows)
+        self._alarms = self._alarms.copy()
+        self._alarms[rows] = False
+
+    def state(self) -> Mapping[str, Any]:
+        """Plain data."""
+        return {**self.evidence.state(), "alarms": self._alarms.copy()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from ``state``."""
+        self.evidence.restore(state)
+        self._alarms = np.array(state["alarms"], np.bool_)

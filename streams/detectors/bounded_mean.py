@@ -1,0 +1,62 @@
+"""BoundedMeanESR: the mean of a bounded quantity rose above what is tolerated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.detectors.shiryaev_roberts import Floats, ShiryaevRoberts
+
+#: Bets as shares of the largest stake that keeps L >= 0. Small ones find small shifts; 1 itself would let one event end a bet.
+_STAKES = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95])
+
+
+class BoundedMeanESR:
+    """e-SR mixture for x in [0, 1] with null "conditional mean at most m": L = 1 + l (x - m), 0 <= l < 1/m.
+
+    Any metric is such a mean (statistics: accuracy, F1, MAE clipped at a cap, ...). It uses the variance that
+    x really has, where a Bernoulli likelihood assumes the largest one. Source: as ``ShiryaevRoberts``.
+    """
+
+    name: ClassVar[str] = "bounded-mean-e-SR"
+    calibrated: ClassVar[bool] = True
+
+    def __init__(self, mean: float, events_per_false_alarm: float) -> None:
+        """``mean`` is the tolerated mean, in (0, 1)."""
+        self.mean = min(max(mean, 1e-6), 0.999)
+        self.events_per_false_alarm = events_per_false_alarm
+        self._log_bound = math.log(events_per_false_alarm)
+        self._stakes: Floats = _STAKES / self.mean
+        bets = len(_STAKES)
+        self.evidence = ShiryaevRoberts(np.full((1, bets), 1.0 / bets))
+
+    def update(self, values: npt.NDArray[np.float64], start_ms: int = 0) -> None:
+        """Take a batch of values in [0, 1], shape (n,)."""
+        log_l = np.log1p(self._stakes[:, None] * (values - self.mean)[None, :]).sum(axis=1)
+        self.evidence.update(log_l[None, :], np.array([float(len(values))]), start_ms)
+
+    @property
+    def log_evidence(self) -> float:
+        """log of the mixture."""
+        return float(self.evidence.log_evidence[0])
+
+    @property
+    def drift_detected(self) -> bool:
+        """Whether the evidence passes the budget."""
+        return self.log_evidence >= self._log_bound
+
+    def reset(self) -> None:
+        """Forget the evidence."""
+        self.evidence.reset()
+
+    def state(self) -> Mapping[str, Any]:
+        """Plain data."""
+        return self.evidence.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from ``state``."""
+        self.evidence.restore(state)

@@ -1,0 +1,113 @@
+"""CategoryESR: the mix of categories moved against the reference; all categorical features at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.detectors.shiryaev_roberts import Bools, Floats, ShiryaevRoberts, alarms
+from streams.stats import upper_bound
+
+#: Standard errors by which the reference's own share of a category may be wrong.
+REFERENCE_ERRORS = 4.0
+#: Alternatives multiply (or divide) the odds of a category by these: small, middling and drastic changes of the mix.
+_ODDS = np.array([1.5, 3.0, 10.0])
+#: A category can only be seen to vanish if the reference holds more than this share of it.
+_VANISHING = 0.01
+_INSIDE = 1e-6
+
+
+class CategoryESR:
+    """e-SR mixtures over "category c became more (less) frequent than the reference allows", one row per feature.
+
+    The reference's share is widened by its own error (Wilson, 4 standard errors) on either side, so that the reference
+    being a sample costs no false alarms. Statistic and budget: ``ShiryaevRoberts``, ``alarms``.
+    """
+
+    name: ClassVar[str] = "category-e-SR"
+    calibrated: ClassVar[bool] = True
+
+    def __init__(
+        self, counts: list[npt.NDArray[Any]], events_per_false_alarm: float, uncertain: list[float] | None = None
+    ) -> None:
+        """One row per feature.
+
+        Args:
+            counts: the reference's events per category (the last one being "other") of each feature.
+            events_per_false_alarm: of all features together.
+            uncertain: how many events of a category the reference may have missed, per feature (bounded counting).
+        """
+        self.events_per_false_alarm = events_per_false_alarm
+        self._counts = counts
+        categories = max((len(c) for c in counts), default=1)
+        shape = (len(counts), categories, 2 * len(_ODDS))
+        self._gain = np.zeros(shape)
+        self._loss = np.zeros(shape)
+        self.p1 = np.zeros(shape)
+        weights = np.zeros(shape)
+        for row, column in enumerate(counts):
+            n = float(column.sum())
+            missed = uncertain[row] if uncertain else 0.0
+            for index, count in enumerate(column.tolist()):
+                high = min(max(upper_bound(min(count + missed, n), n, REFERENCE_ERRORS), _INSIDE), 1 - _INSIDE)
+                low = 1 - upper_bound(n - count, n, REFERENCE_ERRORS)
+                self._bet(row, index, slice(0, 3), high, _ODDS)
+                weights[row, index, :3] = 1.0
+                if low > _VANISHING:
+                    self._bet(row, index, slice(3, 6), low, 1 / _ODDS)
+                    weights[row, index, 3:] = 1.0
+        flat = weights.reshape(len(counts), -1)
+        self.evidence = ShiryaevRoberts(flat / flat.sum(axis=1, keepdims=True))
+        self._log_evidence: Floats = self.evidence.log_evidence
+
+    def _bet(self, row: int, index: int, where: slice, p0: float, odds: Floats) -> None:
+        stake = odds * p0 / (1 - p0)
+        p1 = stake / (1 + stake)
+        self.p1[row, index, where] = p1
+        self._gain[row, index, where] = np.log(p1 / p0)
+        self._loss[row, index, where] = np.log1p(-p1) - np.log1p(-p0)
+
+    def update(self, counts: npt.NDArray[Any], start_ms: int = 0) -> None:
+        """Take a batch: events per category of each feature, shape (features, categories); padding is 0."""
+        k = counts[:, : self._gain.shape[1]].astype(np.float64)
+        n = k.sum(axis=1)
+        log_l = k[:, :, None] * self._gain + (n[:, None] - k)[:, :, None] * self._loss
+        self.evidence.update(log_l.reshape(len(k), -1), n, start_ms)
+        self._log_evidence = self.evidence.log_evidence
+
+    @property
+    def log_evidence(self) -> Floats:
+        """log of the mixtures, shape (features,)."""
+        return self._log_evidence
+
+    @property
+    def alarms(self) -> Bools:
+        """Which features alarm, shape (features,)."""
+        return alarms(self._log_evidence, self.events_per_false_alarm)
+
+    @property
+    def drift_detected(self) -> bool:
+        """Whether any feature alarms."""
+        return bool(self.alarms.any())
+
+    def moved(self, row: int) -> tuple[int, float]:
+        """The category of the best bet and the share that bet supposes."""
+        index, bet = divmod(self.evidence.best_bet(row), self.p1.shape[2])
+        return index, float(self.p1[row, index, bet])
+
+    def reset(self, rows: Bools | int | slice = slice(None)) -> None:
+        """Forget the evidence of the selected rows."""
+        self.evidence.reset(rows)
+        self._log_evidence = self.evidence.log_evidence
+
+    def state(self) -> Mapping[str, Any]:
+        """Plain data."""
+        return self.evidence.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from ``state``."""
+        self.evidence.restore(state)
+        self._log_evidence = self.evidence.log_evidence

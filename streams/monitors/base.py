@@ -1,0 +1,73 @@
+"""What all monitors share: their context, their typed options, and empty answers where a monitor has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+import msgspec
+
+from runtime.config import Monitoring, Severity
+from streams.batch import JoinedBatch, PredictionBatch
+from streams.monitor import Condition, Family, State, Subject
+from streams.reference import Reference
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of the monitors' options; each field's docstring in ``docs/monitors.md``."""
+
+
+class NoOptions(Options, frozen=True):
+    """A monitor without options."""
+
+
+O = TypeVar("O", bound=Options)  # noqa: E741
+
+
+@dataclass(frozen=True, slots=True)
+class Context(Generic[O]):
+    """What a monitor is built from."""
+
+    subject: Subject
+    settings: Monitoring
+    reference: Reference
+    severity: Severity
+    options: O
+    #: This monitor's part of the subject's budget: all its detectors together may raise one false alarm in so many events.
+    events_per_false_alarm: float
+
+
+class BaseMonitor(Generic[O]):
+    """The monitor port with nothing in it. ``Options`` names the monitor's options class."""
+
+    name: ClassVar[str]
+    family: ClassVar[Family]
+    severity: ClassVar[Severity] = "warning"
+    options_type: ClassVar[type[Options]] = NoOptions
+    #: Whether the monitor takes a share of the false-alarm budget.
+    budgeted: ClassVar[bool] = True
+
+    def __init__(self, context: Context[O]) -> None:
+        self.context = context
+
+    def predictions(self, batch: PredictionBatch) -> None:
+        """Nothing to learn."""
+
+    def joined(self, batch: JoinedBatch) -> None:
+        """Nothing to learn."""
+
+    def conditions(self, now_ms: int) -> Sequence[Condition]:
+        """Nothing is ever wrong."""
+        return ()
+
+    def due_ms(self) -> int | None:
+        """Time alone changes nothing."""
+        return None
+
+    def state(self) -> State:
+        """Nothing to remember."""
+        return {}
+
+    def restore(self, state: State) -> None:
+        """Nothing to continue."""

@@ -1,0 +1,67 @@
+"""Prediction drift: the answers of the model are no longer distributed as in the reference."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from streams.batch import PredictionBatch
+from streams.monitor import Condition, Family, State
+from streams.monitors.base import BaseMonitor, NoOptions
+from streams.monitors.shift_condition import shift_condition
+from streams.monitors.shifts import Shifts
+
+
+class Reason(enum.StrEnum):
+    """Why a condition of this monitor holds."""
+
+    PREDICTIONS_MOVED = "predictions_moved"
+
+
+class PredictionDrift(BaseMonitor[NoOptions]):
+    """The distribution of predictions that did not fail: classes, or the place and spread of numbers."""
+
+    name = "prediction_drift"
+    family = Family.DRIFT
+    _shifts: Shifts | None = None
+
+    def _begin(self) -> Shifts:
+        self._shifts = Shifts(self.context.reference.prediction, self.context.events_per_false_alarm)
+        return self._shifts
+
+    def predictions(self, batch: PredictionBatch) -> None:
+        """Compare the batch with the reference."""
+        if not self.context.reference.ready:
+            return
+        shifts = self._shifts or self._begin()
+        columns = self.context.reference.predictions(batch)
+        if columns is not None:
+            shifts.update(columns)
+
+    def conditions(self, now_ms: int) -> Sequence[Condition]:
+        """At most one condition."""
+        shifts = self._shifts
+        if shifts is None or not shifts.alarms:
+            return ()
+        return [
+            shift_condition(
+                shifts,
+                row,
+                alarm,
+                alertname="PredictionDrift",
+                severity=self.context.severity,
+                reason=Reason.PREDICTIONS_MOVED.value,
+                labels={},
+            )
+            for row, alarm in shifts.alarms.items()
+        ]
+
+    def state(self) -> State:
+        """Plain data."""
+        return {"shifts": self._shifts.state() if self._shifts else None}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from ``state``."""
+        if state["shifts"] is not None:
+            self._begin().restore(state["shifts"])

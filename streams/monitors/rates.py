@@ -1,0 +1,162 @@
+"""Rates: shares of events that rose above what is tolerated; raised when sure, held until sure of the opposite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.detectors import BernoulliESR
+
+Floats = npt.NDArray[np.float64]
+
+#: Odds at which recovery is believed: likelihood ratio of "as tolerated" against "half way to the alarm's level".
+_RECOVERED = math.log(100)
+#: A recovery window that is convincing on average but not yet clean is dropped after so many events.
+_LONGEST_WINDOW = 500
+#: Quiet batches are handed to the detector together, at the latest after so many events.
+_LONGEST_QUIET = 8192
+
+
+@dataclass(slots=True)
+class RateAlarm:
+    """One rate that is too high, from the alarm until it has recovered.
+
+    Recovery is a test of its own, in the other direction: a likelihood walk between the tolerated share and a boundary half
+    way (in logarithms) to the level that was alarmed, as the alarm's own threshold would flap. Where the rate persists the walk
+    drifts down; after a fix it needs some 60 events when everything was broken, some hundred when the rate had doubled.
+    """
+
+    start_ms: int
+    #: Since the likely change point: events, and those (or the sum of those shares) that count against the rate.
+    events: float
+    bad: float
+    #: The rate the alarm supposes.
+    level: float
+    walk: float = 0.0
+    window_events: float = 0.0
+    window_bad: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Observed since the change point."""
+        return self.bad / self.events if self.events else self.level
+
+    def recovered(self, events: float, bad: float, tolerated: float) -> bool:
+        """Take a batch; True when the rate is back within what is tolerated."""
+        self.events += events
+        self.bad += bad
+        boundary = math.sqrt(tolerated * max(self.level, tolerated * 1.05))
+        walk = max(self.walk, 0.0) + bad * math.log(tolerated / boundary)
+        walk += (events - bad) * (math.log1p(-tolerated) - math.log1p(-boundary))
+        if self.walk <= 0:
+            self.window_events = self.window_bad = 0.0
+        self.walk = walk
+        self.window_events += events
+        self.window_bad += bad
+        if walk < _RECOVERED:
+            return False
+        n = self.window_events
+        clean = self.window_bad <= tolerated * n + math.sqrt(n * tolerated * (1 - tolerated))
+        if not clean and n > _LONGEST_WINDOW:
+            self.walk = 0.0
+        return clean
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rate that is too high now."""
+
+    row: int
+    rate: float
+    baseline: float
+    tolerated: float
+    events: int
+    start_ms: int
+
+
+class Rates:
+    """Rows of rates, each with its baseline, what is tolerated of it, and its alarm while it has one."""
+
+    def __init__(
+        self,
+        baseline: Sequence[float],
+        tolerated: Sequence[float],
+        events_per_false_alarm: float,
+        ratio: float = 1.25,
+    ) -> None:
+        """One row per rate; ``ratio`` is the step between the alternatives of ``BernoulliESR``."""
+        self.baseline = list(baseline)
+        self.detector = BernoulliESR(np.array(tolerated, np.float64), events_per_false_alarm, ratio)
+        self.alarms: dict[int, RateAlarm] = {}
+        self._quiet: Floats = np.zeros(len(self.baseline))
+        self._quiet_start_ms = 0
+
+    def update(self, events: npt.ArrayLike, bad: npt.ArrayLike, start_ms: int) -> None:
+        """Take a batch: per row its events, and those (or the sum of shares) that count against it."""
+        n = np.asarray(events, np.float64)
+        k = np.asarray(bad, np.float64)
+        if not len(n):
+            return
+        if not self.alarms and not k.any() and self._quiet.max() < _LONGEST_QUIET:
+            # Most rates are quiet most of the time. Batches may be merged: the statistic holds at any batch boundaries.
+            if not self._quiet.any():
+                self._quiet_start_ms = start_ms
+            self._quiet += n
+            return
+        if self._quiet.any():
+            self.detector.update(self._quiet, np.zeros_like(n), self._quiet_start_ms)
+            self._quiet[:] = 0
+        known = set(self.alarms)
+        self.detector.update(n, k, start_ms)
+        p0 = self.detector.p0
+        for row in known:
+            if self.alarms[row].recovered(float(n[row]), float(k[row]), float(p0[row])):
+                del self.alarms[row]
+                self.detector.reset(row)
+        for row in np.flatnonzero(self.detector.alarms).tolist():
+            if row not in self.alarms:
+                self.alarms[row] = self._alarm(row)
+
+    def _alarm(self, row: int) -> RateAlarm:
+        evidence = self.detector.evidence
+        start_ms, events = evidence.change_point(row)
+        bad = self.detector.successes(row)
+        return RateAlarm(start_ms, float(events), bad, self.detector.alternative(row))
+
+    def findings(self) -> list[Finding]:
+        """The rates that are too high, longest first."""
+        return [
+            Finding(
+                row,
+                alarm.rate,
+                self.baseline[row],
+                float(self.detector.p0[row]),
+                round(alarm.events),
+                alarm.start_ms,
+            )
+            for row, alarm in self.alarms.items()
+        ]
+
+    def state(self) -> Mapping[str, Any]:
+        """Plain data."""
+        return {
+            "detector": self.detector.state(),
+            "quiet": self._quiet.copy(),
+            "quiet_start_ms": self._quiet_start_ms,
+            "alarms": [{"row": row, **asdict(alarm)} for row, alarm in self.alarms.items()],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from ``state``."""
+        self.detector.restore(state["detector"])
+        self._quiet = np.array(state["quiet"], np.float64)
+        self._quiet_start_ms = state["quiet_start_ms"]
+        self.alarms = {
+            entry["row"]: RateAlarm(**{key: value for key, value in entry.items() if key != "row"})
+            for entry in state["alarms"]
+        }

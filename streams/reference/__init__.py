@@ -1,0 +1,9 @@
+"""What a subject looked like when all was well, and how a batch compares with it."""
+
+from __future__ import annotations
+
+from streams.reference.columns import Columns
+from streams.reference.profile import Categories, Kind, Numbers, Profile, Profiles, Unwatched
+from streams.reference.reference import PREDICTION, Reference
+
+__all__ = ["PREDICTION", "Categories", "Columns", "Kind", "Numbers", "Profile", "Profiles", "Reference", "Unwatched"]

@@ -1,0 +1,162 @@
+"""One batch seen through the reference: counted once, shared by all monitors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas import FeatureValue
+from streams.reference.profile import Categories, Kind, Profiles
+from streams.reference.reading import TEXT_LENGTH, TRUTH, numbers_of
+
+Ints = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float32]
+_TEXT_OR_MISSING = frozenset({str, type(None)})
+_TRUTH_OR_MISSING = frozenset({bool, type(None)})
+
+
+class Lookup:
+    """What reading needs of a reference, prepared once: edges side by side, categories by name."""
+
+    def __init__(self, profiles: Profiles) -> None:
+        self.profiles = profiles
+        numeric = [profiles.profiles[row].numbers for row in profiles.numeric]
+        self.edges: list[Values] = [n.edges for n in numeric if n is not None]
+        self.bins = max((len(e) + 1 for e in self.edges), default=1)
+        self.last_bins = np.array([len(e) for e in self.edges], np.int64)
+        self.codes: list[dict[str, int]] = []
+        for row in profiles.categorical:
+            categories = profiles.profiles[row].categories
+            assert categories is not None
+            told = len(categories.pooled) - 1
+            self.codes.append({name: min(i, told) for i, name in enumerate(categories.names)})
+        self.categories = Categories.TOLD_APART + 1
+        self.numeric_at = {row: i for i, row in enumerate(profiles.numeric)}
+        self.categorical_at = {row: i for i, row in enumerate(profiles.categorical)}
+
+
+class Columns:
+    """Counts of one batch against the reference, in the order of its profiles.
+
+    Attributes:
+        events: how many events were read.
+        start_ms: time of the first of them.
+        missing, wrong, unseen: per profile, shape (profiles,): values missing, of another type, of an unknown category.
+        numbers: values of the watched numeric columns, NaN where there is none, shape (numeric, events).
+        bins: per watched numeric column and bin of its reference, shape (numeric, bins).
+        categories: per watched categorical column and category told apart, the last being "other", thinned where the
+            reference says so, shape (categorical, categories).
+    """
+
+    def __init__(self, lookup: Lookup, columns: Sequence[Sequence[FeatureValue]], events: int, start_ms: int) -> None:
+        self.events = events
+        self.start_ms = start_ms
+        profiles = lookup.profiles
+        size = len(profiles)
+        self.missing: Ints = np.zeros(size, np.int64)
+        self.wrong: Ints = np.zeros(size, np.int64)
+        self.unseen: Ints = np.zeros(size, np.int64)
+        self.numbers: Values = np.empty((len(profiles.numeric), events), np.float32)
+        self.categories: Ints = np.zeros((len(profiles.categorical), lookup.categories), np.int64)
+        self._lookup = lookup
+        for row, (profile, column) in enumerate(zip(profiles.profiles, columns, strict=True)):
+            types: set[type[Any]] = set(map(type, column))
+            missing = column.count(None) if type(None) in types else 0
+            self.missing[row] = missing
+            if profile.kind is Kind.NUMBER:
+                at = lookup.numeric_at.get(row)
+                if at is None:
+                    self.wrong[row] = _other_types(column, types, (int, float))
+                else:
+                    self.numbers[at], self.wrong[row] = numbers_of(column, types)
+            elif profile.kind is Kind.TEXT:
+                self.wrong[row] = 0 if types <= _TEXT_OR_MISSING else _other_types(column, types, (str,))
+            else:
+                self.wrong[row] = 0 if types <= _TRUTH_OR_MISSING else _other_types(column, types, (bool,))
+            at = lookup.categorical_at.get(row)
+            if at is not None:
+                self._count_categories(row, at, column, types)
+
+    def _count_categories(self, row: int, at: int, column: Sequence[FeatureValue], types: set[type[Any]]) -> None:
+        profile = self._lookup.profiles.profiles[row]
+        known = profile.categories
+        assert known is not None
+        codes = self._lookup.codes[at]
+        other = len(known.pooled) - 1
+        if profile.kind is Kind.BOOLEAN:
+            for value, name in TRUTH.items():
+                self.categories[at, codes[name]] = sum(1 for v in column if v is value)
+            return
+        texts = column if types <= {str} else [v for v in column if type(v) is str]
+        counted: Counter[Any] = Counter(texts)
+        row_counts = [0] * (other + 1)
+        unseen = 0
+        for text, count in counted.items():
+            code = codes.get(text)
+            if code is None and len(text) > TEXT_LENGTH:
+                code = codes.get(text[:TEXT_LENGTH])
+            if code is None:
+                unseen += count
+                code = other
+            row_counts[code] += count
+        self.unseen[row] = unseen
+        if known.every > 1:
+            row_counts = [0] * (other + 1)
+            for text in texts[:: known.every]:
+                row_counts[codes.get(text[:TEXT_LENGTH], other)] += 1  # type: ignore[index]
+        self.categories[at, : other + 1] = row_counts
+
+    @property
+    def present(self) -> Ints:
+        """Values of the right type, shape (profiles,)."""
+        return self.events - self.missing - self.wrong
+
+    @cached_property
+    def _ordered(self) -> Values:
+        # Sorting vectorises (16 lanes), looking values up in edges does not: counting this way takes a fifth of the time.
+        return np.sort(self.numbers, axis=1)
+
+    @cached_property
+    def bins(self) -> Ints:
+        """Values per bin, shape (numeric, bins); padding is 0."""
+        edges = self._lookup.edges
+        below = np.zeros((len(edges), self._lookup.bins + 1), np.int64)
+        numeric = self._lookup.profiles.numeric
+        total = self.present[numeric]
+        for at, row in enumerate(edges):
+            below[at, 1 : len(row) + 1] = np.searchsorted(self._ordered[at], row)
+            below[at, len(row) + 1 :] = total[at]
+        return np.diff(below, axis=1)
+
+    @property
+    def numeric_rows(self) -> Sequence[int]:
+        """The profiles that ``numbers``, ``bins`` and ``outside`` are about."""
+        return self._lookup.profiles.numeric
+
+    @property
+    def categorical_rows(self) -> Sequence[int]:
+        """The profiles that ``categories`` is about."""
+        return self._lookup.profiles.categorical
+
+    @cached_property
+    def outside(self) -> Ints:
+        """Values outside the learned range, shape (numeric,)."""
+        return self.bins[:, 0] + self.bins[np.arange(len(self.bins)), self._lookup.last_bins]
+
+    def codes(self, at: int) -> Ints:
+        """The bin of each value of one watched numeric column in stream order, without missing ones."""
+        values = self.numbers[at]
+        if np.isnan(values).any():
+            values = values[~np.isnan(values)]
+        return np.searchsorted(self._lookup.edges[at], values, side="right")
+
+
+def _other_types(column: Sequence[FeatureValue], types: set[type[Any]], right: tuple[type[Any], ...]) -> int:
+    if types <= {*right, type(None)}:
+        return 0
+    return sum(1 for value in column if value is not None and type(value) not in right)

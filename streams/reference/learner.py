@@ -1,0 +1,149 @@
+"""Learns one column's profile from its first values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas import FeatureValue
+from streams.reference.numbers import learn_numbers
+from streams.reference.profile import Categories, Kind, Numbers, Profile, Unwatched
+from streams.reference.reading import TRUTH, numbers_of, shortened, texts_of
+
+#: Values below which a distribution is not compared: the rank tolerance would exceed 0.11.
+MIN_VALUES = 100
+#: The share of a column's values that must be of one type.
+_ONE_TYPE = 0.9
+#: The share of values that must fall into known categories, or the column is an identifier.
+_COVERED = 0.5
+#: Texts counted while learning, per category kept in the end.
+_SPARE = 4
+#: Steps in one direction that make a column monotonic.
+_MONOTONIC = 0.995
+#: Thinning of a categorical column whose neighbours are equal more often than chance (statistics, block rule: 25).
+_EVERY = 25
+_DEPENDENT = 0.05
+
+
+class ColumnLearner:
+    """Gathers the first values of a column: numbers as float32, texts as bounded counts (Misra & Gries 1982)."""
+
+    def __init__(self, name: str, max_categories: int, absent: int = 0) -> None:
+        """``absent``: events before the column was first seen."""
+        self.name = name
+        self._max_categories = max_categories
+        self._events = absent
+        self._missing = absent
+        self._numbers: list[npt.NDArray[np.float32]] = []
+        self._texts: Counter[str] = Counter()
+        self._truths: Counter[str] = Counter()
+        #: Texts seen, neighbours that were equal, and the most by which a count may be too low.
+        self._text_events = 0
+        self._repeats = 0
+        self._uncertain = 0
+        self._last: str | None = None
+
+    def update(self, column: Sequence[FeatureValue]) -> None:
+        """Take the column's values of one batch in order, None where missing."""
+        self._events += len(column)
+        self._missing += column.count(None)
+        types = set(map(type, column))
+        if int in types or float in types:
+            numbers, _ = numbers_of(column, types)
+            self._numbers.append(numbers[~np.isnan(numbers)])
+        if str in types:
+            self._learn_texts([shortened(text) for text in texts_of(column)])
+        if bool in types:
+            self._truths.update(TRUTH[value] for value in column if value is True or value is False)
+
+    def _learn_texts(self, texts: list[str]) -> None:
+        self._text_events += len(texts)
+        previous = [self._last, *texts[:-1]]
+        self._repeats += sum(a == b for a, b in zip(previous, texts, strict=True))
+        self._last = texts[-1]
+        self._texts.update(texts)
+        limit = _SPARE * self._max_categories
+        if len(self._texts) > limit:
+            # Misra & Gries: what is subtracted from all is what any count may be short of.
+            cut = sorted(self._texts.values(), reverse=True)[limit]
+            self._uncertain += cut
+            self._texts = Counter({text: count - cut for text, count in self._texts.items() if count > cut})
+
+    def profile(self, bins: int) -> Profile:
+        """What was learned."""
+        number_events = sum(map(len, self._numbers))
+        truth_events = self._truths.total()
+        sizes = {Kind.NUMBER: number_events, Kind.TEXT: self._text_events, Kind.BOOLEAN: truth_events}
+        kind = max(sizes, key=lambda k: sizes[k])
+        size, total = sizes[kind], sum(sizes.values())
+        numbers: Numbers | None = None
+        categories: Categories | None = None
+        unwatched: Unwatched | None = None
+        if size < MIN_VALUES:
+            unwatched = Unwatched.TOO_FEW_VALUES
+        elif size < _ONE_TYPE * total:
+            unwatched = Unwatched.MIXED_TYPES
+        elif kind is Kind.NUMBER:
+            values = np.concatenate(self._numbers)
+            if _monotonic(values):
+                unwatched = Unwatched.MONOTONIC
+            else:
+                numbers = learn_numbers(values, bins)
+        elif kind is Kind.BOOLEAN:
+            counts = [self._truths[name] for name in TRUTH.values()]
+            categories = Categories(list(TRUTH.values()), np.array(counts, np.uint32), 0, 0, 0, 1)
+        else:
+            categories = self._categories()
+            if categories is None:
+                unwatched = Unwatched.HIGH_CARDINALITY
+        return Profile(
+            self.name, kind, self._events, self._missing, total - size, unwatched, numbers, categories
+        )
+
+    def _categories(self) -> Categories | None:
+        # By count, then by name: the order must not depend on which came first in memory.
+        ranked = sorted(self._texts.items(), key=lambda item: (-item[1], item[0]))[: self._max_categories]
+        counts = np.array([count for _, count in ranked], np.uint32)
+        covered = int(counts.sum())
+        if covered < _COVERED * self._text_events:
+            return None
+        singletons = sum(1 for count in self._texts.values() if count == 1)
+        alike = float(((counts / self._text_events) ** 2).sum())
+        repeats = self._repeats / max(self._text_events - 1, 1)
+        dependent = alike < 1 and (repeats - alike) / (1 - alike) > _DEPENDENT
+        return Categories(
+            [name for name, _ in ranked],
+            counts,
+            self._text_events - covered,
+            singletons,
+            self._uncertain,
+            _EVERY if dependent else 1,
+        )
+
+    def state(self) -> Mapping[str, Any]:
+        """Plain data."""
+        return {
+            "name": self.name,
+            "events": [self._events, self._missing, self._text_events, self._repeats, self._uncertain],
+            "numbers": np.concatenate(self._numbers) if self._numbers else None,
+            "texts": dict(self._texts),
+            "truths": dict(self._truths),
+            "last": self._last,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from ``state``."""
+        self._events, self._missing, self._text_events, self._repeats, self._uncertain = state["events"]
+        self._numbers = [] if state["numbers"] is None else [np.array(state["numbers"], np.float32)]
+        self._texts = Counter(state["texts"])
+        self._truths = Counter(state["truths"])
+        self._last = state["last"]
+
+
+def _monotonic(values: npt.NDArray[np.float32]) -> bool:
+    steps = np.sign(np.subtract(values[1:], values[:-1], dtype=np.float64))
+    return bool(abs(steps.sum()) >= _MONOTONIC * len(steps))

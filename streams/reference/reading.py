@@ -1,0 +1,58 @@
+"""Raw values of a column to numbers, texts and truths, never raising on what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas import FeatureValue
+
+#: How the two booleans are named as categories.
+TRUTH = {True: "true", False: "false"}
+#: Texts are told apart by so many first characters; a category name is never longer, and state must stay small.
+TEXT_LENGTH = 64
+
+_LARGEST = float(np.finfo(np.float32).max)
+_PLAIN = frozenset({int, float})
+_PLAIN_OR_MISSING = frozenset({int, float, type(None)})
+
+
+def numbers_of(column: Sequence[FeatureValue], types: set[type[Any]]) -> tuple[npt.NDArray[np.float32], int]:
+    """The numbers of a column, NaN where there is none, and how many values are neither numbers nor missing.
+
+    Numbers are float32: binning needs no more, and reference and stream are rounded alike. What float32 cannot hold becomes
+    its largest value.
+    """
+    wrong = 0
+    if not types <= _PLAIN:
+        if types <= _PLAIN_OR_MISSING:
+            column = [np.nan if value is None else value for value in column]
+        else:
+            usable = [value if type(value) in _PLAIN else None for value in column]
+            wrong = usable.count(None) - column.count(None)
+            column = [np.nan if value is None else value for value in usable]
+    try:
+        values = np.fromiter(column, np.float64, len(column))  # type: ignore[arg-type]
+    except OverflowError:
+        values = np.array([_finite(value) for value in column])
+    return np.clip(values, -_LARGEST, _LARGEST).astype(np.float32), wrong
+
+
+def texts_of(column: Sequence[FeatureValue]) -> list[str]:
+    """The texts of a column in order."""
+    return [value for value in column if type(value) is str]
+
+
+def shortened(text: str) -> str:
+    """The text as a category name."""
+    return text if len(text) <= TEXT_LENGTH else text[:TEXT_LENGTH]
+
+
+def _finite(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return _LARGEST if value > 0 else -_LARGEST

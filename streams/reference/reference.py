@@ -1,0 +1,174 @@
+"""The reference of one subject: learned from its first events, then fixed; all monitors compare with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import attrgetter, itemgetter
+from typing import Any
+
+from runtime.config import Reference as ReferenceSettings
+from schemas import FeatureValue
+from streams.batch import PredictionBatch
+from streams.reference.columns import Columns, Lookup
+from streams.reference.learner import ColumnLearner
+from streams.reference.profile import Profile, Profiles
+
+#: The name under which predictions are profiled.
+PREDICTION = "prediction"
+_features = attrgetter("features")
+#: A batch as read: itself, its features, its predictions.
+_Read = tuple[PredictionBatch, Columns | None, Columns | None]
+
+
+class Reference:
+    """Learns for ``settings.events`` events, then reads every batch once for all who watch.
+
+    Failed predictions teach nothing about predictions, and those without features nothing about features.
+    """
+
+    def __init__(self, settings: ReferenceSettings) -> None:
+        self.settings = settings
+        #: Events learned from so far.
+        self.events = 0
+        #: Columns beyond ``max_features``, which nobody watches.
+        self.ignored: set[str] = set()
+        self._learners: dict[str, ColumnLearner] = {}
+        self._prediction = ColumnLearner(PREDICTION, settings.max_categories)
+        self._lookup: Lookup | None = None
+        self._prediction_lookup: Lookup | None = None
+        self._feature_events = 0
+        self._read: _Read | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether learning is over."""
+        return self._lookup is not None
+
+    @property
+    def features(self) -> Profiles:
+        """The features' profiles; only when ready."""
+        assert self._lookup is not None
+        return self._lookup.profiles
+
+    @property
+    def prediction(self) -> Profiles:
+        """The prediction's profile, alone in its set; only when ready."""
+        assert self._prediction_lookup is not None
+        return self._prediction_lookup.profiles
+
+    def learn(self, batch: PredictionBatch) -> None:
+        """Take a batch while not ready."""
+        rows = _rows(batch)
+        for row in rows:
+            if not self._learners.keys() >= row.keys():
+                self._admit(row)
+        for name, learner in self._learners.items():
+            learner.update([row.get(name) for row in rows])
+        self._feature_events += len(rows)
+        answers = [event.prediction for event in batch.events if event.error is None]
+        self._prediction.update(answers)
+        self.events += len(batch)
+        if self.events >= self.settings.events:
+            self._freeze()
+
+    def _admit(self, row: Mapping[str, FeatureValue]) -> None:
+        for name in row:
+            if name in self._learners:
+                continue
+            if len(self._learners) >= self.settings.max_features:
+                # Bounded too: an endless supply of names must not fill memory.
+                if len(self.ignored) < self.settings.max_features:
+                    self.ignored.add(name)
+                continue
+            self._learners[name] = ColumnLearner(name, self.settings.max_categories, self._feature_events)
+
+    def _freeze(self) -> None:
+        bins = self.settings.bins
+        self._set([learner.profile(bins) for learner in self._learners.values()], self._prediction.profile(bins))
+
+    def _set(self, features: Sequence[Profile], prediction: Profile) -> None:
+        self._lookup = Lookup(Profiles(features))
+        self._prediction_lookup = Lookup(Profiles([prediction]))
+        self._learners = {}
+        self._prediction = ColumnLearner(PREDICTION, self.settings.max_categories)
+        names = [profile.name for profile in features]
+        self._getter = itemgetter(*names) if len(names) > 1 else None
+        self._names = names
+
+    def columns(self, batch: PredictionBatch) -> Columns | None:
+        """The features of ``batch``; None where no event of it carries features. Only when ready."""
+        return self._seen(batch)[1]
+
+    def predictions(self, batch: PredictionBatch) -> Columns | None:
+        """The predictions of ``batch`` that did not fail; None where all failed. Only when ready."""
+        return self._seen(batch)[2]
+
+    def _seen(self, batch: PredictionBatch) -> _Read:
+        if self._read is None or self._read[0] is not batch:
+            self._read = (batch, self._read_features(batch), self._read_predictions(batch))
+        return self._read
+
+    def forget_batch(self) -> None:
+        """Let the batch last read go."""
+        self._read = None
+
+    def _read_features(self, batch: PredictionBatch) -> Columns | None:
+        assert self._lookup is not None
+        rows = _rows(batch)
+        if not rows or not self._names:
+            return None
+        columns: list[Sequence[FeatureValue]]
+        try:
+            if self._getter is None:
+                raise KeyError
+            columns = list(zip(*map(self._getter, rows), strict=True))
+        except KeyError:
+            columns = [[row.get(name) for row in rows] for name in self._names]
+        return Columns(self._lookup, columns, len(rows), int(batch.time_ms[0]))
+
+    def _read_predictions(self, batch: PredictionBatch) -> Columns | None:
+        assert self._prediction_lookup is not None
+        answers = [event.prediction for event in batch.events if event.error is None]
+        if not answers:
+            return None
+        return Columns(self._prediction_lookup, [answers], len(answers), int(batch.time_ms[0]))
+
+    def state(self) -> Mapping[str, Any]:
+        """Plain data."""
+        if self._lookup is not None:
+            return {
+                "events": self.events,
+                "ignored": sorted(self.ignored),
+                "features": [profile.state() for profile in self.features.profiles],
+                "prediction": self.prediction.profiles[0].state(),
+            }
+        return {
+            "events": self.events,
+            "ignored": sorted(self.ignored),
+            "feature_events": self._feature_events,
+            "learners": [learner.state() for learner in self._learners.values()],
+            "prediction_learner": self._prediction.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from ``state``."""
+        self.events = state["events"]
+        self.ignored = set(state["ignored"])
+        if "features" in state:
+            self._set([Profile.restored(p) for p in state["features"]], Profile.restored(state["prediction"]))
+            return
+        self._feature_events = state["feature_events"]
+        self._learners = {}
+        for learner_state in state["learners"]:
+            learner = ColumnLearner(learner_state["name"], self.settings.max_categories)
+            learner.restore(learner_state)
+            self._learners[learner.name] = learner
+        self._prediction.restore(state["prediction_learner"])
+
+
+def _rows(batch: PredictionBatch) -> list[dict[str, FeatureValue]]:
+    rows = list(map(_features, batch.events))
+    if all(rows):
+        return rows
+    # A failed prediction often carries no features; an answered one without any misses them all.
+    return [row for row, event in zip(rows, batch.events, strict=True) if row or event.error is None]

@@ -1,0 +1,183 @@
+"""Everything that watches one subject: its reference and its monitors; and what watches a model over all versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from runtime.config import Monitoring, MonitorSettings
+from schemas import FeatureShift
+from streams.batch import JoinedBatch, PredictionBatch
+from streams.monitor import Condition, Family, State, Subject
+from streams.monitors import MODEL_REGISTRY, REGISTRY, BaseMonitor, Context, Options
+from streams.monitors.feature_drift import FeatureDrift
+from streams.reference import Reference, Unwatched
+
+#: Features named as the likely cause of a performance alert.
+_CAUSES = 5
+_EXPLAINED = frozenset({Family.PERFORMANCE, Family.CONCEPT})
+_DEFAULT = MonitorSettings()
+
+
+def check_settings(settings: Monitoring) -> None:
+    """Check the monitors' names and options.
+
+    Raises:
+        ValueError: a monitor or an option is unknown, or an option's value is not allowed; the message lists what is known.
+    """
+    known = {**REGISTRY, **MODEL_REGISTRY}
+    for name, monitor in settings.monitors.items():
+        if name not in known:
+            raise ValueError(f"monitors: unknown monitor {name!r}; known: {', '.join(sorted(known))}")
+        _options(known[name], monitor)
+
+
+def _options(kind: type[BaseMonitor[Any]], settings: MonitorSettings) -> Options:
+    fields = kind.options_type.__struct_fields__
+    for option in settings.options:
+        if option not in fields:
+            known = ", ".join(fields) or "none"
+            raise ValueError(f"monitors.{kind.name}.options: unknown option {option!r}; known: {known}")
+    try:
+        return msgspec.convert(settings.options, kind.options_type)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"monitors.{kind.name}.options: {error}") from error
+
+
+def _build(
+    registry: Mapping[str, type[BaseMonitor[Any]]], subject: Subject, settings: Monitoring, reference: Reference
+) -> dict[str, BaseMonitor[Any]]:
+    chosen = {name: settings.monitors.get(name, _DEFAULT) for name in registry}
+    enabled = {name: chosen[name] for name in registry if chosen[name].enabled}
+    # Each monitor that can page has an equal share of the budget (Bonferroni), and shares it among its own detectors.
+    sharing = max(1, sum(registry[name].budgeted for name in enabled))
+    return {
+        name: registry[name](
+            Context(
+                subject=subject,
+                settings=settings,
+                reference=reference,
+                severity=monitor.severity or registry[name].severity,
+                options=_options(registry[name], monitor),
+                events_per_false_alarm=float(settings.events_per_false_alarm * sharing),
+            )
+        )
+        for name, monitor in enabled.items()
+    }
+
+
+class _Watching:
+    """The verbs that both kinds of watch share."""
+
+    _monitors: dict[str, BaseMonitor[Any]]
+
+    def conditions(self, now_ms: int) -> list[Condition]:
+        """What is wrong at stream time ``now_ms``."""
+        return [condition for monitor in self._monitors.values() for condition in monitor.conditions(now_ms)]
+
+    def due_ms(self) -> int | None:
+        """The stream time at which ``conditions`` may change though no event comes."""
+        times = [due for monitor in self._monitors.values() if (due := monitor.due_ms()) is not None]
+        return min(times, default=None)
+
+    def _monitor_states(self) -> dict[str, State]:
+        return {name: monitor.state() for name, monitor in self._monitors.items()}
+
+    def _restore_monitors(self, states: Mapping[str, State]) -> None:
+        # A monitor switched on since starts anew; one switched off is forgotten.
+        for name, monitor in self._monitors.items():
+            if name in states:
+                monitor.restore(states[name])
+
+
+class Watch(_Watching):
+    """One version of a model in one variant. Pure; see ``streams.monitor.Monitor`` for the contract of the verbs."""
+
+    def __init__(self, subject: Subject, settings: Monitoring) -> None:
+        """Nothing is known yet.
+
+        Raises:
+            ValueError: as ``check_settings``.
+        """
+        self.subject = subject
+        self.settings = settings
+        self.reference = Reference(settings.reference)
+        self._monitors = _build(REGISTRY, subject, settings, self.reference)
+
+    def predictions(self, batch: PredictionBatch) -> None:
+        """Learn from a batch of predictions."""
+        learning = not self.reference.ready
+        for monitor in self._monitors.values():
+            monitor.predictions(batch)
+        # Last, so that the batch that completes the reference is not also compared with it.
+        if learning:
+            self.reference.learn(batch)
+        self.reference.forget_batch()
+
+    def joined(self, batch: JoinedBatch) -> None:
+        """Learn from a batch of joined labels."""
+        for monitor in self._monitors.values():
+            monitor.joined(batch)
+
+    def conditions(self, now_ms: int) -> list[Condition]:
+        """What is wrong at stream time ``now_ms``; what says that the model got worse names the features that moved most."""
+        found = super().conditions(now_ms)
+        if any(condition.family in _EXPLAINED for condition in found):
+            movers = self.movers(_CAUSES)
+            found = [replace(c, features=movers) if c.family in _EXPLAINED else c for c in found]
+        return found
+
+    def movers(self, limit: int) -> list[FeatureShift]:
+        """The features that moved most, largest evidence first."""
+        drift = self._monitors.get(FeatureDrift.name)
+        return drift.movers(limit) if isinstance(drift, FeatureDrift) else []
+
+    def unwatched(self) -> dict[str, Unwatched]:
+        """Features whose distribution is not watched, with the reason; empty while the reference is learned."""
+        if not self.reference.ready:
+            return {}
+        return {p.name: p.unwatched for p in self.reference.features.profiles if p.unwatched is not None}
+
+    def state(self) -> State:
+        """Everything needed to continue, as plain data."""
+        return {"reference": self.reference.state(), "monitors": self._monitor_states()}
+
+    def restore(self, state: State) -> None:
+        """Continue from ``state``."""
+        self.reference.restore(state["reference"])
+        self._restore_monitors(state["monitors"])
+
+
+class ModelWatch(_Watching):
+    """What belongs to a model in one variant over all its versions; ``subject.version`` is empty."""
+
+    def __init__(self, subject: Subject, settings: Monitoring) -> None:
+        """Nothing is known yet.
+
+        Raises:
+            ValueError: as ``check_settings``.
+        """
+        self.subject = subject
+        self.settings = settings
+        self._monitors = _build(MODEL_REGISTRY, subject, settings, Reference(settings.reference))
+
+    def predictions(self, batch: PredictionBatch) -> None:
+        """Learn from a batch of predictions of any version."""
+        for monitor in self._monitors.values():
+            monitor.predictions(batch)
+
+    def joined(self, batch: JoinedBatch) -> None:
+        """Learn from a batch of joined labels of any version."""
+        for monitor in self._monitors.values():
+            monitor.joined(batch)
+
+    def state(self) -> State:
+        """Everything needed to continue, as plain data."""
+        return {"monitors": self._monitor_states()}
+
+    def restore(self, state: State) -> None:
+        """Continue from ``state``."""
+        self._restore_monitors(state["monitors"])

@@ -1,0 +1,140 @@
+"""The ops endpoints of every process: /healthz, /readyz and /metrics."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Self
+
+import msgspec
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Info, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.gc_collector import GCCollector
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """An answer with its reason: ``Health(False, "store_slow", "Redis does not take the checkpoints")``."""
+
+    ok: bool
+    reason: str
+    detail: str = ""
+
+
+Probe = Callable[[], Health]
+
+
+def new_registry() -> CollectorRegistry:
+    """A registry with what every process reports: memory, CPU, open files, garbage collection, and our version.
+
+    Ours are named ``driftbell_<thing>_<unit>``, counters end in ``_total``, and label values come from enums, so that their
+    number is known (docs/metrics.md).
+    """
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    if hasattr(gc, "get_stats"):
+        GCCollector(registry=registry)
+    try:
+        version = metadata.version("driftbell")
+    except metadata.PackageNotFoundError:
+        version = "unknown"
+    Info("driftbell_build", "The running version of driftbell.", registry=registry).info({"version": version})
+    return registry
+
+
+class OpsServer:
+    """Serves the probes and the metrics on the running event loop; use as ``async with``.
+
+    ``/healthz`` answers "is this process stuck" (restart it if so), ``/readyz`` "does it do its work now". Both answer 200 or
+    503 with ``{"status", "reason", "detail"}``. ``/metrics`` speaks Prometheus' text format and OpenMetrics.
+
+    Args:
+        host: address to listen on.
+        port: 0 picks a free one; ``port`` tells which.
+        registry: what ``/metrics`` shows. It is collected on the event loop, so collectors may read its state as it is.
+        health: called for each request; an exception counts as failing, with reason ``probe_failed``.
+        ready: as ``health``.
+        routes: further routes of this process.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        registry: CollectorRegistry,
+        health: Probe,
+        ready: Probe,
+        routes: Iterable[web.AbstractRouteDef] = (),
+    ) -> None:
+        self.host = host
+        self.port = port
+        self._registry = registry
+        self._probes = {"/healthz": health, "/readyz": ready}
+        self._routes = list(routes)
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start listening.
+
+        Raises:
+            OSError: the address is taken or not ours; the message says which.
+        """
+        app = web.Application()
+        app.router.add_get("/", self._index)
+        app.router.add_get("/metrics", self._metrics)
+        for path in self._probes:
+            app.router.add_get(path, self._probe)
+        app.router.add_routes(self._routes)
+        # An orchestrator's probes and Prometheus would fill the log.
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self.host, self.port).start()
+        except OSError as error:
+            await self.stop()
+            raise OSError(error.errno, f"the ops endpoints cannot listen on {self.host}:{self.port}: {error}") from error
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Stop listening and drop connections. Does nothing when it does not listen."""
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _index(self, request: web.Request) -> web.Response:
+        return web.json_response({"endpoints": [*self._probes, "/metrics"]})
+
+    async def _probe(self, request: web.Request) -> web.Response:
+        try:
+            health = self._probes[request.path]()
+        except Exception as error:  # a probe that fails must say so, not look like a network error
+            log.exception("probe failed", extra={"probe": request.path})
+            health = Health(False, "probe_failed", repr(error))
+        body = {"status": "ok" if health.ok else "failing", "reason": health.reason, "detail": health.detail}
+        return web.Response(
+            body=msgspec.json.encode(body) + b"\n",
+            status=200 if health.ok else 503,
+            content_type="application/json",
+            headers={"Cache-Control": "no-store"},
+        )
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        response = web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+        response.enable_compression()
+        return response

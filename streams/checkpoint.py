@@ -117,5 +117,8 @@ class CheckpointStore(Protocol):
     async def status(self, partitions: Iterable[int]) -> list[PartitionStatus]:
         """What is stored, for people."""
 
+    async def reset_fence(self, partitions: Iterable[int]) -> None:
+        """Let any generation claim again, by hand, after the consumer group was reset. No worker may be running."""
+
     async def close(self) -> None:
         """Release connections."""

@@ -10,7 +10,7 @@ import math
 import struct
 import zlib
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -32,6 +32,7 @@ _BOOL: Final = _DTYPES[0]
 MAX_INFLATED_BYTES: Final = 512 * 1024 * 1024
 
 Migration = Callable[[Any], Any]
+T = TypeVar("T")
 
 
 class BadState(ValueError):
@@ -165,6 +166,11 @@ def unpack(data: bytes | memoryview) -> Any:
         return _DECODER.decode(data)
     except (msgspec.DecodeError, RecursionError, ValueError, OverflowError, MemoryError) as error:
         raise BadState(str(error)) from error
+
+
+def decoder(shape: type[T]) -> msgspec.msgpack.Decoder[T]:
+    """A decoder of what ``pack`` wrote into one typed shape; it raises msgspec's errors and ``BadState``."""
+    return msgspec.msgpack.Decoder(shape, ext_hook=_extension)
 
 
 def _plain(value: Any) -> Any:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from runtime.config import Config
@@ -72,9 +73,9 @@ class EngineCounts:
     fenced_saves: int = 0
     skipped_replay: int = 0
     unproven_waits: int = 0
-    offset_gaps: int = 0
     saves: int = 0
     save_seconds_sum: float = 0.0
+    loop_blocked_seconds_max: float = 0.0
 
 
 class Engine:
@@ -97,6 +98,9 @@ class Engine:
     ) -> None:
         self.config = config
         self.counts = EngineCounts()
+        #: What partitions no longer held had counted in this process.
+        self.past_counts: Counter[str] = Counter()
+        self.past_joins: Counter[str] = Counter()
         self.progress_at = clock.monotonic()
         self._store = store
         self._broker = broker
@@ -171,6 +175,11 @@ class Engine:
     def ready(self) -> bool:
         """Whether partitions are held and none is being claimed."""
         return bool(self._runners) and not self._claiming
+
+    @property
+    def silent_seconds(self) -> float:
+        """Seconds since the main loop last went round; 0 before the first assignment."""
+        return 0.0 if self._proofs is None else self._clock.monotonic() - self.progress_at
 
     @property
     def runners(self) -> Mapping[int, Runner]:
@@ -274,8 +283,20 @@ class Engine:
             self._settle(runner)
 
     def _settle(self, runner: Runner) -> None:
+        """Keep what a runner that goes has counted."""
+        self.past_counts.update(runner.partition.run_counts)
+        self.past_joins.update(runner.partition.run_joins)
         self.counts.fenced_saves += runner.fenced_saves
         self.counts.skipped_replay += runner.partition.skipped_replay
+
+    def totals(self) -> EngineCounts:
+        """The counts of this process, those of the partitions now held included."""
+        running = self._runners.values()
+        return replace(
+            self.counts,
+            fenced_saves=self.counts.fenced_saves + sum(r.fenced_saves for r in running),
+            skipped_replay=self.counts.skipped_replay + sum(r.partition.skipped_replay for r in running),
+        )
 
     async def _commit(self, index: int, checkpoint: Checkpoint) -> None:
         runner = self._runners.get(index)
@@ -290,8 +311,11 @@ class Engine:
     async def _prove_for_ever(self) -> None:
         try:
             while True:
+                slept_at = self._clock.monotonic()
                 await asyncio.sleep(PROOF_SECONDS)
                 self.progress_at = self._clock.monotonic()
+                blocked = self.progress_at - slept_at - PROOF_SECONDS
+                self.counts.loop_blocked_seconds_max = max(self.counts.loop_blocked_seconds_max, blocked)
                 sources = self._sources_to_prove()
                 if sources:
                     await self._prove(sources)

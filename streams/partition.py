@@ -76,6 +76,8 @@ class Partition:
             for name, blob in stored.models.items():
                 self._models[name] = model = self._new_model(name)
                 model.restore(blob)
+            self._changed = bool(self._outbox)
+        self._counts_before, self._joins_before = Counter(self.counts), Counter(self.join_counts)
 
     # ---- what the owner asks
 
@@ -90,9 +92,24 @@ class Partition:
         return self._models
 
     @property
+    def run_counts(self) -> Counter[str]:
+        """``counts`` since this process claimed the partition."""
+        return Counter({name: count - self._counts_before[name] for name, count in self.counts.items()})
+
+    @property
     def join_counts(self) -> Mapping[str, int]:
-        """Labels and predictions by join outcome."""
+        """Labels and predictions by join outcome, part of the state."""
         return self._join.counts
+
+    @property
+    def run_joins(self) -> Counter[str]:
+        """``join_counts`` since this process claimed the partition."""
+        return Counter({name: count - self._joins_before[name] for name, count in self.join_counts.items()})
+
+    @property
+    def waiting_labels(self) -> int:
+        """How many labels wait for their prediction."""
+        return self._join.waiting_labels
 
     @property
     def at_safe_point(self) -> bool:
@@ -206,14 +223,14 @@ class Partition:
                 model.dirty = False
                 yield
 
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self, *, with_state: bool = True) -> Checkpoint:
         """Everything that changed since the last checkpoint; only at a safe point, and one at a time.
 
         The owner writes it (again and again until it is known to be saved), then calls ``saved`` and, once the outbox has
-        been published, ``published``.
+        been published, ``published``. A replay takes it without the state, for what it publishes.
         """
         assert self.at_safe_point
-        for _ in self.encode_models():
+        for _ in self.encode_models() if with_state else ():
             pass
         blobs: dict[str, bytes | None] = {**dict.fromkeys(self._removed), **self._encoded}
         self._removed.clear()
@@ -222,21 +239,24 @@ class Partition:
         letters, self._dead_letters = self._dead_letters, []
         return Checkpoint(
             offsets={source.value: offset for source, offset in self.offsets.items()},
-            core=CORE_FORMAT.encode(
-                {
-                    "stream_ms": self._merge.stream_ms,
-                    "last_times": self._merge.last_times(),
-                    "bad_in_a_row": self._bad_in_a_row,
-                    "join": self._join.state(),
-                    "lost": self._lost.state(),
-                    "counts": dict(sorted(self.counts.items())),
-                }
-            ),
+            core=self._core() if with_state else b"",
             models=blobs,
             join=self._join.delta(),
             outbox=tuple(self._outbox),
             dead_letters=letters,
             stream_ms=self._merge.stream_ms,
+        )
+
+    def _core(self) -> bytes:
+        return CORE_FORMAT.encode(
+            {
+                "stream_ms": self._merge.stream_ms,
+                "last_times": self._merge.last_times(),
+                "bad_in_a_row": self._bad_in_a_row,
+                "join": self._join.state(),
+                "lost": self._lost.state(),
+                "counts": dict(sorted(self.counts.items())),
+            }
         )
 
     def saved(self, checkpoint: Checkpoint) -> None:

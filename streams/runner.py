@@ -146,7 +146,7 @@ class Runner:
             while True:
                 self._wake.clear()
                 await self._checkpoint_when_due()
-                step = self.partition.next_step() if not self._store_is_slow() else None
+                step = self.partition.next_step() if not self.store_is_slow else None
                 if step is None:
                     await self._rest()
                     continue
@@ -185,7 +185,7 @@ class Runner:
     async def _rest(self) -> None:
         """Wait for records, proofs or the next checkpoint."""
         until_checkpoint = max(0.005, self._next_checkpoint - self._clock.monotonic())
-        busy = self.partition.changed or self._store_is_slow()
+        busy = self.partition.changed or self.store_is_slow
         try:
             async with asyncio.timeout(min(until_checkpoint, 0.1) if busy else TOUCH_SECONDS / 4):
                 await self._wake.wait()
@@ -194,7 +194,8 @@ class Runner:
 
     # ---- saving
 
-    def _store_is_slow(self) -> bool:
+    @property
+    def store_is_slow(self) -> bool:
         """Whether the save in flight takes so long that processing on would only pile up unsaved work."""
         if self._saving is None or self._saving.done():
             return False

@@ -6,7 +6,32 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from streams.checkpoint import Checkpoint, Claim, ClaimOutcome, PartitionStatus, SaveOutcome, Stored
+from streams.join import JoinDelta
 from streams.records import OutboxRecord
+
+
+class MemoryPending:
+    """Pending predictions by time slot."""
+
+    def __init__(self) -> None:
+        self.slots: dict[int, dict[bytes, bytes]] = {}
+
+    def apply(self, delta: JoinDelta) -> None:
+        """Write and drop what the delta says."""
+        for slot, packed in delta.put.items():
+            self.slots.setdefault(slot, {}).update(packed)
+        for slot in delta.drop:
+            self.slots.pop(slot, None)
+
+    def lookup(self, slots: Sequence[int], keys: Sequence[bytes]) -> dict[bytes, tuple[int, bytes]]:
+        """Those of ``keys`` that are there, each from the newest slot that has it."""
+        found: dict[bytes, tuple[int, bytes]] = {}
+        for slot in sorted(slots, reverse=True):
+            packed = self.slots.get(slot, {})
+            for key in keys:
+                if key not in found and key in packed:
+                    found[key] = (slot, packed[key])
+        return found
 
 
 @dataclass(slots=True)
@@ -19,7 +44,7 @@ class _Entry:
     models: dict[str, bytes] = field(default_factory=dict)
     waiting: dict[bytes, bytes] = field(default_factory=dict)
     outbox: Sequence[OutboxRecord] = ()
-    slots: dict[int, dict[bytes, bytes]] = field(default_factory=dict)
+    pending: MemoryPending = field(default_factory=MemoryPending)
 
 
 class MemoryCheckpointStore:
@@ -61,10 +86,7 @@ class MemoryCheckpointStore:
         entry.waiting.update(checkpoint.join.wait)
         for key in checkpoint.join.unwait:
             entry.waiting.pop(key, None)
-        for slot, packed in checkpoint.join.put.items():
-            entry.slots.setdefault(slot, {}).update(packed)
-        for slot in checkpoint.join.drop:
-            entry.slots.pop(slot, None)
+        entry.pending.apply(checkpoint.join)
         entry.outbox = tuple(checkpoint.outbox)
         entry.saved_at = self._clock()
         return SaveOutcome.SAVED
@@ -81,14 +103,7 @@ class MemoryCheckpointStore:
         self, partition: int, slots: Sequence[int], keys: Sequence[bytes]
     ) -> dict[bytes, tuple[int, bytes]]:
         """See ``CheckpointStore.lookup``."""
-        stored = self._entries.setdefault(partition, _Entry()).slots
-        found: dict[bytes, tuple[int, bytes]] = {}
-        for slot in sorted(slots, reverse=True):
-            packed = stored.get(slot, {})
-            for key in keys:
-                if key not in found and key in packed:
-                    found[key] = (slot, packed[key])
-        return found
+        return self._entries.setdefault(partition, _Entry()).pending.lookup(slots, keys)
 
     async def status(self, partitions: Iterable[int]) -> list[PartitionStatus]:
         """See ``CheckpointStore.status``; the memory is that of the blobs."""
@@ -100,12 +115,18 @@ class MemoryCheckpointStore:
                 offsets=dict(entry.offsets),
                 age_seconds=0.0 if entry.saved_at is None else self._clock() - entry.saved_at,
                 models=len(entry.models),
-                pending_predictions=sum(len(packed) for packed in entry.slots.values()),
+                pending_predictions=sum(len(packed) for packed in entry.pending.slots.values()),
                 memory_bytes=sum(len(blob) for blob in entry.models.values()),
             )
             for partition in partitions
             if (entry := self._entries.get(partition)) is not None and entry.core is not None
         ]
+
+    async def reset_fence(self, partitions: Iterable[int]) -> None:
+        """See ``CheckpointStore.reset_fence``."""
+        for partition in partitions:
+            if partition in self._entries:
+                self._entries[partition].generation = 0
 
     async def close(self) -> None:
         """Nothing to release."""

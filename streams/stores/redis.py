@@ -167,6 +167,11 @@ class RedisCheckpointStore:
             memory_bytes=sum(memory),
         )
 
+    async def reset_fence(self, partitions: Iterable[int]) -> None:
+        """See ``CheckpointStore.reset_fence``."""
+        for partition in partitions:
+            await self._guard(self._redis.hdel(self._key(partition), "gen"))
+
     async def close(self) -> None:
         """See ``CheckpointStore.close``."""
         await self._redis.aclose()

@@ -1,0 +1,139 @@
+"""Labels that came before their prediction. All are in memory: they are few, and bounded."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from schemas import Feedback
+from streams.batch import Label
+from streams.encoding import BadState, pack, unpack
+
+#: Version of the packing, first in every entry.
+FORM: Final = 1
+
+
+class WaitingLabel(msgspec.Struct, frozen=True, gc=False):
+    """One label without a prediction."""
+
+    #: Position in the order of arrival.
+    order: int
+    #: Stream time in seconds at which the wait is over.
+    until_s: int
+    model: str
+    label: Label
+    weight: float
+    labelled_ms: int
+    tags: dict[str, str]
+
+
+class WaitingLabels:
+    """Waiting labels by key, oldest first.
+
+    Args:
+        horizon_ms: How long a label waits at least.
+        limit: Most labels that wait; beyond it the oldest are given up.
+    """
+
+    def __init__(self, horizon_ms: int, limit: int) -> None:
+        self._horizon_s = horizon_ms // 1000
+        self._limit = limit
+        self._labels: OrderedDict[bytes, WaitingLabel] = OrderedDict()
+        #: Keys changed since the last ``take``.
+        self._changed: dict[bytes, None] = {}
+        self._order = 0
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._labels
+
+    def any_of(self, keys: Iterable[bytes]) -> bool:
+        """Whether a label waits for one of ``keys``."""
+        return bool(self._labels) and not self._labels.keys().isdisjoint(keys)
+
+    def get(self, key: bytes) -> WaitingLabel | None:
+        """The label that waits under ``key``."""
+        return self._labels.get(key)
+
+    def put(self, key: bytes, event: Feedback, labelled_ms: int, now_ms: int) -> None:
+        """Let a label wait. One that replaces another keeps its place, so that nothing waits for ever."""
+        earlier = self._labels.get(key)
+        if earlier is None:
+            # The start of the next second: expiry must not depend on the milliseconds at which somebody looks.
+            order, until_s = self._order, now_ms // 1000 + 1 + self._horizon_s
+            self._order += 1
+        else:
+            order, until_s = earlier.order, earlier.until_s
+        self._labels[key] = WaitingLabel(
+            order, until_s, event.model, event.label, event.weight, labelled_ms, event.tags
+        )
+        self._changed[key] = None
+
+    def pop(self, key: bytes) -> WaitingLabel:
+        """The label that waits under ``key``, which waits no longer; raises KeyError."""
+        label = self._labels.pop(key)
+        self._changed[key] = None
+        return label
+
+    def expire(self, now_ms: int) -> Counter[str]:
+        """Give up labels whose wait is over; returns how many by model."""
+        gone: Counter[str] = Counter()
+        now_s = now_ms // 1000
+        while self._labels and next(iter(self._labels.values())).until_s <= now_s:
+            gone[self._pop_oldest()] += 1
+        return gone
+
+    def overflow(self) -> Counter[str]:
+        """Give up the oldest beyond the limit; returns how many by model."""
+        gone: Counter[str] = Counter()
+        while len(self._labels) > self._limit:
+            gone[self._pop_oldest()] += 1
+        return gone
+
+    def due_ms(self) -> int | None:
+        """The stream time at which the next label is given up."""
+        return next(iter(self._labels.values())).until_s * 1000 if self._labels else None
+
+    def take(self) -> tuple[dict[bytes, bytes], list[bytes]]:
+        """What to write and what to delete since the last call."""
+        wait, unwait = {}, []
+        for key in self._changed:
+            label = self._labels.get(key)
+            if label is None:
+                unwait.append(key)
+            else:
+                wait[key] = pack([FORM, *_fields(label)])
+        self._changed = {}
+        return wait, unwait
+
+    def state(self) -> int:
+        """The next position; the labels themselves are stored one by one."""
+        return self._order
+
+    def restore(self, state: int, stored: Mapping[bytes, bytes]) -> None:
+        """Continue from ``state`` and the labels written by ``take``."""
+        self._order = state
+        labels = {key: _open(packed) for key, packed in stored.items()}
+        self._labels = OrderedDict(sorted(labels.items(), key=lambda item: item[1].order))
+        self._changed = {}
+
+    def _pop_oldest(self) -> str:
+        key, label = self._labels.popitem(last=False)
+        self._changed[key] = None
+        return label.model
+
+
+def _fields(label: WaitingLabel) -> tuple[Any, ...]:
+    return msgspec.structs.astuple(label)
+
+
+def _open(packed: bytes) -> WaitingLabel:
+    entry = unpack(packed)
+    if not isinstance(entry, list) or entry[:1] != [FORM] or len(entry) != 8:
+        raise BadState("a waiting label is damaged, or was packed by a newer driftbell")
+    return WaitingLabel(*entry[1:])

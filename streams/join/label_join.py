@@ -62,22 +62,22 @@ class LabelJoin:
         return self._counts
 
     @property
-    def slots(self) -> list[int]:
+    def live_slots(self) -> list[int]:
         """The slots in which the store may hold entries that still matter, newest first: where to look up."""
         return [slot.id for slot in self._slots][::-1]
 
     @property
-    def pending(self) -> int:
+    def pending_predictions(self) -> int:
         """Predictions that wait for a label."""
         return sum(sum(slot.pending.values()) for slot in self._slots if not slot.over)
 
     @property
-    def waiting(self) -> int:
+    def waiting_labels(self) -> int:
         """Labels that wait for a prediction."""
         return len(self._waiting)
 
     @property
-    def cached(self) -> int:
+    def cached_predictions(self) -> int:
         """Predictions in memory."""
         return len(self._memory)
 
@@ -108,7 +108,7 @@ class LabelJoin:
         return joined
 
     def unknown(self, labels: Sequence[Feedback]) -> list[bytes]:
-        """The keys to look up in ``slots`` of the store before these labels are processed; announce each label once."""
+        """The keys to look up in ``live_slots`` of the store before these labels are processed; announce each label once."""
         self._memory.hold(len(labels))
         memory, waiting = self._memory, self._waiting
         return [key for key in dict.fromkeys(self._keys.of(labels)) if key not in memory and key not in waiting]

@@ -136,5 +136,5 @@ class Owner:
     def _announce(self, start: int, stop: int) -> None:
         labels = [step.event for step in self.steps[start:stop] if isinstance(step, Label)]
         keys = self.join.unknown(labels)
-        self.join.learn(self.store.lookup(self.join.slots, keys))
+        self.join.learn(self.store.lookup(self.join.live_slots, keys))
         self._announce_from = max(self._announce_from, stop)

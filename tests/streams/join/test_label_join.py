@@ -117,15 +117,15 @@ def test_neither_cache_nor_saves_nor_restarts_change_an_outcome(
     assert joins(owner.log) == joins(oracle.log)
     assert [left[0] for left in expiries(owner.log)] == [left[0] for left in expiries(oracle.log)]
     assert count(owner.join) == {outcome.value: number for outcome, number in oracle.counts.items()}
-    assert owner.join.waiting == len(oracle.waits)
-    assert owner.join.pending == len(oracle.open)
+    assert owner.join.waiting_labels == len(oracle.waits)
+    assert owner.join.pending_predictions == len(oracle.open)
     if most_waiting == 100:
         assert expiries(owner.log) == expiries(oracle.log)
     owner.take()
     while owner.taken:
         owner.save()
-    assert set(owner.store.slots) <= set(owner.join.slots)
-    assert len(owner.store.waiting) == owner.join.waiting
+    assert set(owner.store.slots) <= set(owner.join.live_slots)
+    assert len(owner.store.waiting) == owner.join.waiting_labels
 
 
 def joins(log: list[Any]) -> list[Any]:
@@ -147,17 +147,17 @@ def test_a_label_joins_its_prediction() -> None:
     assert (event.prediction, event.scores, event.label, event.weight) == (True, {"yes": 0.9, "no": 0.1}, True, 0.5)
     assert (event.predicted_ms, event.labelled_ms) == (START - 70, START + 3)
     assert event.tags == {"region": "eu", "age": "old"}
-    assert join.pending == 0
+    assert join.pending_predictions == 0
 
 
 def test_a_label_that_comes_first_waits() -> None:
     join = LabelJoin(SHORT)
     assert join.labels([feedback(label=False)], [START], START) == []
-    assert join.waiting == 1
+    assert join.waiting_labels == 1
     ((_, event),) = join.predictions([prediction()], [START - 5], START + 500)
     assert (event.kind, event.label, event.labelled_ms) == (JoinKind.JOINED, False, START)
     assert count(join) == {"joined": 1, "waiting": 1}
-    assert join.waiting == join.pending == 0
+    assert join.waiting_labels == join.pending_predictions == 0
 
 
 def test_a_second_label_amends_the_first_and_says_what_it_replaces() -> None:
@@ -202,7 +202,7 @@ def test_a_prediction_waits_at_least_the_horizon() -> None:
         late.predictions([prediction()], [START], START + offset)
         assert late.labels([feedback()], [START], START + offset + horizon + width) == []
         assert count(late) == {"late": 1, "expired": 1}
-        assert late.pending == 0
+        assert late.pending_predictions == 0
 
 
 def test_a_label_long_after_its_prediction_is_gone_is_unmatched() -> None:
@@ -242,16 +242,16 @@ def test_memory_is_bounded_and_nothing_unsaved_leaves_it() -> None:
     for batch in range(5):
         names = [f"{batch}-{n}" for n in range(200)]
         join.predictions([prediction(name) for name in names], [START] * 200, START)
-    assert join.cached == 1000
+    assert join.cached_predictions == 1000
     delta = join.delta()
-    assert join.cached == 1000
+    assert join.cached_predictions == 1000
     store.save(delta)
     join.saved(delta)
-    assert join.cached == 100
+    assert join.cached_predictions == 100
     late = [feedback(f"{batch}-{n}") for batch in range(5) for n in range(200)]
     keys = join.unknown(late)
     assert len(keys) == 900
-    join.learn(store.lookup(join.slots, keys))
+    join.learn(store.lookup(join.live_slots, keys))
     assert len(join.labels(late, [START] * 1000, START)) == 1000
 
 
@@ -265,7 +265,7 @@ def test_a_new_horizon_applies_to_what_already_waits() -> None:
         changed.restore(decode(encode(join.state())), {})
         changed.predictions([prediction("later")], [START], START + 28_000)
         labels = [feedback()]
-        changed.learn(store.lookup(changed.slots, changed.unknown(labels)))
+        changed.learn(store.lookup(changed.live_slots, changed.unknown(labels)))
         changed.labels(labels, [START], START + 29_000)
         assert changed.counts[JoinOutcome(expected)] == 1
 
@@ -277,7 +277,7 @@ def test_a_prediction_that_comes_during_a_look_up_is_newer_than_what_is_found() 
     store.save(delta)
     join.saved(delta)
     keys = join.unknown([feedback("a")])
-    found = store.lookup(join.slots, keys)
+    found = store.lookup(join.live_slots, keys)
     assert len(found) == 1
     join.predictions([prediction("a", "new")], [START], START)
     join.learn(found)
@@ -303,7 +303,7 @@ def test_predictions_that_expire_unsaved_leave_memory() -> None:
     join = LabelJoin(SHORT)
     join.predictions([prediction(str(n)) for n in range(50)], [START] * 50, START)
     join.advance(START + 60_000)
-    assert join.cached == 0
+    assert join.cached_predictions == 0
     assert not join.delta().put
 
 

@@ -100,8 +100,7 @@ def read_attributes(headers: Headers) -> Attributes:
 def alert_headers(alert: Alert, source: str) -> list[tuple[str, bytes]]:
     """The headers of an alert in binary mode, with the ``traceparent`` of the event that raised it.
 
-    Args:
-        source: who says so, a non-empty URI reference; with ``alert.id`` it identifies the event.
+    ``source`` is who says so, a non-empty URI reference; with ``alert.id`` it identifies the event.
     """
     headers = [
         ("content-type", JSON_CONTENT),

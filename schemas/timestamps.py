@@ -17,7 +17,7 @@ _SHORTEST = 16
 _LONGEST = 64
 
 
-def to_epoch_ms(value: int | float | str) -> int:
+def to_epoch_ms(value: float | str) -> int:
     """Epoch milliseconds of a wire timestamp; fractions of a millisecond are cut off.
 
     Text is RFC 3339, and what Java and Python also write: no seconds, ``+0200`` without a colon, a space for ``T``.

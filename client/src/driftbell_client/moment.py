@@ -1,0 +1,57 @@
+"""Times of events, as epoch milliseconds."""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import UTC, datetime, timedelta
+
+from driftbell_client.refused import Refused
+from driftbell_client.stats import DropReason
+
+#: What a caller may give as a time.
+Time = datetime | int | float | str
+
+#: 1973-03-03. Lower numbers are seconds in practice, higher ones than the year 9999 microseconds.
+_MIN_MS = 100_000_000_000
+_MAX_MS = 253_402_300_799_999
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def epoch_ms(moment: Time | None) -> int:
+    """Epoch milliseconds of ``moment``: an aware datetime, RFC 3339 text or epoch milliseconds; None means now.
+
+    A naive datetime is refused: local time and UTC look the same, and a wrong guess shifts every window.
+
+    Raises:
+        Refused: with a hint.
+    """
+    if moment is None:
+        return time.time_ns() // 1_000_000
+    if isinstance(moment, str):
+        moment = _parse(moment)
+    if isinstance(moment, datetime):
+        if moment.utcoffset() is None:
+            raise _refused(f"{moment.isoformat()} has no time zone; use datetime.now(UTC)")
+        return (moment - _EPOCH) // timedelta(milliseconds=1)
+    if isinstance(moment, bool) or not isinstance(moment, int | float):
+        raise _refused(f"a {type(moment).__name__} is not a time")
+    if not math.isfinite(moment):
+        raise _refused(f"{moment} is not a time")
+    if moment < _MIN_MS:
+        raise _refused(f"{moment} looks like seconds; multiply by 1000, or leave it out for now")
+    if moment > _MAX_MS:
+        raise _refused("the number looks like microseconds or nanoseconds, not milliseconds")
+    return int(moment)
+
+
+def _parse(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.upper())
+    except ValueError:
+        raise _refused(f"{text[:40]!r} is not RFC 3339") from None
+
+
+def _refused(detail: str) -> Refused:
+    return Refused(DropReason.BAD_TIMESTAMP, f"timestamp: {detail}")

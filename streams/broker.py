@@ -118,6 +118,10 @@ class KafkaBroker:
         """See ``Broker.in_flight``."""
         return self._consumer.in_flight(self._app.tp(source))
 
+    async def rewind(self, offsets: Mapping[Source, int]) -> None:
+        """See ``Broker.rewind``."""
+        await self._consumer.rewind({self._app.tp(source): offset for source, offset in offsets.items()})
+
     async def commit(self, offsets: Mapping[Source, int]) -> None:
         """See ``Broker.commit``: shown with Faust's next commit interval."""
         self._consumer.show_progress({self._app.tp(source): offset for source, offset in offsets.items()})

@@ -38,6 +38,8 @@ class Stored:
 
     offsets: Mapping[str, int]
     core: bytes
+    #: How many saves the partition has seen.
+    sequence: int = 0
     models: Mapping[str, bytes] = field(default_factory=dict)
     #: Labels that wait for their prediction.
     waiting: Mapping[bytes, bytes] = field(default_factory=dict)
@@ -71,8 +73,12 @@ class SaveOutcome(enum.StrEnum):
     SAVED = "saved"
     #: A later generation has claimed the partition: drop it, publish nothing.
     FENCED = "fenced"
-    #: The stored offsets are ahead of these: a save out of turn.
+    #: The store is ahead: a save out of turn.
     BEHIND = "behind"
+    #: The store has gone back to an earlier save (a crash without its last second): claim again and read from there.
+    ROLLED_BACK = "rolled_back"
+    #: The store holds nothing of the partition any more.
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +109,12 @@ class CheckpointStore(Protocol):
         then the consumer group was reset and its generations started again at 1.
         """
 
-    async def save(self, partition: int, generation: int, checkpoint: Checkpoint) -> SaveOutcome:
-        """Write the checkpoint, all of it or nothing."""
+    async def save(self, partition: int, generation: int, sequence: int, checkpoint: Checkpoint) -> SaveOutcome:
+        """Write the checkpoint, all of it or nothing.
+
+        ``sequence`` counts the saves of a partition from 1 on. As a checkpoint holds only what changed since the one before,
+        it may only follow that one, or itself.
+        """
 
     async def touch(self, partition: int, generation: int) -> SaveOutcome:
         """Renew the age of the last save of an idle partition."""

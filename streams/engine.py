@@ -61,6 +61,9 @@ class Broker(Publisher, Protocol):
     def in_flight(self, source: Source) -> bool:
         """Whether records were fetched that have not been delivered."""
 
+    async def rewind(self, offsets: Mapping[Source, int]) -> None:
+        """Read on from these offsets; what was fetched before is not delivered any more."""
+
     async def commit(self, offsets: Mapping[Source, int]) -> None:
         """Show progress in Kafka; may fail silently, the checkpoint is the truth."""
 
@@ -71,6 +74,7 @@ class EngineCounts:
 
     rebalances: int = 0
     fenced_saves: int = 0
+    rolled_back_stores: int = 0
     skipped_replay: int = 0
     unproven_waits: int = 0
     saves: int = 0
@@ -109,6 +113,7 @@ class Engine:
         self._on_failure = on_failure
         self._runners: dict[int, Runner] = {}
         self._claiming: set[int] = set()
+        self._reclaims: dict[int, asyncio.Task[None]] = {}
         self._last_proof: dict[int, float] = {}
         self._answered_at = clock.monotonic()
         self._proofs: asyncio.Task[None] | None = None
@@ -141,6 +146,9 @@ class Engine:
 
     async def revoked(self) -> None:
         """Save and let go of everything: Faust's rebalances revoke all partitions before they assign some."""
+        for task in list(self._reclaims.values()):
+            task.cancel()
+        await asyncio.gather(*self._reclaims.values(), return_exceptions=True)
         await self._let_go(list(self._runners))
 
     def deliver(self, source: Source, records: Sequence[object]) -> None:
@@ -203,15 +211,37 @@ class Engine:
         runner = Runner(
             partition,
             generation,
+            claim.stored.sequence if claim.stored is not None else 0,
             config=self.config,
             store=self._store,
             publisher=self._broker,
             commit=self._commit,
             clock=self._clock,
             on_failure=self._on_failure,
+            on_rolled_back=self._rolled_back,
         )
         self._runners[index] = runner
         runner.start()
+
+    def _rolled_back(self, index: int) -> None:
+        task = asyncio.create_task(self._claim_again(index), name=f"claim-again-{index}")
+        self._reclaims[index] = task
+        task.add_done_callback(lambda done: self._reclaimed(index, done))
+
+    async def _claim_again(self, index: int) -> None:
+        """Go back to what the store still has, in the middle of a generation."""
+        runner = self._runners.pop(index)
+        await runner.stop(Stopped.ROLLED_BACK, deadline_seconds=REVOKE_SECONDS)
+        self._settle(runner)
+        self.counts.rolled_back_stores += 1
+        await self._claim(index, runner.generation)
+        partition = self._runners[index].partition
+        await self._broker.rewind({(stream, index): partition.fetched(stream) or 0 for stream in Input})
+
+    def _reclaimed(self, index: int, task: asyncio.Task[None]) -> None:
+        self._reclaims.pop(index, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_failure(error)
 
     async def _claim_with_patience(self, index: int, generation: int) -> Claim:
         session = self.config.worker.session_timeout

@@ -121,6 +121,10 @@ class EngineCollector(Collector):
             "driftbell_fenced_saves", "Saves refused because a later generation holds the partition.", value=now.fenced_saves
         )
         yield CounterMetricFamily(
+            "driftbell_rolled_back_stores", "Times the store had lost saves and a partition was read again.",
+            value=now.rolled_back_stores,
+        )  # fmt: skip
+        yield CounterMetricFamily(
             "driftbell_records_skipped_replay", "Records read again and skipped: the checkpoint counts them.",
             value=now.skipped_replay,
         )  # fmt: skip

@@ -16,7 +16,7 @@ from runtime.config import Config
 from streams.checkpoint import Checkpoint, CheckpointStore, SaveOutcome
 from streams.clock import Clock
 from streams.crash_points import CrashPoint, reach
-from streams.errors import StoreUnavailable
+from streams.errors import StateLost, StoreUnavailable
 from streams.merge import Slice, Step
 from streams.partition import Partition
 from streams.records import DeadLetter, Input, OutboxRecord
@@ -53,6 +53,8 @@ class Stopped(enum.StrEnum):
 
     REVOKED = "revoked"
     FENCED = "fenced"
+    #: The store went back to an earlier save, so what this runner holds is the future of another past.
+    ROLLED_BACK = "rolled_back"
     FAILED = "failed"
 
 
@@ -60,7 +62,9 @@ class Runner:
     """One partition at work in this worker.
 
     Args:
+        sequence: number of the partition's last save.
         on_failure: called once with the exception that ended the loop; the worker must exit.
+        on_rolled_back: called once when the store has lost saves; the partition must be claimed anew.
         commit: called after a save with the offsets by input; a refusal is no failure.
     """
 
@@ -68,6 +72,7 @@ class Runner:
         self,
         partition: Partition,
         generation: int,
+        sequence: int,
         *,
         config: Config,
         store: CheckpointStore,
@@ -75,6 +80,7 @@ class Runner:
         commit: Callable[[int, Checkpoint], Awaitable[None]],
         clock: Clock,
         on_failure: Callable[[BaseException], None],
+        on_rolled_back: Callable[[int], None],
     ) -> None:
         self.partition = partition
         self.generation = generation
@@ -89,6 +95,8 @@ class Runner:
         self._commit = commit
         self._clock = clock
         self._on_failure = on_failure
+        self._on_rolled_back = on_rolled_back
+        self._sequence = sequence
         self._wake = asyncio.Event()
         self._saving: asyncio.Task[None] | None = None
         self._saving_since = 0.0
@@ -235,14 +243,17 @@ class Runner:
             await self._publisher.dead_letter(partition.index, checkpoint.dead_letters)
         reach(CrashPoint.DEAD_LETTERS_FLUSHED)
 
+        sequence = self._sequence + 1
+
         async def write() -> SaveOutcome:
-            return await self._store.save(partition.index, self.generation, checkpoint)
+            return await self._store.save(partition.index, self.generation, sequence, checkpoint)
 
         started = self._clock.monotonic()
         outcome = await self._with_patience(write)
         if outcome is not SaveOutcome.SAVED:
-            self._fence(outcome)
+            self._refused(outcome)
             return
+        self._sequence = sequence
         reach(CrashPoint.SAVED)
         self.saves += 1
         self.last_saved_at = self._clock.monotonic()
@@ -264,15 +275,27 @@ class Runner:
         async def renew() -> SaveOutcome:
             return await self._store.touch(self.partition.index, self.generation)
 
-        if await self._with_patience(renew) is SaveOutcome.FENCED:
-            self._fence(SaveOutcome.FENCED)
+        outcome = await self._with_patience(renew)
+        if outcome is not SaveOutcome.SAVED:
+            self._refused(outcome)
         self.last_saved_at = self._clock.monotonic()
 
-    def _fence(self, outcome: SaveOutcome) -> None:
-        """Somebody else holds the partition: stop at once and publish nothing."""
-        log.warning("partition %d: save refused (%s); another worker has it", self.partition.index, outcome.value)
-        self.fenced_saves += 1
-        self.stopped = Stopped.FENCED
+    def _refused(self, outcome: SaveOutcome) -> None:
+        """The store does not take our save: stop at once and publish nothing."""
+        index = self.partition.index
+        if outcome is SaveOutcome.LOST:
+            raise StateLost(
+                f"Redis holds nothing of partition {index} any more: it was emptied or keys were evicted. Restore it, or "
+                f"set worker.on_lost_state: rebuild"
+            )
+        if outcome is SaveOutcome.ROLLED_BACK:
+            log.warning("partition %d: Redis has lost its latest saves; reading again from the last it has", index)
+            self.stopped = Stopped.ROLLED_BACK
+            self._on_rolled_back(index)
+        else:
+            log.warning("partition %d: save refused (%s); another worker has it", index, outcome.value)
+            self.fenced_saves += 1
+            self.stopped = Stopped.FENCED
         if self._loop is not None:
             self._loop.cancel()
 

@@ -17,7 +17,8 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import aiokafka
@@ -57,6 +58,8 @@ class Chunk(NamedTuple):
     records: Sequence[Any]
     #: The offset after the chunk fetched before it; None for the first after a seek.
     follows: int | None
+    #: How many seeks of its partition came before it.
+    seeks: int
 
 
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
@@ -113,6 +116,7 @@ class ChunkConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._fetched: dict[TP, int] = {}
         self._delivered: dict[TP, int] = {}
+        self._seeks: Counter[TP] = Counter()
         self._fetches = 0
         self._progress: dict[TP, int] = {}
         self.coordinator_errors = 0
@@ -139,7 +143,7 @@ class ChunkConsumer(driver.Consumer):
         chunks: dict[TP, list[Chunk]] = {}
         for tp, fetched in (records or {}).items():
             if fetched:
-                chunks[tp] = [Chunk(fetched, self._fetched.get(tp))]
+                chunks[tp] = [Chunk(fetched, self._fetched.get(tp), self._seeks[tp])]
                 self._fetched[tp] = fetched[-1].offset + 1
         return chunks
 
@@ -167,6 +171,8 @@ class ChunkConsumer(driver.Consumer):
         Raises:
             ChunkLost: the chunk before it never arrived.
         """
+        if chunk.seeks != self._seeks[tp]:
+            return
         if chunk.follows is not None and self._delivered.get(tp, chunk.follows) != chunk.follows:
             raise ChunkLost(f"{tp}: records from {self._delivered[tp]} to {chunk.follows} were fetched and not delivered")
         self._delivered[tp] = chunk.records[-1].offset + 1
@@ -182,10 +188,25 @@ class ChunkConsumer(driver.Consumer):
         ours = {tp: offset for s, offset in self._engine.positions().items() if (tp := app.tp(s)) in assigned}
         if ours:
             await self._thread.seek_wait(ours)
-        for tp in assigned:
+        self._start_anew(assigned)
+        return committed | ours
+
+    async def rewind(self, offsets: Mapping[TP, int]) -> None:
+        """Read on from these offsets in the middle of a generation."""
+        ours = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
+        # Before and after: a fetch may be on its way while we seek.
+        self._start_anew(ours)
+        await self._thread.seek_wait(ours)
+        self._start_anew(ours)
+        for tp, offset in ours.items():
+            # Faust drops what lies below its own read offset.
+            self._read_offset[tp] = offset or None
+
+    def _start_anew(self, tps: Iterable[TP]) -> None:
+        for tp in tps:
             self._fetched.pop(tp, None)
             self._delivered.pop(tp, None)
-        return committed | ours
+            self._seeks[tp] += 1
 
     def show_progress(self, offsets: Mapping[TP, int]) -> None:
         """Commit these with the next interval."""

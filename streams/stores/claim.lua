@@ -5,6 +5,7 @@
 --          saved_ms    server time of the last save      v         layout version of these keys
 --          off:<input> next offset per input             core      blob of the partition itself
 --          m:<model>   blob per model                    outbox    blob of records to publish
+--          seq         number of the last save
 -- KEYS[2]  hash  labels that wait for their prediction: key -> packed label
 -- ARGV[1]  int   generation that claims
 -- ARGV[2]  text  owner that claims

@@ -41,6 +41,7 @@ class _Entry:
     saved_at: float | None = None
     offsets: dict[str, int] = field(default_factory=dict)
     core: bytes | None = None
+    sequence: int = 0
     models: dict[str, bytes] = field(default_factory=dict)
     waiting: dict[bytes, bytes] = field(default_factory=dict)
     outbox: Sequence[OutboxRecord] = ()
@@ -65,17 +66,29 @@ class MemoryCheckpointStore:
         if entry.core is None:
             return Claim(ClaimOutcome.FRESH, None, holder, age)
         stored = Stored(
-            dict(entry.offsets), entry.core, dict(entry.models), dict(entry.waiting), tuple(entry.outbox)
+            dict(entry.offsets),
+            entry.core,
+            entry.sequence,
+            dict(entry.models),
+            dict(entry.waiting),
+            tuple(entry.outbox),
         )
         return Claim(ClaimOutcome.CLAIMED, stored, holder, age)
 
-    async def save(self, partition: int, generation: int, checkpoint: Checkpoint) -> SaveOutcome:
+    async def save(self, partition: int, generation: int, sequence: int, checkpoint: Checkpoint) -> SaveOutcome:
         """See ``CheckpointStore.save``."""
-        entry = self._entries.setdefault(partition, _Entry())
+        entry = self._entries.get(partition)
+        if entry is None:
+            return SaveOutcome.LOST
         if entry.generation != generation:
             return SaveOutcome.FENCED
-        if any(entry.offsets.get(name, 0) > offset for name, offset in checkpoint.offsets.items()):
+        if entry.sequence < sequence - 1:
+            return SaveOutcome.ROLLED_BACK
+        if entry.sequence > sequence or any(
+            entry.offsets.get(name, 0) > offset for name, offset in checkpoint.offsets.items()
+        ):
             return SaveOutcome.BEHIND
+        entry.sequence = sequence
         entry.offsets.update(checkpoint.offsets)
         entry.core = checkpoint.core
         for name, blob in checkpoint.models.items():
@@ -93,7 +106,9 @@ class MemoryCheckpointStore:
 
     async def touch(self, partition: int, generation: int) -> SaveOutcome:
         """See ``CheckpointStore.touch``."""
-        entry = self._entries.setdefault(partition, _Entry())
+        entry = self._entries.get(partition)
+        if entry is None:
+            return SaveOutcome.LOST
         if entry.generation != generation:
             return SaveOutcome.FENCED
         entry.saved_at = self._clock()

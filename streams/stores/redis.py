@@ -18,6 +18,15 @@ from streams.outbox_format import decode_outbox, encode_outbox
 #: Layout of the keys below; a change that older workers cannot read raises it.
 LAYOUT_VERSION: Final = 1
 
+#: What save.lua and touch.lua return.
+_SAVE_OUTCOMES: Final = {
+    1: SaveOutcome.SAVED,
+    0: SaveOutcome.FENCED,
+    -1: SaveOutcome.BEHIND,
+    -2: SaveOutcome.ROLLED_BACK,
+    -3: SaveOutcome.LOST,
+}
+
 _OFFSET, _MODEL = b"off:", b"m:"
 
 
@@ -75,6 +84,7 @@ class RedisCheckpointStore:
                 name[len(_OFFSET) :].decode(): int(value) for name, value in fields.items() if name.startswith(_OFFSET)
             },
             core=fields[b"core"],
+            sequence=int(fields.get(b"seq", 0)),
             models={
                 name[len(_MODEL) :].decode(): blob for name, blob in fields.items() if name.startswith(_MODEL)
             },
@@ -83,7 +93,7 @@ class RedisCheckpointStore:
         )
         return Claim(ClaimOutcome.CLAIMED, stored, holder, age)
 
-    async def save(self, partition: int, generation: int, checkpoint: Checkpoint) -> SaveOutcome:
+    async def save(self, partition: int, generation: int, sequence: int, checkpoint: Checkpoint) -> SaveOutcome:
         """See ``CheckpointStore.save``."""
         join = checkpoint.join
         keys = [self._key(partition), self._key(partition, ":waiting")]
@@ -93,6 +103,7 @@ class RedisCheckpointStore:
         removed = [name for name, blob in checkpoint.models.items() if blob is None]
         args: list[Any] = [
             generation,
+            sequence,
             len(checkpoint.offsets),
             len(put) + 3,
             len(removed),
@@ -111,13 +122,11 @@ class RedisCheckpointStore:
         for packed in join.put.values():
             args.append(len(packed))
             _extend(args, packed)
-        code = await self._run(self._save, keys, args)
-        return {1: SaveOutcome.SAVED, 0: SaveOutcome.FENCED, -1: SaveOutcome.BEHIND}[code]
+        return _SAVE_OUTCOMES[await self._run(self._save, keys, args)]
 
     async def touch(self, partition: int, generation: int) -> SaveOutcome:
         """See ``CheckpointStore.touch``."""
-        code = await self._run(self._touch, (self._key(partition),), (generation,))
-        return SaveOutcome.SAVED if code == 1 else SaveOutcome.FENCED
+        return _SAVE_OUTCOMES[await self._run(self._touch, (self._key(partition),), (generation,))]
 
     async def lookup(
         self, partition: int, slots: Sequence[int], keys: Sequence[bytes]
@@ -170,7 +179,8 @@ class RedisCheckpointStore:
     async def reset_fence(self, partitions: Iterable[int]) -> None:
         """See ``CheckpointStore.reset_fence``."""
         for partition in partitions:
-            await self._guard(self._redis.hdel(self._key(partition), "gen"))
+            if await self._guard(self._redis.hexists(self._key(partition), "gen")):
+                await self._guard(self._redis.hset(self._key(partition), "gen", 0))
 
     async def close(self) -> None:
         """See ``CheckpointStore.close``."""

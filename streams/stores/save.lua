@@ -4,22 +4,35 @@
 -- KEYS[2]     hash  labels that wait for their prediction
 -- KEYS[3..]   hash  pending predictions by time slot: first the slots to write, then the slots to drop
 -- ARGV[1]     int   generation that saves
--- ARGV[2]     int   number of offset pairs
--- ARGV[3]     int   number of main field-value pairs
--- ARGV[4]     int   number of main fields to remove
--- ARGV[5]     int   number of waiting labels to put
--- ARGV[6]     int   number of waiting labels to remove
--- ARGV[7]     int   number of slots to write
--- ARGV[8..]         in this order: offset pairs (field, offset), main pairs, removed fields, waiting pairs, removed waiting
+-- ARGV[2]     int   number of this save: one more than the stored one, or the same when a save is repeated
+-- ARGV[3]     int   number of offset pairs
+-- ARGV[4]     int   number of main field-value pairs
+-- ARGV[5]     int   number of main fields to remove
+-- ARGV[6]     int   number of waiting labels to put
+-- ARGV[7]     int   number of waiting labels to remove
+-- ARGV[8]     int   number of slots to write
+-- ARGV[9..]         in this order: offset pairs (field, offset), main pairs, removed fields, waiting pairs, removed waiting
 --                   keys; then per slot to write: number of pairs, pairs
 --
--- Returns 1 when saved, 0 when another generation holds the partition (fenced), -1 when the stored offsets are ahead.
+-- Returns 1 when saved, 0 when another generation holds the partition (fenced), -1 when the store is ahead, -2 when the store
+-- has lost saves before this one (rolled back), -3 when it holds nothing.
 local main, waiting = KEYS[1], KEYS[2]
-if redis.call('HGET', main, 'gen') ~= ARGV[1] then
+local holder = redis.call('HGET', main, 'gen')
+if not holder then
+  return -3
+end
+if holder ~= ARGV[1] then
   return 0
 end
-local at = 8
-for _ = 1, tonumber(ARGV[2]) do
+local last, sequence = tonumber(redis.call('HGET', main, 'seq') or '0'), tonumber(ARGV[2])
+if last < sequence - 1 then
+  return -2
+end
+if last > sequence then
+  return -1
+end
+local at = 9
+for _ = 1, tonumber(ARGV[3]) do
   local stored = tonumber(redis.call('HGET', main, ARGV[at]) or '0')
   if stored > tonumber(ARGV[at + 1]) then
     return -1
@@ -38,14 +51,14 @@ local function in_parts(command, key, count)
   end
 end
 
-local offsets = tonumber(ARGV[2])
-at = 8
+local offsets = tonumber(ARGV[3])
+at = 9
 in_parts('HSET', main, offsets * 2)
-in_parts('HSET', main, tonumber(ARGV[3]) * 2)
-in_parts('HDEL', main, tonumber(ARGV[4]))
-in_parts('HSET', waiting, tonumber(ARGV[5]) * 2)
-in_parts('HDEL', waiting, tonumber(ARGV[6]))
-local written = tonumber(ARGV[7])
+in_parts('HSET', main, tonumber(ARGV[4]) * 2)
+in_parts('HDEL', main, tonumber(ARGV[5]))
+in_parts('HSET', waiting, tonumber(ARGV[6]) * 2)
+in_parts('HDEL', waiting, tonumber(ARGV[7]))
+local written = tonumber(ARGV[8])
 for slot = 1, written do
   local pairs_in_slot = tonumber(ARGV[at])
   at = at + 1
@@ -55,5 +68,5 @@ for slot = 3 + written, #KEYS do
   redis.call('UNLINK', KEYS[slot])
 end
 local time = redis.call('TIME')
-redis.call('HSET', main, 'saved_ms', time[1] * 1000 + math.floor(time[2] / 1000))
+redis.call('HSET', main, 'seq', ARGV[2], 'saved_ms', time[1] * 1000 + math.floor(time[2] / 1000))
 return 1

@@ -3,8 +3,12 @@
 -- KEYS[1]  hash  the partition's main hash (see claim.lua)
 -- ARGV[1]  int   generation of the holder
 --
--- Returns 1 when renewed, 0 when another generation holds the partition.
-if redis.call('HGET', KEYS[1], 'gen') ~= ARGV[1] then
+-- Returns 1 when renewed, 0 when another generation holds the partition, -3 when the store holds nothing.
+local holder = redis.call('HGET', KEYS[1], 'gen')
+if not holder then
+  return -3
+end
+if holder ~= ARGV[1] then
   return 0
 end
 local time = redis.call('TIME')

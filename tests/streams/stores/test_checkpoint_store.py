@@ -68,7 +68,7 @@ async def test_a_fresh_partition_is_claimed_empty(store: CheckpointStore) -> Non
 
 async def test_what_is_saved_is_what_the_next_claim_returns(store: CheckpointStore) -> None:
     await claim(store, 5)
-    saved = await store.save(0, 5, FULL)
+    saved = await store.save(0, 5, 1, FULL)
     answer = await store.claim(0, 6, "you", stale_after=60)
 
     assert saved is SaveOutcome.SAVED
@@ -77,6 +77,7 @@ async def test_what_is_saved_is_what_the_next_claim_returns(store: CheckpointSto
     stored = answer.stored
     assert stored is not None
     assert stored.offsets == FULL.offsets
+    assert stored.sequence == 1
     assert stored.core == b"core-1"
     assert stored.models == FULL.models
     assert stored.waiting == {b"w1": b"label", b"w2": b"label"}
@@ -85,7 +86,7 @@ async def test_what_is_saved_is_what_the_next_claim_returns(store: CheckpointSto
 
 async def test_a_later_save_changes_only_what_it_names(store: CheckpointStore) -> None:
     await claim(store, 5)
-    await store.save(0, 5, FULL)
+    await store.save(0, 5, 1, FULL)
     later = Checkpoint(
         offsets={"predictions": 130},
         core=b"core-2",
@@ -93,7 +94,7 @@ async def test_a_later_save_changes_only_what_it_names(store: CheckpointStore) -
         join=JoinDelta(put={4: {b"k4": b"v4"}}, drop=(3,), unwait=(b"w1",)),
         outbox=(),
     )
-    await store.save(0, 5, later)
+    await store.save(0, 5, 2, later)
     stored = (await store.claim(0, 5, "me", stale_after=60)).stored
 
     assert stored is not None
@@ -106,9 +107,9 @@ async def test_a_later_save_changes_only_what_it_names(store: CheckpointStore) -
 
 async def test_a_zombie_may_neither_save_nor_touch_nor_claim(store: CheckpointStore) -> None:
     await claim(store, 5)
-    await store.save(0, 5, FULL)
+    await store.save(0, 5, 1, FULL)
     await claim(store, 6)
-    zombie_save = await store.save(0, 5, replace(FULL, core=b"zombie"))
+    zombie_save = await store.save(0, 5, 1, replace(FULL, core=b"zombie"))
     zombie_touch = await store.touch(0, 5)
     zombie_claim = await store.claim(0, 5, "zombie", stale_after=60)
     stored = (await store.claim(0, 6, "me", stale_after=60)).stored
@@ -123,7 +124,7 @@ async def test_a_zombie_may_neither_save_nor_touch_nor_claim(store: CheckpointSt
 
 async def test_a_silent_later_generation_gives_way_after_a_group_reset(store: CheckpointStore) -> None:
     await claim(store, 9)
-    await store.save(0, 9, FULL)
+    await store.save(0, 9, 1, FULL)
 
     assert (await store.claim(0, 1, "me", stale_after=60)).outcome is ClaimOutcome.FENCED
     assert (await store.claim(0, 1, "me", stale_after=0)).outcome is ClaimOutcome.CLAIMED
@@ -131,16 +132,18 @@ async def test_a_silent_later_generation_gives_way_after_a_group_reset(store: Ch
 
 async def test_saves_out_of_turn_are_refused(store: CheckpointStore) -> None:
     await claim(store, 5)
-    await store.save(0, 5, FULL)
+    await store.save(0, 5, 1, FULL)
     earlier = replace(EMPTY, offsets={"predictions": 119})
 
-    assert await store.save(0, 5, earlier) is SaveOutcome.BEHIND
+    assert await store.save(0, 5, 2, earlier) is SaveOutcome.BEHIND
+    await store.save(0, 5, 2, EMPTY)
+    assert await store.save(0, 5, 1, FULL) is SaveOutcome.BEHIND
 
 
 async def test_repeating_a_save_changes_nothing(store: CheckpointStore) -> None:
     await claim(store, 5)
-    first = await store.save(0, 5, FULL)
-    again = await store.save(0, 5, FULL)
+    first = await store.save(0, 5, 1, FULL)
+    again = await store.save(0, 5, 1, FULL)
     stored = (await store.claim(0, 5, "me", stale_after=60)).stored
 
     assert first is again is SaveOutcome.SAVED
@@ -148,9 +151,21 @@ async def test_repeating_a_save_changes_nothing(store: CheckpointStore) -> None:
     assert stored.models == FULL.models
 
 
+async def test_a_store_that_has_lost_its_last_save_is_noticed(store: CheckpointStore) -> None:
+    await claim(store, 5)
+    await store.save(0, 5, 1, FULL)
+
+    assert await store.save(0, 5, 3, FULL) is SaveOutcome.ROLLED_BACK
+
+
+async def test_a_store_that_has_lost_everything_is_noticed(store: CheckpointStore) -> None:
+    assert await store.save(0, 5, 3, FULL) is SaveOutcome.LOST
+    assert await store.touch(0, 5) is SaveOutcome.LOST
+
+
 async def test_partitions_do_not_share_anything(store: CheckpointStore) -> None:
     await claim(store, 5, partition=1)
-    await store.save(1, 5, FULL)
+    await store.save(1, 5, 1, FULL)
 
     assert (await store.claim(11, 5, "me", stale_after=60)).outcome is ClaimOutcome.FRESH
     assert await store.lookup(11, [3], [b"k1"]) == {}
@@ -159,7 +174,7 @@ async def test_partitions_do_not_share_anything(store: CheckpointStore) -> None:
 async def test_the_newest_slot_wins_a_lookup(store: CheckpointStore) -> None:
     await claim(store, 5)
     twice = replace(EMPTY, join=JoinDelta(put={1: {b"k": b"old"}, 2: {b"k": b"new"}}))
-    await store.save(0, 5, twice)
+    await store.save(0, 5, 1, twice)
 
     assert await store.lookup(0, [1, 2], [b"k", b"absent"]) == {b"k": (2, b"new")}
 
@@ -172,7 +187,7 @@ async def test_more_fields_than_lua_can_unpack_are_written(store: CheckpointStor
         models={f"model-{i}": b"s" for i in range(9_000)},
         join=JoinDelta(put={1: many, 2: {b"one": b"v"}}, wait=many),
     )
-    await store.save(0, 5, big)
+    await store.save(0, 5, 1, big)
     stored = (await store.claim(0, 5, "me", stale_after=60)).stored
     status = (await store.status([0]))[0]
 
@@ -185,7 +200,7 @@ async def test_more_fields_than_lua_can_unpack_are_written(store: CheckpointStor
 
 async def test_status_tells_owner_generation_and_age(store: CheckpointStore) -> None:
     await claim(store, 5)
-    await store.save(0, 5, FULL)
+    await store.save(0, 5, 1, FULL)
     (status,) = await store.status(range(3))
 
     assert (status.partition, status.generation, status.owner) == (0, 5, "me")
@@ -196,7 +211,7 @@ async def test_status_tells_owner_generation_and_age(store: CheckpointStore) -> 
 
 async def test_the_fence_can_be_reset_by_hand(store: CheckpointStore) -> None:
     await claim(store, 9)
-    await store.save(0, 9, FULL)
+    await store.save(0, 9, 1, FULL)
     await store.reset_fence([0])
 
     assert await claim(store, 1) is ClaimOutcome.CLAIMED
@@ -215,7 +230,7 @@ async def test_a_store_that_is_gone_says_so(unused_tcp_port_factory: Callable[[]
 async def test_two_claims_at_once_leave_one_holder(redis_url: str) -> None:
     stores = [RedisCheckpointStore(redis.asyncio.Redis.from_url(redis_url), "group") for _ in range(2)]
     await asyncio.gather(*(store.claim(0, 5 + i, "w", stale_after=60) for i, store in enumerate(stores)))
-    saves = await asyncio.gather(*(store.save(0, 5 + i, FULL) for i, store in enumerate(stores)))
+    saves = await asyncio.gather(*(store.save(0, 5 + i, 1, FULL) for i, store in enumerate(stores)))
     for store in stores:
         await store.close()
 

@@ -1,0 +1,99 @@
+"""The faults, by name. Each strikes a run once, and undoes what it must undo."""
+
+from __future__ import annotations
+
+import time
+
+from streams.crash_points import CrashPoint
+from tests.faults.scenario import Fault, Run
+
+
+def _none(run: Run) -> None:
+    """Nothing: the oracle itself must agree."""
+
+
+def _sigterm(run: Run) -> None:
+    """A deployment: one worker drains, another comes."""
+    victim = run.victim()
+    victim.stop()
+    run.start_worker()
+
+
+def _sigkill(run: Run) -> None:
+    """A worker dies without a word, another comes."""
+    run.victim().kill()
+    run.start_worker()
+
+
+def _sigstop(run: Run) -> None:
+    """A worker freezes past its session, its partitions move, and it wakes up as a zombie."""
+    victim = run.victim()
+    victim.pause()
+    time.sleep(run.config.worker.session_timeout * 1.6)
+    victim.resume()
+
+
+def _join(run: Run) -> None:
+    """The fleet grows under load."""
+    run.start_worker().wait_until_it_answers()
+
+
+def _redis_killed(run: Run) -> None:
+    """Redis dies and comes back with what its append-only file has."""
+    run.redis.kill()
+    time.sleep(run.rng.uniform(0.5, 4.0))
+    run.redis.start()
+
+
+def _redis_rolled_back(run: Run) -> None:
+    """Redis comes back with the state of a second ago."""
+    before = run.redis.snapshot()
+    time.sleep(1.2)
+    run.redis.kill()
+    run.redis.roll_back(before)
+    run.redis.start()
+
+
+def _broker_killed(run: Run) -> None:
+    """The broker dies and comes back."""
+    run.kafka.restart(kill=True)
+
+
+def _broker_gone(run: Run) -> None:
+    """The broker is away for longer than any session."""
+    run.kafka.kill()
+    time.sleep(run.config.worker.session_timeout * 2.5)
+    run.kafka.start()
+
+
+FAULTS: dict[str, Fault] = {
+    "none": _none,
+    "sigterm": _sigterm,
+    "sigkill": _sigkill,
+    "sigstop": _sigstop,
+    "join": _join,
+    "redis_killed": _redis_killed,
+    "redis_rolled_back": _redis_rolled_back,
+    "broker_killed": _broker_killed,
+    "broker_gone": _broker_gone,
+}
+
+
+def _crash_at(point: CrashPoint) -> Fault:
+    def crash(run: Run) -> None:
+        """The first worker dies at a named point of its work; see ``prepare``."""
+        run.start_worker()
+
+    crash.__doc__ = f"A worker dies just after the point {point.value}, and another comes."
+    return crash
+
+
+FAULTS |= {f"crash:{point.value}": _crash_at(point) for point in CrashPoint}
+
+
+def prepare(name: str, run: Run) -> None:
+    """Set up what a fault needs before the workers start."""
+    if name.startswith("crash:"):
+        point = name.partition(":")[2]
+        nth = 1 if point == CrashPoint.CLAIMED else run.rng.randrange(2, 12)
+        run.environment[0] = {"DRIFTBELL_CRASH_AT": f"{point}:{nth}"}

@@ -1,0 +1,169 @@
+"""One run: traffic flows, a fault strikes, all is read; then state and alerts must equal the oracle's."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runtime.config import Config, Join, Monitoring, MonitorSettings, Reference, Topics, Worker
+from runtime.config import Redis as RedisSettings
+from streams.records import Input
+from tests.pipeline import LiveProducer, Traffic, WorkerProcess, expected_of, stored_of
+from tests.pipeline.oracle import published_alerts
+from tests.services import KafkaCluster, RedisServer
+from tests.services.waiting import wait_until
+
+PARTITIONS = 4
+
+
+@dataclass(slots=True)
+class Run:
+    """What a fault may lay hands on."""
+
+    seed: int
+    folder: Path
+    config: Config
+    kafka: KafkaCluster
+    redis: RedisServer
+    rng: random.Random
+    workers: list[WorkerProcess] = field(default_factory=list)
+    #: Environment of the workers started first, by number.
+    environment: dict[int, dict[str, str]] = field(default_factory=dict)
+
+    def start_worker(self) -> WorkerProcess:
+        """One more worker."""
+        number = len(self.workers)
+        worker = WorkerProcess(self.folder / f"worker-{number}", self.config, env=self.environment.get(number))
+        self.workers.append(worker)
+        worker.launch()
+        return worker
+
+    def victim(self) -> WorkerProcess:
+        """One of the running workers."""
+        return self.rng.choice([worker for worker in self.workers if worker.running])
+
+
+Fault = Callable[[Run], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run showed; ``differences`` is empty when all is exact."""
+
+    differences: list[str]
+    predictions: int
+    alerts: int
+    repeated_alert_records: int
+    exit_codes: Counter[int]
+
+
+def configuration(kafka: KafkaCluster, redis: RedisServer, topics: Topics, group: str) -> Config:
+    """Small references and short sessions, so that a run of seconds sees drift, pages and rebalances."""
+    calm = {name: MonitorSettings(keep_firing_for=2.0) for name in ("error_rate", "feature_drift", "prediction_drift")}
+    return Config(
+        kafka={"bootstrap.servers": kafka.bootstrap},
+        redis=RedisSettings(url=redis.url),
+        topics=topics,
+        worker=Worker(group=group, session_timeout=6.0, checkpoint_patience=120.0, shutdown_grace=30.0),
+        join=Join(horizon=20.0, cache_predictions=2000),
+        monitoring=Monitoring(reference=Reference(events=400, labels=300), monitors=calm, metrics_window=5.0),
+    )
+
+
+def play(
+    run: Run, fault: Fault, *, workers: int, predictions: int, seconds: float, drain_seconds: float = 120.0
+) -> Outcome:
+    """Publish live for ``seconds`` while ``fault`` strikes, wait until everything is read, stop, and compare."""
+    for _ in range(workers):
+        run.start_worker()
+    for worker in run.workers:
+        worker.wait_until_it_answers()
+    start_ms = int(time.time() * 1000) + 200
+    events = Traffic(run.seed, predictions, int(seconds * 1000)).events(start_ms)
+    producer = LiveProducer(run.config.kafka, run.config.topics, events, start_ms)
+    producer.start()
+    time.sleep(seconds * run.rng.uniform(0.25, 0.7))
+    fault(run)
+    producer.join()
+    if not any(worker.running for worker in run.workers):
+        run.start_worker()
+    wait_until(lambda: _all_read(run, events_by_topic=_ends(run)), "everything is read", timeout=drain_seconds, pause=0.5)
+    # The last alerts close some ticks after the last record.
+    time.sleep(3 * run.config.worker.tick)
+    codes: Counter[int] = Counter()
+    for worker in run.workers:
+        worker.stop()
+        codes[worker.exit_code(5.0) or 0] += 1
+    outcome = _compare(run, codes, len(events))
+    if not outcome.differences:
+        shutil.rmtree(run.folder, ignore_errors=True)
+    return outcome
+
+
+def _ends(run: Run) -> dict[tuple[str, int], int]:
+    from confluent_kafka import Consumer, TopicPartition
+
+    from runtime.kafka import consumer_settings
+
+    consumer = Consumer(consumer_settings(run.config.kafka, "ends") | {"log_level": 0})
+    try:
+        return {
+            (stream.value, partition): consumer.get_watermark_offsets(
+                TopicPartition(getattr(run.config.topics, stream.value), partition), timeout=30
+            )[1]
+            for stream in Input
+            for partition in range(PARTITIONS)
+        }
+    finally:
+        consumer.close()
+
+
+def _all_read(run: Run, events_by_topic: dict[tuple[str, int], int]) -> bool:
+    with run.redis.client() as client:
+        for (name, partition), end in events_by_topic.items():
+            done = client.hget(f"driftbell:{{{run.config.worker.group}:{partition}}}", f"off:{name}")
+            if int(done or 0) < end:  # type: ignore[arg-type]
+                return False
+    return True
+
+
+def _compare(run: Run, codes: Counter[int], predictions: int) -> Outcome:
+    differences: list[str] = []
+    expected_alerts = {}
+    for partition in range(PARTITIONS):
+        stored = stored_of(run.config, partition)
+        if stored is None:
+            continue
+        expected = expected_of(run.config, partition, stored)
+        expected_alerts |= expected.alerts
+        for what in ("offsets", "core", "models", "pending"):
+            ours, theirs = getattr(expected, what), getattr(stored, what)
+            if ours != theirs:
+                differences.append(f"partition {partition}: {what} differ: {_first_difference(ours, theirs)}")
+    published = published_alerts(run.config, PARTITIONS)
+    by_id = {alert.id: alert for alert in published}
+    for identity in sorted(expected_alerts.keys() ^ by_id.keys()):
+        where = "missing from the topic" if identity in expected_alerts else "published and not expected"
+        alert = expected_alerts.get(identity) or by_id[identity]
+        differences.append(f"alert {alert.labels} {alert.status} episode {alert.episode}: {where}")
+    differences += [
+        f"alert {identity} differs: {expected_alerts[identity]} != {by_id[identity]}"
+        for identity in expected_alerts.keys() & by_id.keys()
+        if expected_alerts[identity] != by_id[identity]
+    ]
+    if not expected_alerts:
+        differences.append("the traffic raised no alert at all: the run proves nothing about alerts")
+    return Outcome(differences, predictions, len(by_id), len(published) - len(by_id), codes)
+
+
+def _first_difference(ours: object, theirs: object) -> str:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in sorted({*ours, *theirs}, key=repr):
+            if ours.get(key) != theirs.get(key):
+                return f"[{key!r}] " + _first_difference(ours.get(key), theirs.get(key))
+    return f"expected {str(ours)[:200]}, stored {str(theirs)[:200]}"

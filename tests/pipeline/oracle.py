@@ -1,0 +1,138 @@
+"""The oracle: what the pipeline must have computed, from a plain reading of the topics, and what it did store and publish."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+
+from runtime.config import Config
+from runtime.kafka import consumer_settings
+from runtime.redis import close, connect
+from schemas import Alert
+from schemas.codec import decode_alert
+from streams.merge import Tick
+from streams.partition import CORE_FORMAT, Partition
+from streams.records import Input, Output, Record
+from streams.stores.memory import MemoryPending
+from streams.stores.redis import RedisCheckpointStore
+
+#: A generation later than any that a test reaches.
+_LAST = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The state of one partition, as bytes and plain data, with the alerts decided until then."""
+
+    offsets: Mapping[str, int]
+    core: Mapping[str, Any]
+    models: Mapping[str, bytes]
+    waiting: Mapping[bytes, bytes]
+    pending: Mapping[bytes, bytes]
+    alerts: Mapping[str, Alert] = field(default_factory=dict)
+
+
+def read_partition(config: Config, topic: str, partition: int) -> list[Record]:
+    """Everything in one partition, by a consumer that knows nothing of driftbell."""
+    consumer = Consumer(consumer_settings(config.kafka, "oracle") | {"log_level": 0})
+    records: list[Record] = []
+    try:
+        source = TopicPartition(topic, partition, 0)
+        low, end = consumer.get_watermark_offsets(source, timeout=30)
+        consumer.assign([TopicPartition(topic, partition, low)])
+        while (records[-1].offset + 1 if records else low) < end:
+            for message in consumer.consume(10_000, timeout=5):
+                if message.error() is None:
+                    records.append(
+                        Record(
+                            message.offset() or 0,
+                            message.timestamp()[1],
+                            message.value(),
+                            message.key(),
+                            tuple(message.headers() or ()),
+                        )
+                    )
+    finally:
+        consumer.close()
+    return records
+
+
+def read_topic(config: Config, topic: str, partitions: int) -> list[Record]:
+    """Everything in a topic, partition by partition."""
+    return [record for partition in range(partitions) for record in read_partition(config, topic, partition)]
+
+
+def expected_of(config: Config, partition: int, stored: Expected) -> Expected:
+    """Recompute one partition from the contents of its two topics, up to the offsets and the stream time of ``stored``."""
+    core = Partition(partition, config)
+    pending = MemoryPending()
+    alerts: dict[str, Alert] = {}
+    stream_ms: int = stored.core["stream_ms"]
+    for stream in Input:
+        records = read_partition(config, getattr(config.topics, stream.value), partition)
+        core.push(stream, [record for record in records if record.offset < stored.offsets.get(stream.value, 0)])
+        core.prove(stream, stream_ms + round(config.worker.tick * 1000))
+    while (step := core.next_step()) is not None:
+        if isinstance(step, Tick) and step.now_ms > stream_ms:
+            break
+        keys = core.lookups(step)
+        for _ in core.run(step, pending.lookup(core.live_slots, keys) if keys else None):
+            pass
+        if core.at_safe_point:
+            taken = core.checkpoint(with_state=False)
+            pending.apply(taken.join)
+            core.saved(taken)
+            core.published(taken)
+            for record in taken.outbox:
+                if record.output is Output.ALERTS and record.value is not None:
+                    alert = decode_alert(record.value)
+                    assert alert.id not in alerts, "the oracle decided one transition twice"
+                    alerts[alert.id] = alert
+    for model in core.models.values():
+        model.dirty = True
+    last = core.checkpoint()
+    return Expected(
+        offsets=last.offsets,
+        core=CORE_FORMAT.decode(last.core) | {"stream_ms": stream_ms},
+        models={name: blob for name, blob in last.models.items() if blob is not None},
+        waiting={},
+        pending={key: packed for slot in sorted(pending.slots) for key, packed in pending.slots[slot].items()},
+        alerts=alerts,
+    )
+
+
+def stored_of(config: Config, partition: int) -> Expected | None:
+    """What the store holds of one partition; takes the partition from whoever has it. None when nothing is stored."""
+    return asyncio.run(_stored_of(config, partition))
+
+
+async def _stored_of(config: Config, partition: int) -> Expected | None:
+    client = connect(config.redis)
+    try:
+        store = RedisCheckpointStore(client, config.worker.group)
+        stored = (await store.claim(partition, _LAST, "oracle", stale_after=0)).stored
+        if stored is None:
+            return None
+        pending: dict[bytes, bytes] = {}
+        pattern = f"driftbell:{{{config.worker.group}:{partition}}}:pending:*"
+        keys = [key async for key in client.scan_iter(match=pattern, count=1000)]
+        for key in sorted(keys, key=lambda name: int(name.rsplit(b":", 1)[1])):
+            pending |= await client.hgetall(key)  # type: ignore[misc]
+    finally:
+        await close(client)
+    return Expected(
+        offsets=stored.offsets,
+        core=CORE_FORMAT.decode(stored.core),
+        models=stored.models,
+        waiting=stored.waiting,
+        pending=pending,
+    )
+
+
+def published_alerts(config: Config, partitions: int) -> list[Alert]:
+    """All records of the alerts topic, repeats included."""
+    return [decode_alert(r.value) for r in read_topic(config, config.topics.alerts, partitions) if r.value is not None]

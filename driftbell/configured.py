@@ -1,23 +1,46 @@
-"""The configuration of a command: the file and the environment, with errors as the command line shows them."""
+"""The configuration of a command: the file and the environment, with errors as the command line shows them; and its log."""
 
 from __future__ import annotations
 
 import argparse
 
+from collections.abc import Iterator
+
 from driftbell.errors import UsageError
+from runtime import logs
 from runtime.config import Config
 from runtime.loader import ConfigError, load
+from runtime.secrets import secret_values
 
 
 def configured(options: argparse.Namespace) -> Config:
-    """What the options, the environment and the file say together.
+    """What the options, the environment and the file say together. Sets up the log, which never shows its secrets.
 
     Raises:
         UsageError: naming file, line and fix of every mistake.
     """
     try:
-        return load(getattr(options, "config", None))
+        config = load(getattr(options, "config", None), checks=[_monitors])
     except ConfigError as error:
         mistakes = [str(problem) for problem in error.problems]
         listed = mistakes[0] if len(mistakes) == 1 else "".join(f"\n  {mistake}" for mistake in mistakes)
         raise UsageError(f"the configuration cannot be used: {listed}".replace(": \n", ":\n")) from None
+    logs.configure(
+        getattr(options, "log_level", "info"), getattr(options, "log_format", None), secrets=secret_values(config)
+    )
+    return config
+
+
+def _monitors(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Names and options of monitors, which only ``streams`` knows."""
+    settings = {("monitoring",): config.monitoring}
+    settings |= {("models", model): config.monitoring_for(model) for model in config.models}
+    if not any(one.monitors for one in settings.values()):
+        return  # the monitors bring numpy and River along, and most commands can do without
+    from streams.watch import check_settings
+
+    for path, one in settings.items():
+        try:
+            check_settings(one)
+        except ValueError as error:
+            yield path, str(error)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from driftbell.command import Commands
 from driftbell.configured import configured
+from driftbell.errors import CommandError
 from driftbell.exit_codes import ExitCode
 
 
@@ -35,14 +36,15 @@ def register(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Replay and report."""
+    config = configured(options)
     from driftbell.history import History, HistoryRecord
     from driftbell.history.record import InputTopics
     from driftbell.progress import Progress
     from driftbell.replay import Report, lines
-    from schemas import Alert, encode_alert
+    from schemas import encode_alert
+    from streams.errors import TooManyDeadLetters
     from streams.replay import replay
 
-    config = configured(options)
     history = History.open(options.files, InputTopics(config.topics.predictions, config.topics.feedback))
     progress = Progress("events")
 
@@ -54,10 +56,12 @@ def run(options: argparse.Namespace) -> int:
 
     report = Report()
     try:
-        for output in replay(counted(), config):
-            report.add(output)
-            if options.json and isinstance(output, Alert):
-                sys.stdout.buffer.write(encode_alert(output) + b"\n")
+        for step in replay(counted(), config):
+            for alert in report.take(step):
+                if options.json:
+                    sys.stdout.buffer.write(encode_alert(alert) + b"\n")
+    except TooManyDeadLetters as error:
+        raise CommandError(str(error), "see the reasons with `driftbell replay` on a few lines of the file") from None
     finally:
         seconds = progress.seconds
         progress.close()

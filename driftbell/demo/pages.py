@@ -22,7 +22,9 @@ class Page:
     channel: Channel
     #: The channel's own name of the incident: dedup key, message timestamp, thread.
     key: str
+    #: The page's sentence, and everything else that stands on it.
     text: str
+    detail: str
     opened: float
     closed: float | None = None
     #: Times it was notified again while open.
@@ -30,7 +32,7 @@ class Page:
 
     def about(self, word: str) -> bool:
         """Whether the page names ``word``; all that a person could go by."""
-        return word.lower() in self.text.lower()
+        return word.lower() in f"{self.text}\n{self.detail}".lower()
 
 
 class Pages:
@@ -49,14 +51,14 @@ class Pages:
     def __iter__(self) -> Iterator[Page]:
         return iter(self._pages.values())
 
-    def firing(self, channel: Channel, key: str, text: str) -> None:
+    def firing(self, channel: Channel, key: str, text: str, detail: str = "") -> None:
         """The channel was told that something is wrong."""
         slot = (channel, key, self._generation.setdefault((channel, key), 0))
         page = self._pages.get(slot)
         if page is not None:
             page.updates += 1
             return
-        page = self._pages[slot] = Page(channel, key, text, self._now())
+        page = self._pages[slot] = Page(channel, key, text, detail, self._now())
         self._on_open(page)
 
     def resolved(self, channel: Channel, key: str) -> None:

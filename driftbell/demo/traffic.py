@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
 
-from driftbell.demo.data import ANOMALY, Reading
+from driftbell.demo.data import ANOMALY, NORMAL, Reading
 from driftbell.demo.model import OnlineModel
 from driftbell.demo.story import Phase, upstream
 
@@ -29,8 +29,19 @@ _STEP = 0.02
 class Publisher(Protocol):
     """The part of ``driftbell_client.Client`` that a service uses."""
 
-    def predict(self, **event: object) -> object: ...
-    def label(self, **event: object) -> object: ...
+    def predict(
+        self,
+        model: str,
+        version: str,
+        prediction: object,
+        *,
+        prediction_id: object,
+        features: Mapping[Any, object],
+        scores: Mapping[Any, object],
+        latency_ms: float,
+    ) -> str: ...
+
+    def label(self, model: str, prediction_id: object, label: object) -> None: ...
 
 
 class Traffic:
@@ -89,12 +100,12 @@ class Traffic:
         self.predictions += 1
         prediction_id = f"request-{self.predictions}"
         self._publisher.predict(
-            model=MODEL,
-            version=VERSION,
+            MODEL,
+            VERSION,
+            answer,
             prediction_id=prediction_id,
             features=seen.features,
-            prediction=answer,
-            scores={ANOMALY: anomaly, "normal": 1 - anomaly},
+            scores={ANOMALY: anomaly, NORMAL: 1 - anomaly},
             latency_ms=latency_ms,
         )
         self._unlabelled.append((self._now() + self._label_delay, prediction_id, seen, answer == reading.label))
@@ -104,7 +115,7 @@ class Traffic:
         now = self._now()
         while self._unlabelled and self._unlabelled[0][0] <= now:
             _, prediction_id, seen, right = self._unlabelled.popleft()
-            self._publisher.label(model=MODEL, prediction_id=prediction_id, label=seen.label)
+            self._publisher.label(MODEL, prediction_id, seen.label)
             self._model.learn(seen)
             self.labels += 1
             self.recent.append(right)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
-from schemas import Alert, Metric, to_epoch_ms
+from schemas import Alert, DeadLetterReason, Metric, decode_alert, decode_metric, to_epoch_ms
+from streams.records import Output
+from streams.replay import ReplayStep
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +42,21 @@ class Report:
         self._episodes: dict[tuple[str, int], Episode] = {}
         #: The latest revision of every window.
         self._windows: dict[tuple[str, str, str, str], Metric] = {}
+        self.dead_letters: Counter[DeadLetterReason] = Counter()
+
+    def take(self, step: ReplayStep) -> list[Alert]:
+        """Take what one step of the replay gave; returns its alerts."""
+        alerts = []
+        for record in step.outbox:
+            if record.value is None:
+                continue
+            if record.output is Output.ALERTS:
+                alerts.append(decode_alert(record.value))
+                self.add(alerts[-1])
+            elif record.output is Output.METRICS:
+                self.add(decode_metric(record.value))
+        self.dead_letters.update(letter.reason for letter in step.dead_letters)
+        return alerts
 
     def add(self, output: Alert | Metric) -> Episode | None:
         """Take one record; returns the episode when it opens or closes a page."""

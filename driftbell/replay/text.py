@@ -26,6 +26,9 @@ def episode_line(episode: Episode) -> str:
 def lines(report: Report, history: History, seconds: float) -> Iterator[str]:
     """The whole report."""
     yield from _input(history, seconds)
+    if report.dead_letters:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in report.dead_letters.most_common())
+        yield f"{sum(report.dead_letters.values()):,} events would have been dead-lettered: {reasons}"
     yield ""
     yield from _models(report)
     yield ""

@@ -20,11 +20,12 @@ class Recorder:
         self.predictions: list[dict[str, Any]] = []
         self.labels: list[dict[str, Any]] = []
 
-    def predict(self, **event: Any) -> None:
-        self.predictions.append(event)
+    def predict(self, model: str, version: str, prediction: object, **event: Any) -> str:
+        self.predictions.append({"model": model, "version": version, "prediction": prediction, **event})
+        return str(event["prediction_id"])
 
-    def label(self, **event: Any) -> None:
-        self.labels.append(event)
+    def label(self, model: str, prediction_id: object, label: object) -> None:
+        self.labels.append({"model": model, "prediction_id": prediction_id, "label": label})
 
 
 class Clock:

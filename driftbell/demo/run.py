@@ -1,0 +1,169 @@
+"""Runs the demo: starts the services, tells the story, and judges by what the channels received."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from driftbell.demo.data import readings
+from driftbell.demo.pages import Channel, Page, Pages
+from driftbell.demo.screen import Screen
+from driftbell.demo.services import Services
+from driftbell.demo.settings import REFERENCE_EVENTS, REFERENCE_LABELS
+from driftbell.demo.story import CHAPTERS, Chapter, Phase
+from driftbell.demo.summary import NEXT, summary
+from driftbell.demo.traffic import RATE, Traffic
+from driftbell.embedded import EmbeddedBroker, ProcessGroup
+from driftbell.errors import CommandError
+from driftbell.exit_codes import ExitCode
+
+#: What a page about the labels says, and a page about the data does not: the ``family`` label.
+ABOUT_ACCURACY = "family=performance"
+
+#: Seconds of traffic that must stay quiet after the references are learned.
+QUIET_SECONDS = 3.0
+
+#: Seconds between two looks at everything.
+_LOOK = 0.05
+
+#: Seconds for worker and router to end by themselves.
+_GRACE = 5.0
+
+
+def demo(*, seed: int, keep_logs: bool) -> int:
+    """Tell the story on standard output; the exit code says whether it came true."""
+    screen = Screen(sys.stdout)
+    directory = Path(tempfile.mkdtemp(prefix="driftbell-demo-"))
+    keep = keep_logs
+    try:
+        with _ended_like_by_ctrl_c(), ProcessGroup(directory) as processes, EmbeddedBroker() as broker:
+            try:
+                return asyncio.run(_Demo(screen, processes, broker, directory, seed).tell())
+            except CommandError:
+                keep = True
+                raise
+            except KeyboardInterrupt:
+                screen.clear()
+                screen.say("stopped; nothing is left running")
+                raise
+            finally:
+                processes.stop(_GRACE)
+    finally:
+        if keep:
+            screen.say(f"logs: {directory}")
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _ended_like_by_ctrl_c() -> Iterator[None]:
+    """SIGTERM and SIGHUP (the terminal was closed) end us as Ctrl-C does: through every ``finally``."""
+    before = {
+        number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Demo:
+    def __init__(
+        self, screen: Screen, processes: ProcessGroup, broker: EmbeddedBroker, directory: Path, seed: int
+    ) -> None:
+        self._screen = screen
+        self._broker = broker
+        self._seed = seed
+        self._pages = Pages(time.monotonic, on_open=self._opened, on_close=self._closed)
+        self._services = Services(processes, broker, directory, self._pages)
+        self._begun: dict[Phase, float] = {}
+
+    async def tell(self) -> int:
+        screen = self._screen
+        screen.say("driftbell demo: a model, a change upstream, the pages, the fix. Ctrl-C ends it at any time.")
+        async with self._services as services:
+            traffic = Traffic(readings(self._seed), services.publisher)
+            traffic.train()
+            await services.ready(screen)
+            answering = asyncio.create_task(traffic.run())
+            try:
+                for chapter in CHAPTERS:
+                    await self._chapter(chapter, traffic, answering)
+            finally:
+                answering.cancel()
+                await asyncio.gather(answering, return_exceptions=True)
+        screen.say()
+        for line in summary(self._pages, self._begun[Phase.BROKEN], self._begun[Phase.FIXED]):
+            screen.say(line)
+        screen.say()
+        screen.say(NEXT)
+        return ExitCode.OK
+
+    async def _chapter(self, chapter: Chapter, traffic: Traffic, answering: asyncio.Task[None]) -> None:
+        self._screen.chapter(chapter.title, chapter.story, chapter.expected)
+        traffic.phase = chapter.phase
+        begun = self._begun[chapter.phase] = time.monotonic()
+        done = self._done(chapter.phase, traffic, begun)
+        while not done():
+            if answering.done():
+                answering.result()
+            self._services.look()
+            if time.monotonic() - begun > chapter.patience:
+                raise CommandError(self._missing(chapter), "see the logs of the worker and the router")
+            self._screen.status(_status(traffic))
+            await asyncio.sleep(_LOOK)
+
+    def _done(self, phase: Phase, traffic: Traffic, begun: float) -> Callable[[], bool]:
+        if phase is Phase.QUIET:
+            quiet_events = round(QUIET_SECONDS * RATE)
+            return lambda: (
+                self._no_false_page()
+                and traffic.predictions >= REFERENCE_EVENTS + quiet_events
+                and traffic.labels >= REFERENCE_LABELS + quiet_events
+            )
+        if phase is Phase.BROKEN:
+            return lambda: all(
+                len(self._pages.opened_since(begun, word)) == len(Channel) for word in ("", ABOUT_ACCURACY)
+            )
+        return lambda: not self._pages.open
+
+    def _no_false_page(self) -> bool:
+        for page in self._pages:
+            raise CommandError(f"a page came while all was well: {page.channel}: {page.text}", "please report it")
+        return True
+
+    def _missing(self, chapter: Chapter) -> str:
+        waited = f"after {chapter.patience:.0f} s"
+        if chapter.phase is Phase.BROKEN:
+            begun = self._begun[Phase.BROKEN]
+            wanted = {"any page": "", "the page about accuracy": ABOUT_ACCURACY}
+            missing = [
+                f"{what} on {channel}"
+                for what, word in wanted.items()
+                for channel in Channel
+                if channel not in self._pages.opened_since(begun, word)
+            ]
+            return f"{waited} these had not arrived: {', '.join(missing)}"
+        if chapter.phase is Phase.FIXED:
+            still = ", ".join(f"{page.channel}: {page.text}" for page in self._pages.open)
+            return f"{waited} these were still open: {still}"
+        return f"{waited} the model had not had enough traffic; the machine is too slow or too busy"
+
+    def _opened(self, page: Page) -> None:
+        self._screen.opened(page.channel, page.text)
+
+    def _closed(self, page: Page) -> None:
+        self._screen.closed(page.channel, page.text)
+
+
+def _status(traffic: Traffic) -> str:
+    accuracy = "" if traffic.accuracy is None else f", accuracy of the last {len(traffic.recent):,}: {traffic.accuracy:.1%}"
+    return f"{traffic.predictions:,} predictions, {traffic.labels:,} labels{accuracy}"

@@ -15,7 +15,7 @@ from runtime.section import Duration, Positive, Secret, Section
 Severity = Literal["critical", "warning", "info"]
 
 
-class Topics(Section):
+class Topics(Section, frozen=True):
     """Names and shapes of the topics. Inputs are only created by ``driftbell topics create``, never by a worker."""
 
     predictions: str = "predictions"
@@ -28,7 +28,7 @@ class Topics(Section):
     replication_factor: Positive = 1
 
 
-class Redis(Section):
+class Redis(Section, frozen=True):
     """Where checkpoints and the router's outbox live. ``url``: redis://, rediss://, unix://, or memory:// (lost at exit)."""
 
     url: str = "redis://localhost:6379/0"
@@ -46,7 +46,7 @@ class Redis(Section):
     timeout: Duration = 5.0
 
 
-class Worker(Section):
+class Worker(Section, frozen=True):
     """The stream worker."""
 
     group: str = "driftbell"
@@ -88,7 +88,7 @@ class Worker(Section):
     on_lost_state: Literal["refuse", "rebuild"] = "refuse"
 
 
-class Join(Section):
+class Join(Section, frozen=True):
     """The label join."""
 
     #: How long a prediction waits for its label.
@@ -101,7 +101,7 @@ class Join(Section):
     cache_predictions: Positive = 200_000
 
 
-class Reference(Section):
+class Reference(Section, frozen=True):
     """The reference learned from a model's first events."""
 
     events: Positive = 5000
@@ -112,7 +112,7 @@ class Reference(Section):
     bins: Positive = 32
 
 
-class MonitorSettings(Section):
+class MonitorSettings(Section, frozen=True):
     """One monitor's settings; ``options`` are the monitor's own (see docs/monitors.md)."""
 
     enabled: bool = True
@@ -124,7 +124,7 @@ class MonitorSettings(Section):
     options: dict[str, Any] = {}
 
 
-class Monitoring(Section):
+class Monitoring(Section, frozen=True):
     """How one model is watched. The same keys under ``models.<name>`` override the defaults for that model."""
 
     #: The false-alarm budget: one false page of a model per so many events, all calibrated monitors together.
@@ -141,7 +141,7 @@ class Monitoring(Section):
     labels: dict[str, str] = {}
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """The whole file. Every key has a default, so an empty file is a valid configuration."""
 
     #: librdkafka's property names, passed through (``bootstrap.servers``, ``security.protocol``, ``sasl.mechanism``, ...).

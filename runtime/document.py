@@ -134,6 +134,8 @@ class _Reader:
             return self._mapping(node, path, (*above, node))
         if isinstance(node, yaml.SequenceNode):
             return [self.read(item, (*path, index), (*above, node)) for index, item in enumerate(node.value)]
+        # PyYAML makes nodes of these three kinds only.
+        assert isinstance(node, yaml.ScalarNode)
         return self._scalar(node, place, path)
 
     def _mapping(self, node: yaml.MappingNode, path: Path, above: tuple[yaml.Node, ...]) -> dict[str, Any]:
@@ -186,10 +188,13 @@ class _Reader:
         def value_of(match: re.Match[str]) -> str:
             if match[0].startswith("$$"):
                 return match[0][1:]
-            name, otherwise = match[1], match[2]
+            name: str = match[1]
+            otherwise: str | None = match[2]
             value = self._variables.get(name, otherwise)
             if value is None:
-                self._wrong(place, path, f"the environment variable {name} is not set: set it, or write ${{{name}:-text}}")
+                self._wrong(
+                    place, path, f"the environment variable {name} is not set: set it, or write ${{{name}:-text}}"
+                )
             return value or ""
 
         return _VARIABLE.sub(value_of, text)

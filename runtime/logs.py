@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import logging
 import os
@@ -89,7 +89,8 @@ class JsonFormatter(_Formatter):
     """One JSON object a line: time, level, logger, message, what was given as ``extra``, and the error if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        time = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        """The line, without its end."""
+        time = dt.datetime.fromtimestamp(record.created, dt.UTC)
         line: dict[str, Any] = {
             "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
@@ -126,7 +127,8 @@ class TextFormatter(_Formatter):
         self._colours = colours
 
     def format(self, record: logging.LogRecord) -> str:
-        time = datetime.datetime.fromtimestamp(record.created).astimezone()
+        """The line, or lines where there is an error."""
+        time = dt.datetime.fromtimestamp(record.created).astimezone()
         level = record.levelname.lower()
         if self._colours and record.levelno in _COLOURS:
             level = f"{_COLOURS[record.levelno]}{level}\033[0m"

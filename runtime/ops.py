@@ -107,7 +107,9 @@ class OpsServer:
             await web.TCPSite(self._runner, self.host, self.port).start()
         except OSError as error:
             await self.stop()
-            raise OSError(error.errno, f"the ops endpoints cannot listen on {self.host}:{self.port}: {error}") from error
+            raise OSError(
+                error.errno, f"the ops endpoints cannot listen on {self.host}:{self.port}: {error}"
+            ) from error
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:

@@ -137,7 +137,9 @@ def judge(information: Mapping[str, Any], *, cluster_client: bool = False) -> Re
         fix = "the server is a replica: give the address of the primary, or set redis.sentinels"
         return RedisFinding(RedisReason.READ_ONLY, fix)
     if policy != "noeviction":
-        fix = f"maxmemory-policy is {policy}, so state may vanish without a trace: CONFIG SET maxmemory-policy noeviction"
+        fix = (
+            f"maxmemory-policy is {policy}, so state may vanish without a trace: CONFIG SET maxmemory-policy noeviction"
+        )
         return RedisFinding(RedisReason.EVICTION_ENABLED, fix)
     if not int(information.get("aof_enabled", 1)):
         fix = "appendonly is off: a restart of the server loses what it has not snapshotted; set appendonly yes"
@@ -164,7 +166,9 @@ def finding_of(error: Exception) -> RedisFinding:
 
 
 def _unreachable(error: Exception) -> RedisFinding:
-    return RedisFinding(RedisReason.UNREACHABLE, f"{error or type(error).__name__}: is the server running, redis.url right?")
+    return RedisFinding(
+        RedisReason.UNREACHABLE, f"{str(error) or type(error).__name__}: is the server running, redis.url right?"
+    )
 
 
 def _options(settings: Redis) -> dict[str, Any]:
@@ -199,7 +203,9 @@ def _wants_tls(settings: Redis) -> bool:
 def _url(settings: Redis) -> str:
     scheme = urllib.parse.urlsplit(settings.url).scheme
     if scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError(f"redis.url starts with {scheme!r}; it may start with redis://, rediss://, unix:// or memory://")
+        raise ValueError(
+            f"redis.url starts with {scheme!r}; it may start with redis://, rediss://, unix:// or memory://"
+        )
     if settings.cluster and scheme == "unix":
         raise ValueError("redis.cluster needs a redis:// or rediss:// address")
     return settings.url

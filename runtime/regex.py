@@ -18,11 +18,11 @@ class BadRegexError(ValueError):
 
 
 def compile_regex(pattern: str) -> re.Pattern[str]:
-    """Compile an RE2 pattern for ``fullmatch``.
+    r"""Compile an RE2 pattern for ``fullmatch``.
 
     Raises:
         BadRegexError: RE2 does not know it (look-around, back-references, possessive or atomic groups), or it is
-            RE2's alone (``\\pL``, ``\\Q..\\E``, flags in the middle) and Python would read it differently.
+            RE2's alone (``\pL``, ``\Q..\E``, flags in the middle) and Python would read it differently.
     """
     translated = _Translation(pattern).run()
     try:

@@ -157,6 +157,13 @@ class Router(Section, frozen=True):
     external_url: str = ""
     #: Name of the router's consumer group; absent: the worker's group with ``-router`` behind it.
     group: str | None = None
+    #: How long the active router may be silent before one that stands by takes over.
+    session_timeout: Duration = 10.0
+    #: How long a stop waits for what is being sent.
+    shutdown_grace: Duration = 20.0
+    http_host: str = "127.0.0.1"
+    #: Port of /healthz, /readyz and /metrics; 0 picks a free one, null switches it off.
+    http_port: int | None = 8082
 
     @property
     def is_default(self) -> bool:

@@ -50,7 +50,7 @@ def _topics(config: Config) -> Iterator[tuple[Path, str]]:
     seen: dict[str, str] = {}
     for key in names:
         name = getattr(topics, key)
-        if not name or len(name) > 249 or not all(c.isalnum() and c.isascii() or c in "._-" for c in name):
+        if not name or len(name) > 249 or not all((c.isalnum() and c.isascii()) or c in "._-" for c in name):
             # Limits of Kafka's own Topic.validate.
             yield ("topics", key), f"{name!r} is no topic name: letters, digits, '.', '_' and '-', 249 at most"
         if name in seen:

@@ -46,7 +46,8 @@ def test_formatting_loses_nothing(milliseconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0s"), (0.02, "20ms"), (90, "1m30s"), (7 * 86400, "7d"), (30 * 86400, "30d"), (3600, "1h")]
+    ("seconds", "text"),
+    [(0, "0s"), (0.02, "20ms"), (90, "1m30s"), (7 * 86400, "7d"), (30 * 86400, "30d"), (3600, "1h")],
 )
 def test_durations_are_shown_as_people_write_them(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text

@@ -208,7 +208,7 @@ async def test_a_token_is_fetched_anew_only_when_most_of_its_life_is_over(token_
 async def test_a_refused_client_is_told_what_the_endpoint_said(token_endpoint: str) -> None:
     provider = OidcTokenProvider(endpoint=token_endpoint, client_id="client", client_secret="wrong")
 
-    with pytest.raises(ConnectionError, match="401.*invalid_client"):
+    with pytest.raises(ConnectionError, match=r"401.*invalid_client"):
         await provider.token()
 
 

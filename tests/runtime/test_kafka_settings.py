@@ -22,6 +22,8 @@ from runtime.kafka import (
 from tests.services import EmbeddedBroker
 from tests.services.tls import Certificates
 
+Block = dict[str, str | int | float | bool]
+
 
 def test_producers_are_exact_and_keyed_like_java() -> None:
     settings = producer_settings({"bootstrap.servers": "a:1", "linger.ms": 5, "fetch.min.bytes": 9})
@@ -44,7 +46,7 @@ def test_consumers_commit_only_when_told() -> None:
 def test_librdkafka_takes_what_is_made_for_it(
     embedded_broker: EmbeddedBroker, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    kafka = {**embedded_broker.settings, "linger.ms": 5, "fetch.min.bytes": 2, "socket.keepalive.enable": True}
+    kafka: Block = {**embedded_broker.settings, "linger.ms": 5, "fetch.min.bytes": 2, "socket.keepalive.enable": True}
     capfd.readouterr()
     Producer(producer_settings(kafka))
     AdminClient(client_settings(kafka))
@@ -56,7 +58,7 @@ def test_librdkafka_takes_what_is_made_for_it(
 
 def test_a_secret_comes_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("pässword\n")
-    kafka = {
+    kafka: Block = {
         "security.protocol": "SASL_PLAINTEXT",
         "sasl.mechanism": "SCRAM-SHA-256",
         "sasl.username": "u",
@@ -70,7 +72,7 @@ def test_a_secret_comes_from_a_file(tmp_path: Path) -> None:
 
 
 def test_aiokafka_is_given_the_same_connection() -> None:
-    kafka = {
+    kafka: Block = {
         "bootstrap.servers": "PLAINTEXT://a:1, b:2",
         "client.id": "x",
         "socket.timeout.ms": 7000,
@@ -90,7 +92,7 @@ def test_aiokafka_is_given_the_same_connection() -> None:
 
 
 def test_tls_is_verified_unless_told_otherwise(certificates: Certificates) -> None:
-    kafka = {
+    kafka: Block = {
         "security.protocol": "ssl",
         "ssl.ca.location": str(certificates.ca),
         "ssl.certificate.location": str(certificates.client_certificate),
@@ -111,7 +113,7 @@ def test_tls_is_verified_unless_told_otherwise(certificates: Certificates) -> No
     assert list(problems(kafka)) == []
 
 
-SASL = {"security.protocol": "SASL_PLAINTEXT"}
+SASL: Block = {"security.protocol": "SASL_PLAINTEXT"}
 
 
 @pytest.mark.parametrize(
@@ -152,13 +154,13 @@ def test_a_wrong_property_is_named_with_its_fix(kafka: dict[str, Any], name: str
 
 
 def test_all_problems_are_told_at_once() -> None:
-    kafka = {"linger.ms": "soon", "no.such.thing": 1, "queue.buffering.max.messages": -7, "client.id": "fine"}
+    kafka: Block = {"linger.ms": "soon", "no.such.thing": 1, "queue.buffering.max.messages": -7, "client.id": "fine"}
 
     assert [name for name, _ in problems(kafka)] == ["linger.ms", "no.such.thing", "queue.buffering.max.messages"]
 
 
 def test_sensible_settings_have_no_problems() -> None:
-    kafka = {
+    kafka: Block = {
         "bootstrap.servers": "a:1,[::1]:9092,broker-2.example.org",
         "client.id": "x",
         "linger.ms": 5,

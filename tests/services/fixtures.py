@@ -81,5 +81,5 @@ def embedded_broker() -> Iterator[EmbeddedBroker]:
 
 @pytest.fixture
 def fresh_topics(kafka: KafkaCluster) -> FreshTopics:
-    """Make topics that no other test uses: ``topics = fresh_topics(partitions=12)`` creates them and returns their names."""
+    """Makes topics that no other test uses. ``fresh_topics(partitions=12)`` creates them and returns their names."""
     return kafka.create_all

@@ -6,7 +6,7 @@ import importlib.util
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import redis
 
@@ -210,7 +210,7 @@ class RedisCluster:
         """The address of the first node; a cluster client finds the others."""
         return self.nodes[0].url
 
-    def __enter__(self) -> RedisCluster:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

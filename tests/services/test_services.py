@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 import redis
 from confluent_kafka import Consumer, Producer
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.services import EmbeddedBroker, KafkaCluster, RedisCluster, RedisSentinel, RedisServer, ValkeyServer
 from tests.services.fixtures import FreshTopics
@@ -32,12 +35,12 @@ def _read(settings: dict[str, str], topic: str, count: int) -> set[bytes]:
     consumer.subscribe([topic])
     try:
         found: set[bytes] = set()
-        wait_until(
-            lambda: (
-                found.update(m.value() for m in consumer.consume(count, 0.5) if not m.error()) or len(found) >= count
-            ),
-            f"{count} records of {topic} arrive",
-        )
+
+        def all_there() -> bool:
+            found.update(record.value() or b"" for record in consumer.consume(count, 0.5) if not record.error())
+            return len(found) >= count
+
+        wait_until(all_there, f"{count} records of {topic} arrive")
         return found
     finally:
         consumer.close()
@@ -51,17 +54,16 @@ def test_ports_are_given_once() -> None:
 
 def test_two_processes_never_get_the_same_port() -> None:
     code = "from tests.services.ports import claim_port; print([claim_port() for _ in range(200)]); input()"
-    start = lambda: subprocess.Popen(  # noqa: E731
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    first, second = start(), start()
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     try:
-        assert first.stdout and second.stdout
-        ports = eval(first.stdout.readline()) + eval(second.stdout.readline())  # noqa: S307 - our own output
+        ports = [port for process in processes if process.stdout for port in json.loads(process.stdout.readline())]
 
         assert len(set(ports)) == 400
     finally:
-        for process in (first, second):
+        for process in processes:
             process.communicate("\n", timeout=10)
 
 
@@ -127,7 +129,10 @@ def test_acknowledged_writes_survive_sigkill_and_a_roll_back_loses_the_later_one
 def test_a_frozen_server_times_out_and_thaws(tmp_path: Path) -> None:
     with RedisServer(tmp_path) as server:
         server.pause()
-        with redis.Redis(port=server.port, socket_timeout=0.2, retry=None) as client, pytest.raises(redis.TimeoutError):
+        with (
+            redis.Redis(port=server.port, socket_timeout=0.2, retry=Retry(NoBackoff(), 0)) as client,
+            pytest.raises(redis.TimeoutError),
+        ):
             client.ping()
         server.resume()
 

@@ -40,8 +40,8 @@ class Certificates:
             certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
             issued.private_key_pem.write_to_path(str(key))
         # Java reads PKCS#8 keys only.
-        key = serialization.load_pem_private_key(server.private_key_pem.bytes(), None)
-        pkcs8 = key.private_bytes(
+        server_key = serialization.load_pem_private_key(server.private_key_pem.bytes(), None)
+        pkcs8 = server_key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         made.server_keystore.write_bytes(pkcs8 + made.server_certificate.read_bytes())

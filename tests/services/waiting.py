@@ -21,7 +21,10 @@ def wait_until(condition: Callable[[], object], what: str, timeout: float = 30.0
 
 
 async def eventually(
-    condition: Callable[[], object | Awaitable[object]], what: str, timeout: float = 30.0, pause: float = 0.05
+    condition: Callable[[], object | Awaitable[object]],
+    what: str,
+    timeout: float = 30.0,  # noqa: ASYNC109 - asyncio.timeout would not say what was waited for
+    pause: float = 0.05,
 ) -> None:
     """As ``wait_until`` without blocking the event loop; ``condition`` may be a coroutine function.
 

@@ -94,11 +94,9 @@ class KafkaCluster:
 
     def admin(self) -> AdminClient:
         """A new admin client."""
-        return AdminClient(self.settings)
+        return AdminClient({"bootstrap.servers": self.bootstrap})
 
-    def create_topics(
-        self, names: Iterable[str], partitions: int = 4, config: Mapping[str, str] | None = None
-    ) -> None:
+    def create_topics(self, names: Iterable[str], partitions: int = 4, config: Mapping[str, str] | None = None) -> None:
         """Create topics and wait until every partition has a leader.
 
         Raises:

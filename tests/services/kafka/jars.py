@@ -31,7 +31,7 @@ def kafka_jars() -> Path:
     """The folder with Kafka's jars, fetched if need be (54 MB, some seconds). Safe in several processes at once."""
     if given := os.environ.get(OVERRIDE):
         return Path(given)
-    folder = _ROOT / ".cache" / "kafka" / KAFKA_VERSION
+    folder: Path = _ROOT / ".cache" / "kafka" / KAFKA_VERSION
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -26,7 +26,8 @@ def check_settings(settings: Monitoring) -> None:
     """Check the monitors' names and options.
 
     Raises:
-        ValueError: a monitor or an option is unknown, or an option's value is not allowed; the message lists what is known.
+        ValueError: a monitor or an option is unknown, or an option's value is not allowed; the message lists what is
+            known.
     """
     known = {**REGISTRY, **MODEL_REGISTRY}
     for name, monitor in settings.monitors.items():
@@ -76,7 +77,7 @@ class _Watching:
 
     def conditions(self, now_ms: int) -> list[Condition]:
         """What is wrong at stream time ``now_ms``."""
-        return [condition for monitor in self._monitors.values() for condition in monitor.conditions(now_ms)]
+        return [replace(found, monitor=name) for name, m in self._monitors.items() for found in m.conditions(now_ms)]
 
     def due_ms(self) -> int | None:
         """The stream time at which ``conditions`` may change though no event comes."""
@@ -123,7 +124,10 @@ class Watch(_Watching):
             monitor.joined(batch)
 
     def conditions(self, now_ms: int) -> list[Condition]:
-        """What is wrong at stream time ``now_ms``; what says that the model got worse names the features that moved most."""
+        """What is wrong at stream time ``now_ms``.
+
+        A condition that says the model got worse names the features that moved most.
+        """
         found = super().conditions(now_ms)
         if any(condition.family in _EXPLAINED for condition in found):
             movers = self.movers(_CAUSES)

@@ -21,8 +21,8 @@ class BernoulliESR:
     """e-SR mixtures over alternatives p1 = p0 * ratio^k, one row per watched share.
 
     The null is "the conditional probability is at most p0", whatever the dependence between events; x may also be any
-    value in [0, 1] with mean at most p0, because the increment is convex in x. The log likelihood ratio of n events with
-    k successes is k log(p1/p0) + (n - k) log((1-p1)/(1-p0)). Source of the statistic: ``ShiryaevRoberts``.
+    value in [0, 1] with mean at most p0, because the increment is convex in x. The log likelihood ratio of n events
+    with k successes is k log(p1/p0) + (n - k) log((1-p1)/(1-p0)). Source of the statistic: ``ShiryaevRoberts``.
     """
 
     name: ClassVar[str] = "bernoulli-e-SR"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from streams.detectors.cusum import CUSUM
 from streams.detectors.shiryaev_roberts import Floats
@@ -20,10 +19,11 @@ _REFERENCE_ERRORS = 2.0
 
 
 def block_events(autocorrelation: float) -> int:
-    """Events per block, so that block means are nearly independent: max(20, 3 (1 + r) / (1 - r)), rounded up to twenties.
+    """Events per block, so that block means are nearly independent.
 
-    (1 + r) / (1 - r) is how many autocorrelated events are worth one independent event. Measured at r = 0.9: 2 false alarms
-    per million against 11,239 for a CUSUM on the events.
+    max(20, 3 (1 + r) / (1 - r)), rounded up to twenties.     (1 + r) / (1 - r) is how many autocorrelated events are
+    worth one independent event. Measured at r = 0.9: 2 false alarms per million against 11,239 for a CUSUM on the
+    events.
     """
     r = min(autocorrelation, 0.999)
     needed = max(20.0, 3 * (1 + r) / (1 - r))
@@ -53,7 +53,8 @@ class BlockCUSUM:
         """``events_per_false_alarm``: of this feature."""
         self.reference = reference
         self._mean: Floats = np.array([reference.rank_mean, reference.width_mean])
-        # A deviation estimated from few blocks may be too small: take its upper bound (its relative error is 1/sqrt(2m)).
+        # A deviation estimated from few blocks may be too small: take its upper bound (its relative error is
+        # 1/sqrt(2m)).
         wide = 1 + _REFERENCE_ERRORS / math.sqrt(2 * reference.blocks)
         self._sd: Floats = np.maximum([reference.rank_sd * wide, reference.width_sd * wide], 1e-3)
         k = _HALF_SHIFT + _REFERENCE_ERRORS / math.sqrt(reference.blocks)

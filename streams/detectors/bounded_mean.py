@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from streams.detectors.shiryaev_roberts import Floats, ShiryaevRoberts
 
-#: Bets as shares of the largest stake that keeps L >= 0. Small ones find small shifts; 1 itself would let one event end a bet.
+#: Bets as shares of the largest stake that keeps L >= 0. Small ones find small shifts; 1 itself would let one event end
+#: a bet.
 _STAKES = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95])
 
 

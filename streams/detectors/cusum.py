@@ -1,4 +1,4 @@
-"""CUSUM with a calibrated run length: means of blocks left their place, for features whose events are autocorrelated."""
+"""CUSUM with a calibrated run length, for series that are nearly normal: means of blocks."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _OVERSHOOT = 1.166
 def run_length(threshold: float, drift: float) -> float:
     """Mean steps until a one-sided CUSUM of unit normal increments with mean ``drift`` first exceeds ``threshold``.
 
-    Siegmund's approximation: with b = threshold + 1.166, (exp(-2 d b) + 2 d b - 1) / (2 d^2). Asked for 10,000 it gave 10,152
-    and 9,615 in simulation.
+    Siegmund's approximation: with b = threshold + 1.166, (exp(-2 d b) + 2 d b - 1) / (2 d^2). Asked for 10,000 it gave
+    10,152 and 9,615 in simulation.
     """
     b = threshold + _OVERSHOOT
     if abs(drift) < 1e-9:
@@ -47,8 +47,8 @@ def threshold_for(steps_per_false_alarm: float, reference_value: float) -> float
 class CUSUM:
     """Two-sided CUSUMs (Page 1954) of unit normal series, one row per series, thresholds by ``run_length``.
 
-    S+ <- max(0, S+ + z - k), S- <- max(0, S- - z - k); an alarm when either passes h. Meant for means of blocks of 20 and
-    more events, which are near enough to normal.
+    S+ <- max(0, S+ + z - k), S- <- max(0, S- - z - k); an alarm when either passes h. Meant for means of blocks of 20
+    and more events, which are near enough to normal.
     """
 
     name: ClassVar[str] = "CUSUM"

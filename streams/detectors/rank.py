@@ -12,13 +12,13 @@ from streams.detectors.shiryaev_roberts import Bools, Floats, ShiryaevRoberts, a
 
 #: Stakes of the bets; the best one for a shift d of the mean rank is about 12 d.
 STAKES = np.array([0.15, 0.4, 0.8, 1.4])
-#: How many standard errors of the reference's own mean rank are tolerated. At 0 the reference, itself a sample, breaks the
-#: budget (5,935 events per alarm for 10,000 asked); at 4 it is kept with room.
+#: How many standard errors of the reference's own mean rank are tolerated. At 0 the reference, itself a sample, breaks
+#: the budget (5,935 events per alarm for 10,000 asked); at 4 it is kept with room.
 REFERENCE_ERRORS = 4.0
 
 
 class RankScores:
-    """What a bin of the reference says about the rank of a value in it; the null expectations are exact for the reference.
+    """What a bin of the reference says about the rank of a value in it, with the null expectations.
 
     For bins with counts f_j of n reference values: p_j = (values below + f_j/2 + 1/2) / (n + 1), the mid rank, and
     u_j = abs(2 p_j - 1), the distance from the middle. Both have standard deviation 1/sqrt(12) under the reference, so
@@ -40,7 +40,10 @@ class RankScores:
 
 
 def log_table(scores: RankScores) -> Floats:
-    """log L per bin and bet, shape (bins, 16): L = 1 + l (q - E q - tolerance) for q in {p, 1-p, u, 1-u} and four stakes."""
+    """log L per bin and bet, shape (bins, 16).
+
+    L = 1 + l (q - E q - tolerance) for q in {p, 1-p, u, 1-u} and four stakes l.
+    """
     families = (
         (scores.rank, scores.rank_mean),
         (1 - scores.rank, 1 - scores.rank_mean),
@@ -59,8 +62,8 @@ def log_table(scores: RankScores) -> Floats:
 class RankESR:
     """e-SR mixtures on ranks against a fixed reference, one row per feature.
 
-    Needs no moments, is immune to outliers, finds shifts of location and of scale. A batch costs one matrix product: the
-    counts per bin times the table of log increments. Idea: conformal test martingales against a fixed reference
+    Needs no moments, is immune to outliers, finds shifts of location and of scale. A batch costs one matrix product:
+    the counts per bin times the table of log increments. Idea: conformal test martingales against a fixed reference
     (Shaer, Bar, Prinster, Romano, arXiv 2602.13848). The null is exchangeability: an autocorrelated feature belongs to
     ``BlockCUSUM``.
     """
@@ -72,7 +75,7 @@ class RankESR:
         """``scores``: one per feature; ``events_per_false_alarm``: of all features together."""
         bets = 4 * len(STAKES)
         self.events_per_false_alarm = events_per_false_alarm
-        self._scores = scores
+        self._tolerances: list[float] = [score.tolerance for score in scores]
         bins = max((len(s.rank) for s in scores), default=1)
         self._table: npt.NDArray[np.float32] = np.zeros((len(scores), bins, bets), np.float32)
         for row, score in enumerate(scores):
@@ -81,7 +84,7 @@ class RankESR:
         self._log_evidence: Floats = self.evidence.log_evidence
 
     def update(self, counts: npt.NDArray[Any], start_ms: int = 0) -> None:
-        """Take a batch: how many of its values lie in each bin, shape (features, bins); bins beyond a feature's own are 0."""
+        """Take a batch: values per bin, shape (features, bins); bins beyond a feature's own are 0."""
         bins = self._table.shape[1]
         c = counts[:, :bins].astype(np.float64)
         log_l = np.matmul(c[:, None, :], self._table)[:, 0, :]
@@ -106,7 +109,7 @@ class RankESR:
     def shift(self, row: int) -> float:
         """A cautious guess of how far the mean of the best bet's score moved: what its stake is the best answer to."""
         stake = float(STAKES[self.evidence.best_bet(row) % len(STAKES)])
-        return self._scores[row].tolerance + stake / 12
+        return self._tolerances[row] + stake / 12
 
     def reset(self, rows: Bools | int | slice = slice(None)) -> None:
         """Forget the evidence of the selected rows."""

@@ -46,8 +46,8 @@ class Restored(enum.StrEnum):
 class RiverDetector:
     """One of River's detectors behind the detector port, fed one value at a time; 1 is an error, more is worse.
 
-    River's FHDDM alarms when the mean of what it is fed drops, against its own documentation (0.2 to 0.5 takes it 3,534 events
-    as documented, 50 when fed the opposite): it is fed 1 - x.
+    River's FHDDM alarms when the mean of what it is fed drops, against its own documentation (0.2 to 0.5 takes it 3,534
+    events as documented, 50 when fed the opposite): it is fed 1 - x.
     """
 
     calibrated: ClassVar[bool] = False
@@ -56,7 +56,8 @@ class RiverDetector:
         """``parameters`` are River's own, by River's names.
 
         Raises:
-            ValueError: an unknown detector or parameter, or a value that River refuses; the message lists what is known.
+            ValueError: an unknown detector or parameter, or a value that River refuses; the message lists what is
+                known.
         """
         if name not in _CLASSES:
             raise ValueError(f"unknown detector {name!r}; known: {', '.join(NAMES)}")
@@ -92,7 +93,12 @@ class RiverDetector:
 
     def state(self) -> Mapping[str, Any]:
         """Plain data, with the River version that wrote it."""
-        return {"name": self.name, "river": RIVER, "parameters": dict(self.parameters), "attributes": encode(self._river)}
+        return {
+            "name": self.name,
+            "river": RIVER,
+            "parameters": dict(self.parameters),
+            "attributes": encode(self._river),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from ``state``; where that is impossible start anew and say why in ``restored``. Never raises."""
@@ -110,8 +116,9 @@ class RiverDetector:
             return Restored.OTHER_PARAMETERS
         try:
             decode_into(self._river, state["attributes"])
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException:  # River's compiled parts raise pyo3's PanicException, which is no Exception, on damaged bytes
+        except BaseException as error:
+            # River's compiled parts raise pyo3's PanicException on damaged bytes, which is no Exception.
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
             return Restored.DAMAGED
         return Restored.CONTINUED

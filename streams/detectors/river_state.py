@@ -1,7 +1,7 @@
 """River's objects as plain data and back, without pickle: nothing in a state names a class or runs code.
 
-A state is written into a freshly built detector of the same class, attribute by attribute; the fresh object decides what
-exists. River's compiled parts give and take their memory as bytes (``__getstate__``, ``__setstate__``).
+A state is written into a freshly built detector of the same class, attribute by attribute; the fresh object decides
+what exists. River's compiled parts give and take their memory as bytes (``__getstate__``, ``__setstate__``).
 """
 
 from __future__ import annotations

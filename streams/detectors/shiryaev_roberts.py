@@ -22,12 +22,12 @@ class ShiryaevRoberts:
 
     Shin, Ramdas, Rinaldo, "E-detectors: a nonparametric framework for sequential change detection" (NEJSDS 2024,
     arXiv 2203.03532): with increments L >= 0 whose expectation given the past is at most 1 before the change,
-    M <- L (1 + M) raises M >= A at most once per A events on average, under any dependence, and so does a mixture over bets.
-    Here a whole batch of n events is one step, M <- L_batch (n + M): all n possible change points start at the batch's
-    beginning, so that M minus the events seen stays a supermartingale.
+    M <- L (1 + M) raises M >= A at most once per A events on average, under any dependence, and so does a mixture over
+    bets. Here a whole batch of n events is one step, M <- L_batch (n + M): all n possible change points start at the
+    batch's beginning, so that M minus the events seen stays a supermartingale.
 
-    Evidence is kept as logarithms in float32: the state of a model must stay small, and an alarm threshold of log A = 20
-    does not feel a relative error of 1e-7.
+    Evidence is kept as logarithms in float32: the state of a model must stay small, and an alarm threshold of log A =
+    20 does not feel a relative error of 1e-7.
     """
 
     def __init__(self, weights: Floats) -> None:
@@ -125,8 +125,8 @@ def alarms(log_evidence: Floats, events_per_false_alarm: float) -> Bools:
 
     Sort the evidence M(1) >= M(2) >= ...; the k largest alarm for the largest k with M(k) >= rows * A / k
     (e-d-BH: Dandapanthula & Ramdas, "Multiple testing in multi-stream sequential change detection", arXiv 2501.04130).
-    Whenever any row alarms, the mean of all M is at least A, and the mean of e-SR statistics is one: so the budget holds
-    for the whole, while k rows that moved together need k times less evidence each than Bonferroni asks.
+    Whenever any row alarms, the mean of all M is at least A, and the mean of e-SR statistics is one: so the budget
+    holds for the whole, while k rows that moved together need k times less evidence each than Bonferroni asks.
     """
     rows = len(log_evidence)
     if rows == 0:

@@ -19,7 +19,7 @@ def is_number(value: Any) -> bool:
 
 
 def agrees(prediction: Any, label: Any) -> bool:
-    """Whether both name the same class: numbers by value, anything else by its JSON text (so 1 agrees with "1", true with "true")."""
+    """Whether both name the same class: numbers by value, else by JSON text (1 agrees with "1", true with "true")."""
     if is_number(prediction) and is_number(label):
         return bool(prediction == label)
     return _text(prediction) == _text(label)

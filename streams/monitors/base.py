@@ -34,7 +34,8 @@ class Context(Generic[O]):
     reference: Reference
     severity: Severity
     options: O
-    #: This monitor's part of the subject's budget: all its detectors together may raise one false alarm in so many events.
+    #: This monitor's part of the subject's budget: all its detectors together may raise one false alarm in so many
+    #: events.
     events_per_false_alarm: float
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from streams.batch import Label
 from streams.monitors.agreement import Task, agrees, is_number
 from streams.stats import upper_bound
 
@@ -35,21 +34,37 @@ class ErrorBaseline:
     #: For regression, the absolute error at which the scale ends; 1.0 for classification.
     cap: float = 1.0
 
+    def scaled(self, pairs: Sequence[tuple[Any, Any]]) -> npt.NDArray[np.float64]:
+        """The errors of (prediction, label) pairs from 0 to 1, shape (n,).
+
+        A pair that is not of the task's type is a full error.
+        """
+        if self.task is Task.CLASSIFICATION:
+            return np.array([0.0 if agrees(p, y) else 1.0 for p, y in pairs])
+        cap = self.cap
+        return np.array(
+            [min(absolute_error(p, y), cap) / cap if is_number(p) and is_number(y) else 1.0 for p, y in pairs]
+        )
+
 
 class ErrorLearner:
     """Takes labels until there are enough, then says what the baseline is."""
 
     def __init__(self, task: Task | None) -> None:
         """``task``: as configured; None to find out."""
-        self._task = task
+        self.configured = task
         self.labels = 0
         self._wrong = 0
         self._errors: list[float] = []
         self._whole = True
         self._classes: set[float] = set()
 
-    def update(self, prediction: Label, label: Label) -> None:
-        """Take one label."""
+    def update(self, pairs: Sequence[tuple[Any, Any]]) -> None:
+        """Take (prediction, label) pairs."""
+        for prediction, label in pairs:
+            self._learn(prediction, label)
+
+    def _learn(self, prediction: Any, label: Any) -> None:
         self.labels += 1
         self._wrong += not agrees(prediction, label)
         if not (is_number(prediction) and is_number(label)):
@@ -63,8 +78,8 @@ class ErrorLearner:
     @property
     def task(self) -> Task:
         """Numbers are measured unless they are a few whole ones; everything else is classified."""
-        if self._task is not None:
-            return self._task
+        if self.configured is not None:
+            return self.configured
         if len(self._errors) < self.labels:
             return Task.CLASSIFICATION
         few = self._whole and len(self._classes) <= _MOST_CLASSES
@@ -118,18 +133,3 @@ def float_of(value: Any) -> float:
 def absolute_error(prediction: Any, label: Any) -> float:
     """The distance of two numbers."""
     return abs(float_of(prediction) - float_of(label))
-
-
-def errors_of(
-    baseline: ErrorBaseline, pairs: list[tuple[Label, Label]]
-) -> npt.NDArray[np.float64]:
-    """The errors of (prediction, label) pairs on a scale from 0 to 1; a pair that is not of the task's type is a full error."""
-    if baseline.task is Task.CLASSIFICATION:
-        return np.array([0.0 if agrees(p, y) else 1.0 for p, y in pairs])
-    cap = baseline.cap
-    return np.array([
-        min(absolute_error(p, y), cap) / cap if is_number(p) and is_number(y) else 1.0 for p, y in pairs
-    ])
-
-
-__all__ = ["ErrorBaseline", "ErrorLearner", "absolute_error", "errors_of", "float_of"]

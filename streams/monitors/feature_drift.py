@@ -13,7 +13,8 @@ from streams.monitors.base import BaseMonitor, Options
 from streams.monitors.shift_condition import shift_condition
 from streams.monitors.shifts import Shifts
 
-#: Natural logarithm: below this much evidence a feature has not visibly moved (a quiet one stays below in all but 1 of 20,000 looks).
+#: Natural logarithm: below this much evidence a feature has not visibly moved (a quiet one stays below in all but 1 of
+#: 20,000 looks).
 _WORTH_SHOWING = 10.0
 
 
@@ -26,7 +27,8 @@ class Reason(enum.StrEnum):
 class DriftOptions(Options, frozen=True):
     """Options of the drift monitors."""
 
-    #: Most conditions at once; when more features move the first ones are reported, with the number of all in the sentence.
+    #: Most conditions at once; when more features move the first ones are reported, with the number of all in the
+    #: sentence.
     max_conditions: int = 20
 
 

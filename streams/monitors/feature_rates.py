@@ -19,7 +19,8 @@ from streams.stats import upper_bound
 
 #: Standard errors by which the reference's own rate may be wrong.
 _REFERENCE_ERRORS = 3.0
-#: Step between the alternatives. Quality breaks are drastic or uninteresting: coarse steps cost a tenth of delay and halve the state.
+#: Step between the alternatives. Quality breaks are drastic or uninteresting: coarse steps cost a tenth of delay and
+#: halve the state.
 _RATIO = 2.5
 
 
@@ -28,7 +29,8 @@ class RateOptions(Options, frozen=True):
 
     #: Share of events by which a rate may rise above the reference's before anybody is told.
     tolerance: float = 0.005
-    #: Most conditions at once; when more features break the first ones are reported, with the number of all in the sentence.
+    #: Most conditions at once; when more features break the first ones are reported, with the number of all in the
+    #: sentence.
     max_conditions: int = 20
 
 

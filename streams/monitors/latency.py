@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from streams.batch import PredictionBatch
 from streams.monitor import Condition, Family, State
 from streams.monitors.base import BaseMonitor, Context, Options
 from streams.monitors.rates import Finding, Rates
 from streams.monitors.wording import count, milliseconds, percent
-from streams.stats import QuantileSketch
+from streams.stats import QuantileSketch, upper_bound
 
 #: The share of answers that is slow by definition: slower than the reference's 95 % quantile.
 _SLOW = 0.05
+#: Standard errors by which the share of slow answers in the reference may be wrong.
+_REFERENCE_ERRORS = 3.0
 #: Answers without which no quantile is learned.
 _MIN_LEARNED = 100
 #: Recent quantiles are over one to two times so many answers.
@@ -41,8 +45,27 @@ class LatencyOptions(Options, frozen=True):
     slo_share: float = 0.05
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The reference's latency."""
+
+    answers: int
+    #: Milliseconds, at the shares of ``_SHOWN``.
+    quantiles: Sequence[float]
+    #: The rate of answers slower than ``p95``.
+    slow: Rates
+
+    @property
+    def p95(self) -> float:
+        """The latency, in milliseconds, that makes an answer slow."""
+        return self.quantiles[_SHOWN.index(0.95)]
+
+
 class Latency(BaseMonitor[LatencyOptions]):
-    """Share of answers slower than the reference's 95 % quantile; quantiles (p50, p95, p99) are shown, never decided on."""
+    """Share of answers slower than the reference's 95 % quantile.
+
+    Quantiles (p50, p95, p99) are shown, never decided on: they have no false-alarm rate.
+    """
 
     name = "latency"
     family = Family.LATENCY
@@ -50,19 +73,19 @@ class Latency(BaseMonitor[LatencyOptions]):
 
     def __init__(self, context: Context[LatencyOptions]) -> None:
         super().__init__(context)
-        self._learned: list[float] | None = None
-        self._sketch = QuantileSketch()
-        self._recent = (QuantileSketch(), QuantileSketch())
         options = context.options
         # Two detectors may alarm: each has half of the budget.
         self._budget = context.events_per_false_alarm * (1 if options.slo_ms is None else 2)
-        self._slow: Rates | None = None
-        self._objective = None
+        #: Latencies while learning; afterwards None.
+        self._sketch: QuantileSketch | None = QuantileSketch()
+        self._learned: Learned | None = None
+        self._recent = (QuantileSketch(), QuantileSketch())
+        self._objective: tuple[float, Rates] | None = None
         if options.slo_ms is not None:
-            self._objective = Rates([options.slo_share], [options.slo_share], self._budget)
+            self._objective = options.slo_ms, Rates([options.slo_share], [options.slo_share], self._budget)
 
     def quantiles(self) -> Mapping[str, float]:
-        """Recent quantiles in milliseconds by name (``p50``, ``p95``, ``p99``), relative error 2 %; empty without answers."""
+        """Recent p50, p95 and p99 in milliseconds, relative error 2 %; empty without answers."""
         both = QuantileSketch()
         for sketch in self._recent:
             both.merge(sketch)
@@ -81,35 +104,37 @@ class Latency(BaseMonitor[LatencyOptions]):
             previous.clear()
             self._recent = current, previous = previous, current
         current.update(values)
-        if self._objective is not None and self.context.options.slo_ms is not None:
-            slow = int((values > self.context.options.slo_ms).sum())
-            self._objective.update([len(values)], [slow], start_ms)
-        if self._slow is not None and self._learned is not None:
-            self._slow.update([len(values)], [int((values > self._learned[1]).sum())], start_ms)
-        elif self._learned is None:
-            self._learn(values)
+        if self._objective is not None:
+            self._count(*self._objective, values, start_ms)
+        if self._learned is not None:
+            self._count(self._learned.p95, self._learned.slow, values, start_ms)
+        elif self._sketch is not None:
+            self._learn(self._sketch, values)
 
-    def _learn(self, values: np.ndarray[Any, np.dtype[np.float64]]) -> None:
-        self._sketch.update(values)
-        if not self.context.reference.ready or len(self._sketch) < _MIN_LEARNED:
-            return
-        self._learned = [self._sketch.quantile(share) or 0.0 for share in _SHOWN]
-        self._sketch.clear()
-        self._slow = self._build()
+    @staticmethod
+    def _count(limit: float, rates: Rates, values: npt.NDArray[np.float64], start_ms: int) -> None:
+        rates.update([len(values)], [int((values > limit).sum())], start_ms)
 
-    def _build(self) -> Rates:
-        return Rates([_SLOW], [min(_SLOW + 0.01 + self.context.options.tolerance, 0.9)], self._budget)
+    def _learn(self, sketch: QuantileSketch, values: npt.NDArray[np.float64]) -> None:
+        sketch.update(values)
+        if self.context.reference.ready and len(sketch) >= _MIN_LEARNED:
+            self._sketch = None
+            quantiles = [sketch.quantile(share) or 0.0 for share in _SHOWN]
+            self._learned = Learned(len(sketch), quantiles, self._build(len(sketch)))
+
+    def _build(self, learned: int) -> Rates:
+        tolerated = upper_bound(_SLOW * learned, learned, _REFERENCE_ERRORS) + self.context.options.tolerance
+        return Rates([_SLOW], [min(tolerated, 0.9)], self._budget)
 
     def conditions(self, now_ms: int) -> Sequence[Condition]:
         """At most one condition: the objective's, where that is missed, else the reference's."""
-        if self._objective is not None and self._objective.alarms:
-            slo_ms = self.context.options.slo_ms
-            assert slo_ms is not None
-            return [self._condition(f, slo_ms, Reason.OBJECTIVE_MISSED) for f in self._objective.findings()]
-        if self._slow is not None and self._slow.alarms and self._learned is not None:
-            limit = self._learned[1]
-            return [self._condition(f, limit, Reason.SLOWER_THAN_REFERENCE) for f in self._slow.findings()]
-        return ()
+        watched: list[tuple[float, Rates, Reason]] = []
+        if self._objective is not None:
+            watched.append((*self._objective, Reason.OBJECTIVE_MISSED))
+        if self._learned is not None:
+            watched.append((self._learned.p95, self._learned.slow, Reason.SLOWER_THAN_REFERENCE))
+        found = [self._condition(f, limit, reason) for limit, rates, reason in watched for f in rates.findings()]
+        return found[:1]
 
     def _condition(self, finding: Finding, limit: float, reason: Reason) -> Condition:
         p95 = self.quantiles().get("p95", 0.0)
@@ -131,7 +156,7 @@ class Latency(BaseMonitor[LatencyOptions]):
             metric="latency_p95_ms",
             summary=summary,
             value=p95,
-            baseline=self._learned[1] if self._learned else None,
+            baseline=self._learned.p95 if self._learned else None,
             threshold=limit,
             window_events=finding.events,
             window_start_ms=finding.start_ms,
@@ -142,21 +167,23 @@ class Latency(BaseMonitor[LatencyOptions]):
     def state(self) -> State:
         """Plain data."""
         return {
-            "learned": self._learned,
-            "sketch": self._sketch.state(),
+            "sketch": self._sketch.state() if self._sketch is not None else None,
+            "learned": self._learned
+            and [self._learned.answers, list(self._learned.quantiles), self._learned.slow.state()],
             "recent": [sketch.state() for sketch in self._recent],
-            "slow": self._slow.state() if self._slow else None,
-            "objective": self._objective.state() if self._objective else None,
+            "objective": self._objective[1].state() if self._objective else None,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from ``state``."""
-        self._learned = list(state["learned"]) if state["learned"] is not None else None
-        self._sketch.restore(state["sketch"])
         for sketch, saved in zip(self._recent, state["recent"], strict=True):
             sketch.restore(saved)
-        if state["slow"] is not None:
-            self._slow = self._build()
-            self._slow.restore(state["slow"])
+        if state["learned"] is not None:
+            answers, quantiles, slow = state["learned"]
+            self._sketch = None
+            self._learned = Learned(answers, list(quantiles), self._build(answers))
+            self._learned.slow.restore(slow)
+        elif self._sketch is not None:
+            self._sketch.restore(state["sketch"])
         if self._objective is not None and state["objective"] is not None:
-            self._objective.restore(state["objective"])
+            self._objective[1].restore(state["objective"])

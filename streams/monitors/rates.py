@@ -26,9 +26,10 @@ _LONGEST_QUIET = 8192
 class RateAlarm:
     """One rate that is too high, from the alarm until it has recovered.
 
-    Recovery is a test of its own, in the other direction: a likelihood walk between the tolerated share and a boundary half
-    way (in logarithms) to the level that was alarmed, as the alarm's own threshold would flap. Where the rate persists the walk
-    drifts down; after a fix it needs some 60 events when everything was broken, some hundred when the rate had doubled.
+    Recovery is a test of its own, in the other direction: a likelihood walk between the tolerated share and a boundary
+    half way (in logarithms) to the level that was alarmed, as the alarm's own threshold would flap. Where the rate
+    persists the walk drifts down; after a fix it needs some 60 events when everything was broken, some hundred when the
+    rate had doubled.
     """
 
     start_ms: int

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
+
 from runtime.config import Severity
 from schemas import FeatureShift
 from streams.monitor import Condition, Family
-from streams.monitors.shifts import ShiftAlarm, Shifts
+from streams.monitors.shift_alarm import ShiftAlarm
+from streams.monitors.shifts import Shifts
 from streams.monitors.wording import count, percent, quantity
+from streams.reference import Categories, Numbers
+
+Shares = npt.NDArray[np.float64]
 
 
 def shift_condition(
@@ -24,14 +31,14 @@ def shift_condition(
 ) -> Condition:
     """What to say about the column in ``row``; ``more`` is how many others moved that are not reported one by one."""
     profile = shifts.profiles.profiles[row]
-    value, cutoff = shifts.psi_of(row), shifts.cutoff_of(row)
-    summary = _sentence(shifts, row, alarm)
+    value = shifts.psi_of(row)
+    summary = f"{_sentence(shifts, row, alarm)} in {count(alarm.events, 'events')}"
     if value is not None:
         summary += f" (PSI {value:.2f} over recent events)"
     if more > 0:
         summary += f"; {count(more, 'features')} more moved"
-    evidence = {found: (log_m, start) for found, log_m, start in shifts.evidence()}[row]
-    mover = FeatureShift(feature=profile.name, evidence=round(evidence[0], 2), psi=value, since_ms=alarm.start_ms)
+    log_evidence = {found: log_m for found, log_m, _ in shifts.evidence()}[row]
+    mover = FeatureShift(feature=profile.name, evidence=round(log_evidence, 2), psi=value, since_ms=alarm.start_ms)
     return Condition(
         alertname=alertname,
         family=Family.DRIFT,
@@ -41,7 +48,7 @@ def shift_condition(
         summary=summary,
         value=value,
         baseline=0.0,
-        threshold=cutoff,
+        threshold=shifts.cutoff_of(row),
         window_events=alarm.events,
         window_start_ms=alarm.start_ms,
         change_point_ms=alarm.start_ms,
@@ -53,20 +60,58 @@ def shift_condition(
 
 def _sentence(shifts: Shifts, row: int, alarm: ShiftAlarm) -> str:
     profile = shifts.profiles.profiles[row]
-    during = f"in {count(alarm.events, 'events')}"
+    recent, reference = shifts.recent(row)
+    now = recent / max(int(recent.sum()), 1)
+    before = reference / max(int(reference.sum()), 1)
     if profile.categories is not None:
-        before, now = shifts.recent_share(row, alarm.category)
-        names = profile.categories.names
-        told_apart = alarm.category < min(len(names), profile.categories.TOLD_APART)
-        what = repr(names[alarm.category]) if told_apart else "the rarer values"
-        verb = "rose" if now > before else "fell"
-        return f"mix of {profile.name} moved: share of {what} {verb} from {percent(before)} to {percent(now)} {during}"
-    before_median, now_median = shifts.medians(row)
-    low, high = shifts.outer_shares(row)
-    if max(low, high) > 0.5:
-        side, share, limit = ("below", low, profile.numbers.low) if low > high else ("above", high, profile.numbers.high)  # type: ignore[union-attr]
+        return _mix(profile.name, profile.categories, alarm.category, before, now)
+    if profile.numbers is not None:
+        return _numbers(profile.name, profile.numbers, before, now)
+    return f"{profile.name} moved"
+
+
+def _mix(name: str, mix: Categories, category: int, before: Shares, now: Shares) -> str:
+    told_apart = category < len(before) - 1
+    what = repr(mix.names[category]) if told_apart else "rarer or unknown values"
+    return f"mix of {name} moved: share of {what} {_went(before[category], now[category])}"
+
+
+def _numbers(name: str, numbers: Numbers, before: Shares, now: Shares) -> str:
+    for share, side, limit in ((now[0], "below", numbers.low), (now[-1], "above", numbers.high)):
+        if share > 0.5:
+            return f"{name} moved: {percent(share)} of its values lie {side} all of the reference ({quantity(limit)})"
+    moved = int(np.argmax(np.abs(now - before)))
+    single = _single_value(numbers, moved)
+    if single is not None and abs(now[moved] - before[moved]) > 0.05:
+        return f"{name} moved: share of {quantity(single)} {_went(before[moved], now[moved])}"
+    low, middle, high = (_quantile(before, numbers, share) for share in (0.1, 0.5, 0.9))
+    new_low, new_middle, new_high = (_quantile(now, numbers, share) for share in (0.1, 0.5, 0.9))
+    if abs(new_middle - middle) < 0.25 * abs((new_high - new_low) - (high - low)):
         return (
-            f"{profile.name} moved: {percent(share)} of its values lie {side} {quantity(limit)}, "
-            f"where the reference has none, {during}"
+            f"{name} moved: middle 80 % from {quantity(low)} to {quantity(high)} before, "
+            f"{quantity(new_low)} to {quantity(new_high)} now,"
         )
-    return f"{profile.name} moved: median {quantity(before_median)} before, {quantity(now_median)} now, {during}"
+    return f"{name} moved: median {quantity(middle)} before, {quantity(new_middle)} now,"
+
+
+def _went(before: float, now: float) -> str:
+    return f"{'rose' if now > before else 'fell'} from {percent(before)} to {percent(now)}"
+
+
+def _single_value(numbers: Numbers, at: int) -> float | None:
+    """The value of a bin that holds only one."""
+    if not 0 < at < len(numbers.edges):
+        return None
+    low = numbers.edges[at - 1]
+    return float(low) if np.nextafter(low, np.float32(np.inf)) == numbers.edges[at] else None
+
+
+def _quantile(shares: Shares, numbers: Numbers, share: float) -> float:
+    """A quantile from shares per bin, by interpolation; beyond the reference's range its end."""
+    total = np.cumsum(shares)
+    at = min(int(np.searchsorted(total, share * total[-1])), len(shares) - 1)
+    low = float(numbers.edges[max(at - 1, 0)])
+    high = float(numbers.edges[min(at, len(numbers.edges) - 1)])
+    below = float(total[at - 1]) if at else 0.0
+    within = (share * float(total[-1]) - below) / max(float(shares[at]), 1e-12)
+    return low + (high - low) * min(max(within, 0.0), 1.0)

@@ -73,7 +73,8 @@ class Silence(BaseMonitor[SilenceOptions]):
         if self._events < self.context.options.min_events or gap <= self.limit_ms:
             self._learn(day, gap)
             return
-        # A gap that was reported is an outage; once it comes back within the week it is a habit (a nightly batch, a weekend).
+        # A gap that was reported is an outage; once it comes back within the week it is a habit (a nightly batch, a
+        # weekend).
         if self._outage is not None and day - self._outage[0] < _DAYS:
             self._learn(day, min(gap, self._outage[1]))
         self._outage = [day, gap]

@@ -35,8 +35,8 @@ class UnseenCategory(FeatureRates):
 
     def learned(self, profile: Profile) -> tuple[float, float]:
         """Values of the reference, and those that a reference of the same size would not have known."""
-        assert profile.categories is not None
-        unknown = profile.categories.other + profile.categories.singletons
+        known = profile.categories
+        unknown = known.other + known.singletons if known is not None else 0
         return profile.present, min(unknown, profile.present)
 
     def counted(self, columns: Columns) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -18,7 +18,10 @@ class Reason(enum.StrEnum):
 
 
 class WrongType(FeatureRates):
-    """Share of values of another type, of all values present. Integers and floats are one type; booleans are no numbers."""
+    """Share of values of another type, of all values present.
+
+    Integers and floats are one type; booleans are no numbers.
+    """
 
     name = "wrong_type"
     alertname = "WrongType"

@@ -20,21 +20,26 @@ _TEXT_OR_MISSING = frozenset({str, type(None)})
 _TRUTH_OR_MISSING = frozenset({bool, type(None)})
 
 
+class Mix:
+    """A category's code by name; unknown ones are ``other``, the last code."""
+
+    __slots__ = ("codes", "every", "other")
+
+    def __init__(self, categories: Categories) -> None:
+        self.other = len(categories.pooled) - 1
+        self.codes = {name: min(code, self.other) for code, name in enumerate(categories.names)}
+        self.every = categories.every
+
+
 class Lookup:
     """What reading needs of a reference, prepared once: edges side by side, categories by name."""
 
     def __init__(self, profiles: Profiles) -> None:
         self.profiles = profiles
-        numeric = [profiles.profiles[row].numbers for row in profiles.numeric]
-        self.edges: list[Values] = [n.edges for n in numeric if n is not None]
+        self.edges: list[Values] = [numbers.edges for numbers in profiles.numbers]
         self.bins = max((len(e) + 1 for e in self.edges), default=1)
         self.last_bins = np.array([len(e) for e in self.edges], np.int64)
-        self.codes: list[dict[str, int]] = []
-        for row in profiles.categorical:
-            categories = profiles.profiles[row].categories
-            assert categories is not None
-            told = len(categories.pooled) - 1
-            self.codes.append({name: min(i, told) for i, name in enumerate(categories.names)})
+        self.mixes: list[Mix] = [Mix(categories) for categories in profiles.mixes]
         self.categories = Categories.TOLD_APART + 1
         self.numeric_at = {row: i for i, row in enumerate(profiles.numeric)}
         self.categorical_at = {row: i for i, row in enumerate(profiles.categorical)}
@@ -83,12 +88,9 @@ class Columns:
                 self._count_categories(row, at, column, types)
 
     def _count_categories(self, row: int, at: int, column: Sequence[FeatureValue], types: set[type[Any]]) -> None:
-        profile = self._lookup.profiles.profiles[row]
-        known = profile.categories
-        assert known is not None
-        codes = self._lookup.codes[at]
-        other = len(known.pooled) - 1
-        if profile.kind is Kind.BOOLEAN:
+        mix = self._lookup.mixes[at]
+        codes, other = mix.codes, mix.other
+        if self._lookup.profiles.profiles[row].kind is Kind.BOOLEAN:
             for value, name in TRUTH.items():
                 self.categories[at, codes[name]] = sum(1 for v in column if v is value)
             return
@@ -105,9 +107,9 @@ class Columns:
                 code = other
             row_counts[code] += count
         self.unseen[row] = unseen
-        if known.every > 1:
+        if mix.every > 1:
             row_counts = [0] * (other + 1)
-            for text in texts[:: known.every]:
+            for text in texts[:: mix.every]:
                 row_counts[codes.get(text[:TEXT_LENGTH], other)] += 1  # type: ignore[index]
         self.categories[at, : other + 1] = row_counts
 
@@ -118,7 +120,8 @@ class Columns:
 
     @cached_property
     def _ordered(self) -> Values:
-        # Sorting vectorises (16 lanes), looking values up in edges does not: counting this way takes a fifth of the time.
+        # Sorting vectorises (16 lanes), looking values up in edges does not: counting this way takes a fifth of the
+        # time.
         return np.sort(self.numbers, axis=1)
 
     @cached_property
@@ -153,7 +156,7 @@ class Columns:
         values = self.numbers[at]
         if np.isnan(values).any():
             values = values[~np.isnan(values)]
-        return np.searchsorted(self._lookup.edges[at], values, side="right")
+        return np.asarray(np.searchsorted(self._lookup.edges[at], values, side="right"))
 
 
 def _other_types(column: Sequence[FeatureValue], types: set[type[Any]], right: tuple[type[Any], ...]) -> int:

@@ -100,9 +100,7 @@ class ColumnLearner:
             categories = self._categories()
             if categories is None:
                 unwatched = Unwatched.HIGH_CARDINALITY
-        return Profile(
-            self.name, kind, self._events, self._missing, total - size, unwatched, numbers, categories
-        )
+        return Profile(self.name, kind, self._events, self._missing, total - size, unwatched, numbers, categories)
 
     def _categories(self) -> Categories | None:
         # By count, then by name: the order must not depend on which came first in memory.

@@ -22,9 +22,10 @@ Values = npt.NDArray[np.float32]
 
 
 def bin_edges(ordered: Values, bins: int) -> Values:
-    """Edges of about ``bins`` bins of equal mass over sorted values; a value as frequent as a bin gets a bin of its own.
+    """Edges of about ``bins`` bins of equal mass over sorted values.
 
-    The first edge is the smallest value, the last the next float above the largest, so that both outer bins are empty.
+    A value as frequent as a bin gets a bin of its own. The first edge is the smallest value, the last the next float
+    above the largest, so that both outer bins are empty.
     """
     values, counts = np.unique(ordered, return_counts=True)
     share = len(ordered) / bins
@@ -64,9 +65,7 @@ def learn_numbers(values: Values, bins: int) -> Numbers:
     return Numbers(edges, counts.astype(np.uint32), autocorrelation, blocks)
 
 
-def _blocks(
-    rank: npt.NDArray[np.float64], width: npt.NDArray[np.float64], autocorrelation: float
-) -> BlockReference:
+def _blocks(rank: npt.NDArray[np.float64], width: npt.NDArray[np.float64], autocorrelation: float) -> BlockReference:
     size = max(1, min(block_events(autocorrelation), len(rank) // _MIN_BLOCKS))
     whole = len(rank) // size
     means = [series[: whole * size].reshape(whole, size).mean(axis=1) for series in (rank, width)]

@@ -38,8 +38,8 @@ class Unwatched(enum.StrEnum):
 class Numbers:
     """A learned numeric distribution.
 
-    Bin j holds edges[j-1] <= x < edges[j]; bin 0 is everything below the smallest learned value, the last bin everything
-    above the largest. Frequent single values have bins of their own.
+    Bin j holds edges[j-1] <= x < edges[j]; bin 0 is everything below the smallest learned value, the last bin
+    everything above the largest. Frequent single values have bins of their own.
     """
 
     edges: npt.NDArray[np.float32]
@@ -122,8 +122,7 @@ class Profile:
                 "edges": n.edges,
                 "counts": n.counts,
                 "autocorrelation": n.autocorrelation,
-                "blocks": b
-                and [b.events, b.blocks, b.rank_mean, b.rank_sd, b.width_mean, b.width_sd],
+                "blocks": b and [b.events, b.blocks, b.rank_mean, b.rank_sd, b.width_mean, b.width_sd],
             }
         if self.categories is not None:
             c = self.categories
@@ -176,6 +175,11 @@ class Profiles:
         return len(self.profiles)
 
     @property
-    def names(self) -> list[str]:
-        """The columns' names."""
-        return [p.name for p in self.profiles]
+    def numbers(self) -> list[Numbers]:
+        """What is learned of the ``numeric`` rows."""
+        return [p.numbers for p in self.profiles if p.numbers is not None]
+
+    @property
+    def mixes(self) -> list[Categories]:
+        """What is learned of the ``categorical`` rows."""
+        return [p.categories for p in self.profiles if p.categories is not None]

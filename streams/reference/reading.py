@@ -23,8 +23,8 @@ _PLAIN_OR_MISSING = frozenset({int, float, type(None)})
 def numbers_of(column: Sequence[FeatureValue], types: set[type[Any]]) -> tuple[npt.NDArray[np.float32], int]:
     """The numbers of a column, NaN where there is none, and how many values are neither numbers nor missing.
 
-    Numbers are float32: binning needs no more, and reference and stream are rounded alike. What float32 cannot hold becomes
-    its largest value.
+    Numbers are float32: binning needs no more, and reference and stream are rounded alike. What float32 cannot hold
+    becomes its largest value.
     """
     wrong = 0
     if not types <= _PLAIN:
@@ -35,7 +35,7 @@ def numbers_of(column: Sequence[FeatureValue], types: set[type[Any]]) -> tuple[n
             wrong = usable.count(None) - column.count(None)
             column = [np.nan if value is None else value for value in usable]
     try:
-        values = np.fromiter(column, np.float64, len(column))  # type: ignore[arg-type]
+        values = np.fromiter(column, np.float64, len(column))
     except OverflowError:
         values = np.array([_finite(value) for value in column])
     return np.clip(values, -_LARGEST, _LARGEST).astype(np.float32), wrong

@@ -34,27 +34,33 @@ class Reference:
         self.ignored: set[str] = set()
         self._learners: dict[str, ColumnLearner] = {}
         self._prediction = ColumnLearner(PREDICTION, settings.max_categories)
-        self._lookup: Lookup | None = None
-        self._prediction_lookup: Lookup | None = None
+        #: How to read features and predictions, once learned.
+        self._ready: tuple[Lookup, Lookup] | None = None
+        self._names: list[str] = []
+        self._getter: itemgetter[Any] | None = None
         self._feature_events = 0
         self._read: _Read | None = None
 
     @property
     def ready(self) -> bool:
         """Whether learning is over."""
-        return self._lookup is not None
+        return self._ready is not None
 
     @property
     def features(self) -> Profiles:
         """The features' profiles; only when ready."""
-        assert self._lookup is not None
-        return self._lookup.profiles
+        return self._lookups[0].profiles
 
     @property
     def prediction(self) -> Profiles:
         """The prediction's profile, alone in its set; only when ready."""
-        assert self._prediction_lookup is not None
-        return self._prediction_lookup.profiles
+        return self._lookups[1].profiles
+
+    @property
+    def _lookups(self) -> tuple[Lookup, Lookup]:
+        if self._ready is None:
+            raise RuntimeError("the reference is still being learned")
+        return self._ready
 
     def learn(self, batch: PredictionBatch) -> None:
         """Take a batch while not ready."""
@@ -87,13 +93,11 @@ class Reference:
         self._set([learner.profile(bins) for learner in self._learners.values()], self._prediction.profile(bins))
 
     def _set(self, features: Sequence[Profile], prediction: Profile) -> None:
-        self._lookup = Lookup(Profiles(features))
-        self._prediction_lookup = Lookup(Profiles([prediction]))
+        self._ready = Lookup(Profiles(features)), Lookup(Profiles([prediction]))
         self._learners = {}
         self._prediction = ColumnLearner(PREDICTION, self.settings.max_categories)
-        names = [profile.name for profile in features]
-        self._getter = itemgetter(*names) if len(names) > 1 else None
-        self._names = names
+        self._names = [profile.name for profile in features]
+        self._getter = itemgetter(*self._names) if len(features) > 1 else None
 
     def columns(self, batch: PredictionBatch) -> Columns | None:
         """The features of ``batch``; None where no event of it carries features. Only when ready."""
@@ -113,7 +117,6 @@ class Reference:
         self._read = None
 
     def _read_features(self, batch: PredictionBatch) -> Columns | None:
-        assert self._lookup is not None
         rows = _rows(batch)
         if not rows or not self._names:
             return None
@@ -124,18 +127,17 @@ class Reference:
             columns = list(zip(*map(self._getter, rows), strict=True))
         except KeyError:
             columns = [[row.get(name) for row in rows] for name in self._names]
-        return Columns(self._lookup, columns, len(rows), int(batch.time_ms[0]))
+        return Columns(self._lookups[0], columns, len(rows), int(batch.time_ms[0]))
 
     def _read_predictions(self, batch: PredictionBatch) -> Columns | None:
-        assert self._prediction_lookup is not None
         answers = [event.prediction for event in batch.events if event.error is None]
         if not answers:
             return None
-        return Columns(self._prediction_lookup, [answers], len(answers), int(batch.time_ms[0]))
+        return Columns(self._lookups[1], [answers], len(answers), int(batch.time_ms[0]))
 
     def state(self) -> Mapping[str, Any]:
         """Plain data."""
-        if self._lookup is not None:
+        if self._ready is not None:
             return {
                 "events": self.events,
                 "ignored": sorted(self.ignored),

@@ -14,4 +14,4 @@ def chi_square_quantile(probability: float, freedom: int) -> float:
     """
     spread = 2.0 / (9.0 * freedom)
     root = 1.0 - spread + NormalDist().inv_cdf(probability) * spread**0.5
-    return freedom * max(root, 0.0) ** 3
+    return float(freedom * max(root, 0.0) ** 3)

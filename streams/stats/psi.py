@@ -26,8 +26,8 @@ def psi(counts: Counts, reference: Counts) -> float:
 def psi_cutoff(events: float, reference_events: float, bins: int, level: float) -> float:
     """What PSI stays below with probability ``level`` when nothing changed.
 
-    PSI / (1/n + 1/m) is chi-square with bins - 1 degrees of freedom (Yurdakul & Naranjo 2020, "Statistical properties of
-    the population stability index", Journal of Risk Model Validation 14). Without this correction "PSI > 0.1" fires in
-    91 % of quiet windows of 100 events in 20 bins.
+    PSI / (1/n + 1/m) is chi-square with bins - 1 degrees of freedom (Yurdakul & Naranjo 2020, "Statistical properties
+    of the population stability index", Journal of Risk Model Validation 14). Without this correction "PSI > 0.1" fires
+    in 91 % of quiet windows of 100 events in 20 bins.
     """
     return chi_square_quantile(level, max(bins - 1, 1)) * (1.0 / events + 1.0 / reference_events)

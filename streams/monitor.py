@@ -61,6 +61,8 @@ class Condition:
     calibrated: bool = True
     labels: Mapping[str, str] = field(default_factory=dict)
     features: Sequence[FeatureShift] = ()
+    #: Name of the monitor, filled in by the owner: whose ``for`` and ``keep_firing_for`` apply.
+    monitor: str = ""
 
 
 class Monitor(Protocol):

@@ -1,0 +1,22 @@
+"""Named reasons of what the stream processor decides about alerts."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Transition(enum.StrEnum):
+    """Why an alert changed. The value is the alert's ``reason``, the log field and the metric label."""
+
+    #: The condition is there, and must hold for some time before it fires.
+    PENDING = "pending"
+    #: It fires, for the first time that is remembered.
+    FIRED = "fired"
+    #: It fires, and it has fired before.
+    REFIRED = "refired"
+    #: It went away before it fired.
+    CANCELLED = "cancelled"
+    #: It fired, and all has been well for the time that was asked for.
+    RECOVERED = "recovered"
+    #: Its version, variant or model is no longer watched.
+    RETIRED = "retired"

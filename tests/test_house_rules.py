@@ -1,0 +1,246 @@
+"""The rules of the house (docs/architecture.md), as far as a program can check them."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+#: Room -> the rooms it may import.
+ROOMS: dict[str, set[str]] = {
+    "schemas": set(),
+    "runtime": set(),
+    "streams": {"schemas", "runtime"},
+    "alerting": {"schemas", "runtime"},
+    "driftbell": {"schemas", "runtime", "streams", "alerting", "driftbell_client"},
+    "client/src/driftbell_client": set(),
+}
+
+#: What reaches out of the process, or waits, or asks what time it is.
+OUTSIDE = {
+    "aiohttp",
+    "aiokafka",
+    "aiosmtplib",
+    "asyncio",
+    "confluent_kafka",
+    "faust",
+    "http",
+    "mode",
+    "redis",
+    "slack_sdk",
+    "smtplib",
+    "socket",
+    "subprocess",
+    "threading",
+    "time",
+    "urllib.request",
+}
+
+#: The shells around the pure cores of ``streams`` and ``alerting``, each with what it touches. All else is core.
+SHELL = {
+    "streams/app.py": "builds the Faust app",
+    "streams/broker.py": "asks Kafka for positions",
+    "streams/clock.py": "the one place that reads the clock",
+    "streams/engine.py": "runs partitions on the event loop",
+    "streams/runner.py": "runs one partition on the event loop",
+    "streams/startup.py": "looks at Kafka and Redis before starting",
+    "streams/stores/redis.py": "checkpoints in Redis",
+    "streams/transport.py": "all coupling to Faust's internals",
+    "streams/worker.py": "the process",
+    "alerting/active.py": "the router while it holds the partition",
+    "alerting/alerts_consumer.py": "reads alerts from Kafka",
+    "alerting/assignor.py": "aiokafka's assignment protocol",
+    "alerting/channels/*.py": "talk to the outside world; what they say is made by pure functions",
+    "alerting/clock.py": "the one place that reads the clock",
+    "alerting/destinations.py": "builds the channels",
+    "alerting/router.py": "runs the core on the event loop",
+    "alerting/service.py": "the process",
+    "alerting/stores/redis.py": "state in Redis",
+    "alerting/worker.py": "one destination's queue on the event loop",
+}
+
+LONGEST = 400
+#: Longer, with the reason.
+LONG = {
+    "streams/partition.py": "the order of one partition's work is one thing, read from top to bottom",
+    "streams/engine.py": "claims, proofs and saves of all partitions share one state, in one place",
+}
+
+VAGUE = re.compile(r"(Manager|Handler|Helper|Utils?|Processor|Data)$")
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """Every file of the project, as git knows them; also new ones that are not ignored."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout, so which files belong to the project is not known")
+    paths = (ROOT / name for name in listed.stdout.split("\0") if name)
+    return tuple(sorted(path for path in paths if path.is_file()))
+
+
+def modules(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
+    """(path from the root, syntax tree) of every module of the rooms."""
+    for path in tracked():
+        name = path.relative_to(ROOT).as_posix()
+        if path.suffix == ".py" and name.startswith(tuple(f"{room}/" for room in rooms)):
+            yield name, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """(line, dotted name) of every import, inside functions too; for type checkers alone does not count."""
+    hidden = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in hidden:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield node.lineno, module
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+
+
+def test_a_room_imports_only_the_rooms_below_it() -> None:
+    names = {room.rpartition("/")[2] for room in ROOMS} | {"tests", "bench", "examples"}
+    wrong = [
+        f"{name}:{line} imports {imported}"
+        for room, allowed in ROOMS.items()
+        for name, tree in modules(room)
+        for line, imported in imports(tree)
+        if imported.partition(".")[0] in names - allowed - {room.rpartition("/")[2]}
+    ]
+
+    assert sorted(set(wrong)) == []
+
+
+def test_imports_are_absolute() -> None:
+    wrong = [
+        f"{name}:{line} imports {imported}"
+        for name, tree in modules(*ROOMS, "tests", "bench")
+        for line, imported in imports(tree)
+        if imported.startswith(".")
+    ]
+
+    assert sorted(set(wrong)) == []
+
+
+def test_the_pure_cores_reach_nothing_outside_and_do_not_read_the_clock() -> None:
+    wrong = [
+        f"{name}:{line} imports {imported}"
+        for name, tree in modules("streams", "alerting")
+        if not any(fnmatch(name, pattern) for pattern in SHELL)
+        for line, imported in imports(tree)
+        if any(imported == one or imported.startswith(f"{one}.") for one in OUTSIDE)
+    ]
+
+    assert sorted(set(wrong)) == []
+
+
+def test_the_pure_cores_never_ask_for_now() -> None:
+    asking = re.compile(r"(datetime|date)\.(now|utcnow|today)|random\.(random|randint|choice|uniform|shuffle|sample)")
+    wrong = []
+    for name, tree in modules("schemas", "streams", "alerting"):
+        if any(fnmatch(name, pattern) for pattern in SHELL):
+            continue
+        # A generator that is an argument is not the module of the same name.
+        given = {
+            inner
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef) and any(arg.arg == "random" for arg in node.args.args)
+            for inner in ast.walk(node)
+        }
+        wrong += [
+            f"{name}:{node.lineno} {ast.unparse(node)}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and node not in given and asking.fullmatch(ast.unparse(node.func))
+        ]
+
+    assert wrong == []
+
+
+def test_files_are_short_or_say_why_not() -> None:
+    lengths = {name: (ROOT / name).read_text(encoding="utf-8").count("\n") for name, _ in modules(*ROOMS)}
+    wrong = {name: lines for name, lines in lengths.items() if lines > LONGEST and name not in LONG}
+
+    assert wrong == {}
+
+
+def test_package_files_hold_only_imports_and_their_list() -> None:
+    wrong = []
+    for name, tree in modules(*ROOMS, "tests"):
+        if name.endswith("/__init__.py"):
+            for node in tree.body:
+                docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+                # A table of what the package holds (COMMANDS, REGISTRY) is a list of it too.
+                target = ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else ""
+                target = ast.unparse(node.target) if isinstance(node, ast.AnnAssign) else target
+                if not (
+                    docstring
+                    or target == "__all__"
+                    or target.isupper()
+                    or isinstance(node, ast.Import | ast.ImportFrom)
+                ):
+                    wrong.append(f"{name}:{node.lineno} {ast.unparse(node).splitlines()[0]}")
+
+    assert wrong == []
+
+
+def test_classes_are_named_as_the_thing_they_are() -> None:
+    wrong = [
+        f"{name}:{node.lineno} {node.name}"
+        for name, tree in modules(*ROOMS)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and VAGUE.search(node.name)
+    ]
+
+    assert wrong == []
+
+
+def test_every_lua_script_explains_its_keys_and_arguments() -> None:
+    scripts = [path for path in tracked() if path.suffix == ".lua"]
+    wrong = []
+    for path in scripts:
+        head = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("--")]
+        used = set(re.findall(r"\b(KEYS|ARGV)\[", path.read_text(encoding="utf-8")))
+        if not head or any(not any(name in line for line in head) for name in used):
+            wrong.append(path.relative_to(ROOT).as_posix())
+
+    assert scripts
+    assert wrong == []
+
+
+def test_the_tree_names_no_registry_and_no_machine() -> None:
+    # Written in pieces, or this file would be the first to break the rule.
+    words = ["py" + "pi.org", "python" + "hosted.org", "repo1." + "maven", "repo." + "maven", "registry." + "npmjs"]
+    words += ["crates" + ".io", "deb." + "debian.org", "/wo" + "rk/", "/tm" + "p/dev", "/ro" + "ot/", ".lib" + "rary"]
+    wrong = []
+    for path in tracked():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        wrong += [f"{path.relative_to(ROOT)}: {word}" for word in words if word in text]
+
+    assert wrong == []
+
+
+def test_every_exception_to_a_rule_still_exists() -> None:
+    names = [path.relative_to(ROOT).as_posix() for path in tracked()]
+    gone = [pattern for pattern in [*SHELL, *LONG] if not any(fnmatch(name, pattern) for name in names)]
+
+    assert gone == []

@@ -1,0 +1,1 @@
+"""The front door: command line, topic administration, histories, embedded services, demo."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-
 from collections.abc import Iterator
 
 from driftbell.errors import UsageError
 from runtime import logs
-from runtime.config import Config
+from runtime.config import Config, Monitoring
 from runtime.loader import ConfigError, load
 from runtime.secrets import secret_values
 
@@ -33,7 +32,7 @@ def configured(options: argparse.Namespace) -> Config:
 
 def _monitors(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
     """Names and options of monitors, which only ``streams`` knows."""
-    settings = {("monitoring",): config.monitoring}
+    settings: dict[tuple[str, ...], Monitoring] = {("monitoring",): config.monitoring}
     settings |= {("models", model): config.monitoring_for(model) for model in config.models}
     if not any(one.monitors for one in settings.values()):
         return  # the monitors bring numpy and River along, and most commands can do without

@@ -15,9 +15,7 @@ LOG_INTERVAL = 5.0
 class Progress:
     """How far a long command is. ``count`` may be called for every event: most calls only add."""
 
-    def __init__(
-        self, unit: str, *, stream: TextIO | None = None, now: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, unit: str, *, stream: TextIO | None = None, now: Callable[[], float] = time.monotonic) -> None:
         self._unit = unit
         self._stream = stream if stream is not None else sys.stderr
         self._now = now

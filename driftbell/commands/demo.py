@@ -13,11 +13,12 @@ def register(commands: Commands) -> None:
         "demo",
         run,
         summary="see a model drift and the page arrive, in under a minute; needs nothing else",
-        description="Starts an in-process Kafka, a Valkey, a worker and a router, and local stand-ins for Slack, PagerDuty and a\n"
-        "mail server. A model answers requests; then somebody changes something upstream. You see the pages arrive,\n"
-        "and close when it is fixed. It takes about 40 seconds and leaves nothing behind; Ctrl-C ends it at any time.\n\n"
-        "Exit code 0: every page arrived on all three channels and was closed. 1: not so, and the message says what\n"
-        "was missing.",
+        description="Starts an in-process Kafka, a Valkey, a worker and a router, and local stand-ins for Slack,\n"
+        "PagerDuty and a mail server. A model answers requests; then somebody changes something upstream. You see\n"
+        "the pages arrive, and close when it is fixed. It takes about 40 seconds and leaves nothing behind; Ctrl-C\n"
+        "ends it at any time.\n\n"
+        "Exit code 0: every page arrived on all three channels and was closed. 1: not so, and the message says\n"
+        "what was missing.",
         example="driftbell demo\ndriftbell demo --seed 3 --keep-logs",
     )
     demo.add_argument("--seed", type=int, default=7, metavar="N", help="order of the data (default: 7)")

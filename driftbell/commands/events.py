@@ -29,7 +29,9 @@ def register(commands: Commands) -> None:
         "driftbell events tail --topic predictions --topic feedback --model fraud\n"
         "driftbell events tail --topic metrics --since 1h --json | jq .value.values",
     )
-    tail.add_argument("--topic", action="append", choices=KINDS, help="what to follow; may be repeated (default: alerts)")
+    tail.add_argument(
+        "--topic", action="append", choices=KINDS, help="what to follow; may be repeated (default: alerts)"
+    )
     tail.add_argument("--since", metavar="WHEN", default="end", help="end (default), beginning, or an age such as 10m")
     tail.add_argument("--model", metavar="NAME", help="only this model")
     tail.add_argument("--limit", type=int, metavar="N", help="stop after N records")
@@ -48,7 +50,9 @@ def tail_run(options: argparse.Namespace) -> int:
         try:
             start = parse_duration(options.since)
         except ValueError as error:
-            raise UsageError(f"--since {options.since}: {error}", "write end, beginning, or an age such as 10m") from None
+            raise UsageError(
+                f"--since {options.since}: {error}", "write end, beginning, or an age such as 10m"
+            ) from None
     wanted = options.topic or ["alerts"]
     kinds = {name: kind for name, kind in topic_kinds(config.topics).items() if kind in wanted}
     write = as_json if options.json else as_line

@@ -29,7 +29,9 @@ def register(commands: Commands) -> None:
     )
     replay.add_argument("files", nargs="+", metavar="FILE", help="a file of events; several are merged by time")
     replay.add_argument(
-        "--json", action="store_true", help="every alert as a JSON line on standard output, the report on standard error"
+        "--json",
+        action="store_true",
+        help="every alert as a JSON line on standard output, the report on standard error",
     )
     replay.add_argument("--quiet", action="store_true", help="no progress")
 

@@ -8,6 +8,7 @@ import signal
 
 from driftbell.command import Commands
 from driftbell.configured import configured
+from driftbell.errors import CommandError
 from driftbell.exit_codes import ExitCode
 
 
@@ -29,7 +30,10 @@ def register(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run until told to stop."""
     config = configured(options)
+    from aiokafka.errors import KafkaError
+
     from alerting import service
+    from alerting.errors import RouterError
 
     async def until_signalled() -> None:
         stop = asyncio.Event()
@@ -38,5 +42,15 @@ def run(options: argparse.Namespace) -> int:
             loop.add_signal_handler(number, stop.set)
         await service.run(config, stop=stop)
 
-    asyncio.run(until_signalled())
+    try:
+        asyncio.run(until_signalled())
+    except RouterError as error:
+        raise CommandError(str(error)) from error
+    except KafkaError as error:
+        servers = config.kafka.get("bootstrap.servers")
+        raise CommandError(
+            f"no answer from Kafka at {servers}: {error}", "is it running, and are the settings under `kafka:` right?"
+        ) from error
+    except OSError as error:
+        raise CommandError(str(error)) from error
     return ExitCode.OK

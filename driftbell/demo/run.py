@@ -65,9 +65,7 @@ def demo(*, seed: int, keep_logs: bool) -> int:
 @contextlib.contextmanager
 def _ended_like_by_ctrl_c() -> Iterator[None]:
     """SIGTERM and SIGHUP (the terminal was closed) end us as Ctrl-C does: through every ``finally``."""
-    before = {
-        number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)
-    }
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
@@ -165,5 +163,7 @@ class _Demo:
 
 
 def _status(traffic: Traffic) -> str:
-    accuracy = "" if traffic.accuracy is None else f", accuracy of the last {len(traffic.recent):,}: {traffic.accuracy:.1%}"
+    accuracy = (
+        "" if traffic.accuracy is None else f", accuracy of the last {len(traffic.recent):,}: {traffic.accuracy:.1%}"
+    )
     return f"{traffic.predictions:,} predictions, {traffic.labels:,} labels{accuracy}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import time
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,8 +23,11 @@ from driftbell.embedded import ChildProcess, EmbeddedBroker, EmbeddedStore, Proc
 from driftbell.errors import CommandError
 from runtime.config import Topics
 
-#: Seconds for a worker to be ready; it takes about three, on a busy machine ten.
-READY_TIMEOUT = 30.0
+#: The commands that run as processes of their own.
+PROCESSES = ("worker", "router")
+
+#: Seconds until both are ready; it takes about four, on a busy machine fifteen.
+READY_TIMEOUT = 40.0
 
 
 class Services:
@@ -33,7 +38,7 @@ class Services:
         self._broker = broker
         self._directory = directory
         self._mailroom = Mailroom(pages)
-        self._port = _free_port()
+        self._ports = {name: _free_port() for name in PROCESSES}
         self._store: EmbeddedStore | None = None
         self.publisher: Publisher
 
@@ -72,35 +77,34 @@ class Services:
             slack=self._mailroom.slack_url,
             pagerduty=self._mailroom.pagerduty_url,
             smtp=self._mailroom.smtp_address,
-            worker_http_port=self._port,
+            worker_http_port=self._ports["worker"],
+            router_http_port=self._ports["router"],
         )
         file = self._directory / "driftbell.yaml"
         file.write_text(yaml.safe_dump(settings(at, [*REGISTRY, *MODEL_REGISTRY]), sort_keys=False))
-        for command in ("worker", "router"):
+        for command in PROCESSES:
             self._processes.start(
                 command, [sys.executable, "-m", "driftbell", command, "--config", str(file), "--log-format", "text"]
             )
 
     async def ready(self, screen: Screen) -> None:
-        """Wait until the worker holds its partitions.
+        """Wait until the worker holds its partitions and the router is active.
 
         Raises:
-            CommandError: it ends, or it takes too long.
+            CommandError: one of them ends, or it takes too long.
         """
         assert self._store is not None
         if self._store.warning is not None:
             screen.warn(self._store.warning)
-        url = f"http://127.0.0.1:{self._port}/readyz"
-        async with aiohttp.ClientSession() as session, asyncio.timeout(READY_TIMEOUT):
-            while True:
+        waiting = dict(self._ports)
+        deadline = time.monotonic() + READY_TIMEOUT
+        async with aiohttp.ClientSession() as session:
+            while waiting:
                 self.look()
-                screen.status("starting Kafka, Valkey, worker and router")
-                try:
-                    async with session.get(url) as answer:
-                        if answer.status == 200:
-                            return
-                except aiohttp.ClientError:
-                    pass
+                screen.status(f"Kafka and Valkey are up; starting {' and '.join(waiting)}")
+                if time.monotonic() > deadline:
+                    raise CommandError(f"after {READY_TIMEOUT:.0f} s {' and '.join(waiting)} was not ready")
+                waiting = {name: port for name, port in waiting.items() if not await _is_ready(session, port)}
                 await asyncio.sleep(0.05)
 
     def look(self) -> None:
@@ -118,6 +122,14 @@ class Services:
 
 def _ended(child: ChildProcess) -> CommandError:
     return CommandError(f"the {child.name} ended with exit code {child.exit_code}:\n{child.log_tail()}")
+
+
+async def _is_ready(session: aiohttp.ClientSession, port: int) -> bool:
+    try:
+        async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+            return answer.status == HTTPStatus.OK
+    except aiohttp.ClientError:
+        return False
 
 
 def _free_port() -> int:

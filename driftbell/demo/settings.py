@@ -29,6 +29,7 @@ class Addresses:
     pagerduty: str
     smtp: str
     worker_http_port: int
+    router_http_port: int
 
 
 def settings(at: Addresses, monitors: Iterable[str]) -> dict[str, Any]:
@@ -43,6 +44,8 @@ def settings(at: Addresses, monitors: Iterable[str]) -> dict[str, Any]:
             "monitors": {name: {"keep_firing_for": KEEP_FIRING_FOR} for name in monitors},
         },
         "router": {
+            "http_port": at.router_http_port,
+            "shutdown_grace": "3s",
             "global": {
                 "slack_bot_token": "xoxb-demo",
                 "pagerduty_url": at.pagerduty,

@@ -66,7 +66,7 @@ def upstream(phase: Phase, features: Features) -> Features:
         return features
     changed = dict(features)
     value = changed[CHANGED_SENSOR]
-    assert not isinstance(value, str)  # noqa: S101 - for the type checker; the sensors are numbers
+    assert not isinstance(value, str)
     changed[CHANGED_SENSOR] = value * SCALE
     changed[RENAMED_CATEGORY] = str(changed[RENAMED_CATEGORY]).upper()
     return changed

@@ -21,7 +21,7 @@ README.md and docs/ have the rest."""
 
 
 def summary(pages: Pages, changed: float, fixed: float) -> Iterator[str]:
-    """A table: per channel what was opened and closed, and the seconds from the change to the page, from the fix to the close."""
+    """A table: per channel what was opened and closed, and how long it took from the change and from the fix."""
     rows = [("channel", "opened", "closed", "change to first page", "fix to last close")]
     for channel in Channel:
         mine = [page for page in pages if page.channel is channel]

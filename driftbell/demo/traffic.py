@@ -39,9 +39,11 @@ class Publisher(Protocol):
         features: Mapping[Any, object],
         scores: Mapping[Any, object],
         latency_ms: float,
-    ) -> str: ...
+    ) -> str:
+        """Publish an answer."""
 
-    def label(self, model: str, prediction_id: object, label: object) -> None: ...
+    def label(self, model: str, prediction_id: object, label: object) -> None:
+        """Publish the truth about it."""
 
 
 class Traffic:

@@ -34,7 +34,7 @@ def become(parent: int, command: list[str]) -> None:
 
 def watch(parent: int, command: list[str]) -> int:
     """Run ``command`` as a child, end it when ``parent`` is gone, return its exit code."""
-    child = subprocess.Popen(command)  # noqa: S603 - the command is ours
+    child = subprocess.Popen(command)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: child.send_signal(received))
     while child.poll() is None:

@@ -61,7 +61,7 @@ class ProcessGroup:
         path = self._log_directory / f"{name}.log"
         kept = [sys.executable, "-I", "-S", str(KEEPER), str(os.getpid()), *command]
         with path.open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603 - the command is ours
+            process = subprocess.Popen(
                 kept, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=env, process_group=0
             )
         child = ChildProcess(name, process, path)

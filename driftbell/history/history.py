@@ -44,7 +44,9 @@ class History:
         """
         for path in paths:
             if path != STDIN and not Path(path).is_file():
-                raise UsageError(f"{path}: no such file", "give JSON lines (.jsonl, .jsonl.gz), Parquet, or - for stdin")
+                raise UsageError(
+                    f"{path}: no such file", "give JSON lines (.jsonl, .jsonl.gz), Parquet, or - for stdin"
+                )
         return cls([Parquet(path) if path.endswith(".parquet") else JsonLines(path, topics) for path in paths])
 
     @property

@@ -33,15 +33,15 @@ class Parquet:
     def entries(self) -> Iterator[HistoryRecord | Skip]:
         """Every row. Raises UsageError when the file is not Parquet, or when pyarrow is absent."""
         try:
-            import pyarrow
-            import pyarrow.parquet
+            import pyarrow as pa
+            import pyarrow.parquet as pq
         except ImportError:
             raise UsageError(
                 f"{self.name} is a Parquet file, and pyarrow is not installed", "pip install 'driftbell[parquet]'"
             ) from None
         try:
-            table = pyarrow.parquet.ParquetFile(self.name)
-        except pyarrow.ArrowInvalid as error:
+            table = pq.ParquetFile(self.name)
+        except pa.ArrowInvalid as error:
             raise UsageError(f"{self.name} cannot be read as Parquet: {error}") from None
         with table:
             rows, done = table.metadata.num_rows, 0

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
+from confluent_kafka import Message as KafkaMessage
 
 from driftbell.errors import CommandError
 from driftbell.tail.format import Message, TopicKind
 from runtime.config import Config
 from runtime.kafka import consumer_settings
+from schemas import Headers
 
 #: librdkafka wants a group's name even where none is joined.
 GROUP = "driftbell-tail"
@@ -33,7 +35,7 @@ class Start(enum.StrEnum):
     BEGINNING = "beginning"
 
 
-def follow(config: Config, kinds: Mapping[str, TopicKind], start: Start | float) -> Iterator[Message]:
+def follow(config: Config, kinds: Mapping[str, TopicKind], start: Start | float) -> Generator[Message]:
     """Yield the records of the topics in ``kinds`` as they come, for ever; close the generator to stop.
 
     Raises:
@@ -59,7 +61,7 @@ def follow(config: Config, kinds: Mapping[str, TopicKind], start: Start | float)
                     message.timestamp()[1],
                     _bytes(message.key()),
                     _bytes(message.value()),
-                    [(name, _bytes(value)) for name, value in message.headers() or []],
+                    _headers(message),
                 )
     except KafkaException as error:
         raise CommandError(f"Kafka at {config.kafka.get('bootstrap.servers')}: {error.args[0].str()}") from error
@@ -86,6 +88,13 @@ def _positions(consumer: Consumer, config: Config, topics: list[str], start: Sta
         [TopicPartition(name, index, since_ms) for name, topic in listed.items() for index in topic.partitions],
         timeout=TIMEOUT,
     )
+
+
+def _headers(message: KafkaMessage) -> Headers:
+    # librdkafka gives a list of pairs; the type allows for the dict that a producer may be given.
+    headers = message.headers() or []
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    return [(name, _bytes(value)) for name, value in pairs]
 
 
 def _bytes(data: bytes | str | None) -> bytes | None:

@@ -100,7 +100,9 @@ def _alert(_message: Message, value: bytes) -> str:
     name = alert.labels.get("alertname", "?")
     severity = alert.labels.get("severity", "")
     summary = alert.annotations.get("summary", "")
-    return f"{alert.status.upper():<8} {name} ({severity}) {_subject(alert.labels)}: {summary} [episode {alert.episode}]"
+    return (
+        f"{alert.status.upper():<8} {name} ({severity}) {_subject(alert.labels)}: {summary} [episode {alert.episode}]"
+    )
 
 
 def _metric(_message: Message, value: bytes) -> str:

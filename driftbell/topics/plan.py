@@ -95,7 +95,10 @@ def findings(plans: Sequence[TopicPlan], actual: Mapping[str, ActualTopic], *, h
         topic = actual.get(planned.name)
         if topic is None:
             yield Finding(
-                FindingReason.MISSING, planned.name, "does not exist", "run `driftbell topics create`, or create it yourself"
+                FindingReason.MISSING,
+                planned.name,
+                "does not exist",
+                "run `driftbell topics create`, or create it yourself",
             )
             continue
         yield from _settings(planned, topic, horizon_ms)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,11 +31,11 @@ COMMANDS = [
 
 
 @pytest.fixture(autouse=True)
-def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No driftbell.yaml around, and no variable that names one."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DRIFTBELL_CONFIG", raising=False)
-    yield tmp_path
+    return tmp_path
 
 
 def exit_code(*arguments: str) -> int:
@@ -162,7 +161,11 @@ def test_errors_carry_their_exit_code_and_their_fix() -> None:
 
 @pytest.mark.parametrize(
     ("raised", "code"),
-    [(CommandError("no"), ExitCode.FAILED), (UsageError("no"), ExitCode.USAGE), (KeyboardInterrupt(), ExitCode.INTERRUPTED)],
+    [
+        (CommandError("no"), ExitCode.FAILED),
+        (UsageError("no"), ExitCode.USAGE),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED),
+    ],
 )
 def test_what_a_command_raises_becomes_an_exit_code(
     raised: BaseException, code: ExitCode, monkeypatch: pytest.MonkeyPatch

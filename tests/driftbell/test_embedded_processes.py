@@ -67,11 +67,17 @@ def test_stop_kills_what_ignores_sigterm(tmp_path: Path) -> None:
 
 
 def test_an_error_in_the_block_leaves_no_child(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="boom"), ProcessGroup(tmp_path) as processes:
-        child = processes.start("child", SLEEPER)
-        raise RuntimeError("boom")
+    processes = ProcessGroup(tmp_path)
 
-    assert child.exit_code == -signal.SIGKILL
+    def fail_while_it_runs() -> None:
+        with processes:
+            processes.start("child", SLEEPER)
+            raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError, match="boom"):
+        fail_while_it_runs()
+
+    assert processes.children[0].exit_code == -signal.SIGKILL
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -45,7 +45,9 @@ def write(path: Path, *lines: dict[str, Any] | str) -> str:
 
 
 def test_two_files_are_merged_by_time_with_predictions_first_on_ties(tmp_path: Path) -> None:
-    predictions = write(tmp_path / "p.jsonl", prediction(1, START), prediction(2, START + 10), prediction(3, START + 30))
+    predictions = write(
+        tmp_path / "p.jsonl", prediction(1, START), prediction(2, START + 10), prediction(3, START + 30)
+    )
     labels = write(tmp_path / "l.jsonl", label(1, START + 10), label(2, START + 20))
 
     records = list(History.open([labels, predictions], TOPICS))

@@ -70,7 +70,13 @@ def test_a_metric_shows_its_window_and_values() -> None:
 
 def test_predictions_and_labels_are_one_line_each() -> None:
     event = Prediction(
-        prediction_id="p1", model="fraud", version="3", timestamp=MOMENT, features={"a": 1}, prediction="ok", latency_ms=2.5
+        prediction_id="p1",
+        model="fraud",
+        version="3",
+        timestamp=MOMENT,
+        features={"a": 1},
+        prediction="ok",
+        latency_ms=2.5,
     )
     label = Feedback(prediction_id="p1", model="fraud", label=True, timestamp=MOMENT)
 

@@ -1,0 +1,40 @@
+"""The demo tells its story through the real pipeline: client, Kafka, worker process, router process, channels."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+#: The promise of the README, installation aside.
+LIMIT = 60.0
+
+
+@pytest.mark.e2e
+def test_every_page_arrives_on_all_three_channels_and_is_closed(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "driftbell", "demo"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    seconds = time.monotonic() - begun
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for channel in ("Slack", "PagerDuty", "email"):
+        pages = re.findall(rf"PAGE\s+{channel}\s", done.stdout)
+        closes = re.findall(rf"CLOSED\s+{channel}\s", done.stdout)
+        assert len(pages) == len(closes) >= 2, done.stdout
+    assert "error rate rose" in done.stdout
+    assert "f7" in done.stdout
+    assert "\x1b" not in done.stdout, "no colours where there is no terminal"
+    assert done.stderr == ""
+    assert seconds < LIMIT

@@ -53,10 +53,12 @@ def decode_predictions(
     # Local names: this loop runs for every event, and a global costs a dictionary look-up each time.
     decode, visible, largest = _prediction_decoder.decode, FIRST_VISIBLE, _LARGEST_INTEGER
     for value, header in zip(values, _per_value(headers, values), strict=True):
+        payload = value
         try:
             if len(value) > max_bytes:
                 raise too_large(len(value), max_bytes)
-            payload = unwrap(value, header) if header else value
+            if header:
+                payload = unwrap(value, header)
             event = decode(payload)
         except BadRecord as bad:
             append(bad.with_traceback(None))
@@ -87,10 +89,12 @@ def decode_feedbacks(
     append = events.append
     decode, visible, largest = _feedback_decoder.decode, FIRST_VISIBLE, _LARGEST_INTEGER
     for value, header in zip(values, _per_value(headers, values), strict=True):
+        payload = value
         try:
             if len(value) > max_bytes:
                 raise too_large(len(value), max_bytes)
-            payload = unwrap(value, header) if header else value
+            if header:
+                payload = unwrap(value, header)
             event = decode(payload)
         except BadRecord as bad:
             append(bad.with_traceback(None))

@@ -6,6 +6,7 @@ import math
 import time
 from datetime import UTC, datetime, timedelta
 
+from driftbell_client.plain import plain
 from driftbell_client.refused import Refused
 from driftbell_client.stats import DropReason
 
@@ -34,16 +35,28 @@ def epoch_ms(moment: Time | None) -> int:
     if isinstance(moment, datetime):
         if moment.utcoffset() is None:
             raise _refused(f"{moment.isoformat()} has no time zone; use datetime.now(UTC)")
-        return (moment - _EPOCH) // timedelta(milliseconds=1)
-    if isinstance(moment, bool) or not isinstance(moment, int | float):
-        raise _refused(f"a {type(moment).__name__} is not a time")
+        return _in_range((moment - _EPOCH) // timedelta(milliseconds=1))
+    if type(moment) is not int:
+        moment = _to_number(moment)
     if not math.isfinite(moment):
         raise _refused(f"{moment} is not a time")
-    if moment < _MIN_MS:
-        raise _refused(f"{moment} looks like seconds; multiply by 1000, or leave it out for now")
-    if moment > _MAX_MS:
+    return _in_range(int(moment))
+
+
+def _in_range(epoch: int) -> int:
+    if epoch < _MIN_MS:
+        raise _refused(f"{epoch} looks like seconds; multiply by 1000, or leave it out for now")
+    if epoch > _MAX_MS:
         raise _refused("the number looks like microseconds or nanoseconds, not milliseconds")
-    return int(moment)
+    return epoch
+
+
+def _to_number(moment: object) -> float:
+    """Floats, and the integers and floats of numpy."""
+    found = plain(moment, "timestamp")
+    if isinstance(found, bool | str | None):
+        raise _refused(f"{str(moment)[:40]!r} is not a time")
+    return found
 
 
 def _parse(text: str) -> datetime:

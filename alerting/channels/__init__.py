@@ -1,0 +1,3 @@
+"""The channels, one file each; ``channel`` is the port."""
+
+from __future__ import annotations

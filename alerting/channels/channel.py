@@ -1,0 +1,80 @@
+"""The port to a channel, and the fallback that all channels share: no page is lost to its content."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from alerting.outcome import Outcome, OutcomeReason
+from alerting.records import Incident, Kind, Notification
+
+log = logging.getLogger(__name__)
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One attempt: what is to be said, about which incident, under which identity."""
+
+    #: The same at every attempt of the same content.
+    id: str
+    kind: Kind
+    notification: Notification
+    incident: Incident
+    #: The group on this destination; the same for all its incidents, 32 hex digits.
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How fast a vendor may be told things. Channels with the same ``key`` share the budget."""
+
+    key: str
+    per_second: float
+    burst: int
+
+
+class Channel(Protocol):
+    """Sends to one place. The channel knows the protocol and says whether a retry can help; the outbox decides when.
+
+    ``send`` is called for one delivery at a time, in the order of its incident. It must not raise for anything a
+    vendor, a network or a page's content does, must end within its timeout, and must not retry by itself, with one
+    exception: content that the vendor refuses is sent again at once as the minimal page. It must put no secret into its
+    outcome.
+    """
+
+    integration: str
+    #: Whether the vendor recognises a repeated delivery, so that an attempt of unknown outcome may be repeated freely.
+    repeatable: bool
+    rate: Rate | None
+
+    async def send(self, delivery: Delivery) -> Outcome:
+        """Make one attempt."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+async def send_or_minimal(
+    full: Callable[[], P], minimal: Callable[[], P], attempt: Callable[[P], Awaitable[Outcome]]
+) -> Outcome:
+    """Send the full page; the minimal one if the full one cannot be rendered or is refused for its content."""
+    try:
+        payload = full()
+    except Exception:  # A template is the user's code: whatever it raises, the page goes out.
+        log.exception("page could not be rendered, sending the minimal page")
+        return _as_minimal(await attempt(minimal()))
+    outcome = await attempt(payload)
+    if outcome.reason is not OutcomeReason.CONTENT_REJECTED:
+        return outcome
+    log.warning("page was refused, sending the minimal page", extra={"detail": outcome.detail})
+    return _as_minimal(await attempt(minimal()))
+
+
+def _as_minimal(outcome: Outcome) -> Outcome:
+    if not outcome.ok:
+        return outcome
+    return Outcome(OutcomeReason.SENT_MINIMAL, handle=outcome.handle)

@@ -1,0 +1,128 @@
+"""One HTTP request of a channel: what came back, or why nothing did, without the address or any secret in it."""
+
+from __future__ import annotations
+
+import email.utils
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+
+from alerting.outcome import Outcome, OutcomeReason, failed
+from alerting.secrets import redact
+from alerting.text import one_line, truncate
+
+#: Seconds until a connection stands, and until the whole answer is there. Alertmanager's own limit is the group
+#: interval; vendors answer within a second or are ill.
+CONNECT_S = 5.0
+TOTAL_S = 15.0
+
+#: How much of an answer is read: Slack's repeats the message, and a broken proxy may send a whole site.
+_ANSWER_BYTES = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a vendor answered. ``text`` is one short line without secrets, for people; ``body`` is the answer itself."""
+
+    status: int
+    text: str
+    retry_after_s: float | None = None
+    body: bytes = b""
+
+
+def new_session(*, connect_s: float = CONNECT_S, total_s: float = TOTAL_S) -> aiohttp.ClientSession:
+    """A session for channels.
+
+    Connections are not kept: on one that the server has closed meanwhile a request fails in a way that does not say
+    whether it arrived, and at a few messages a second a handshake costs nothing.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=True),
+        timeout=aiohttp.ClientTimeout(total=total_s, connect=connect_s),
+        headers={"User-Agent": "driftbell"},
+        trust_env=True,
+    )
+
+
+async def post(
+    session: aiohttp.ClientSession,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str] | None = None,
+    secrets: tuple[str, ...] = (),
+) -> Answer | Outcome:
+    """POST JSON. An ``Outcome`` says that there was no answer, and whether the request may have arrived."""
+    try:
+        async with session.post(
+            url,
+            data=body,
+            headers={"Content-Type": "application/json", **(headers or {})},
+            # A redirect would carry the secret to another host.
+            allow_redirects=False,
+        ) as response:
+            body = await _read(response)
+            text = redact(truncate(one_line(body.decode(errors="replace")), 500), secrets)
+            return Answer(response.status, text, retry_after(response.headers.get("Retry-After")), body)
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+        return failed(OutcomeReason.CLIENT_ERROR, "the URL is not valid")
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ssl.SSLError) as error:
+        return failed(OutcomeReason.CONNECTION_FAILED, _describe(error, secrets))
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        return failed(OutcomeReason.NO_ANSWER, _describe(error, secrets))
+
+
+def classify(status: int) -> OutcomeReason:
+    """What an HTTP status means where the vendor's contract does not say otherwise."""
+    if 200 <= status < 300:
+        return OutcomeReason.SENT
+    known = {
+        400: OutcomeReason.CONTENT_REJECTED,
+        401: OutcomeReason.AUTH_ERROR,
+        403: OutcomeReason.AUTH_ERROR,
+        404: OutcomeReason.DESTINATION_GONE,
+        # The server gave up waiting for the request, so it has not acted on it.
+        408: OutcomeReason.SERVER_ERROR,
+        410: OutcomeReason.DESTINATION_GONE,
+        413: OutcomeReason.CONTENT_REJECTED,
+        422: OutcomeReason.CONTENT_REJECTED,
+        429: OutcomeReason.RATE_LIMITED,
+    }
+    if status in known:
+        return known[status]
+    return OutcomeReason.SERVER_ERROR if status >= 500 else OutcomeReason.CLIENT_ERROR
+
+
+def refused(answer: Answer) -> Outcome:
+    """The outcome of an answer that is not a success."""
+    return failed(classify(answer.status), f"HTTP {answer.status}: {answer.text}", retry_after_s=answer.retry_after_s)
+
+
+def retry_after(text: str | None, now: datetime | None = None) -> float | None:
+    """Seconds that a ``Retry-After`` header asks to wait (RFC 9110, 10.2.3: seconds or a date), else None."""
+    if text is None:
+        return None
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _ANSWER_BYTES:
+            break
+    return bytes(body)
+
+
+def _describe(error: Exception, secrets: tuple[str, ...]) -> str:
+    text: Any = str(error) or "no answer in time"
+    return redact(truncate(one_line(f"{type(error).__name__}: {text}"), 500), secrets)

@@ -1,0 +1,35 @@
+"""Errors of the router, split by what the caller does about them.
+
+RouterError
+├── RefusedError            start-up: exit with the message, which names the fix
+│   ├── NewerFormatError    the stored state is of a newer driftbell
+│   └── SecretError         a secret is configured and cannot be read
+├── FencedError             another router has taken over: stop sending at once
+└── StoreUnavailableError   wait and try again; nothing was lost, nothing may be sent meanwhile
+"""
+
+from __future__ import annotations
+
+
+class RouterError(Exception):
+    """Base of the errors that the router raises on purpose."""
+
+
+class RefusedError(RouterError):
+    """Going on would break a promise; the message says what to do."""
+
+
+class NewerFormatError(RefusedError):
+    """The stored state was written by a newer driftbell."""
+
+
+class SecretError(RefusedError):
+    """A secret that the configuration names is not there."""
+
+
+class FencedError(RouterError):
+    """Another router owns the state now."""
+
+
+class StoreUnavailableError(RouterError):
+    """The store did not answer, or not as expected."""

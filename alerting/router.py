@@ -1,0 +1,370 @@
+"""The router at work: it decides on the state in memory, saves every decision in one write, and only then acts on it.
+
+Everything that changes goes through ``_commit``: compute a draft, write it, take it over. A write that fails leaves the
+memory as it was, so the same decision is made again later; a crash after the write finds it done. Named points between
+the steps let tests kill the router where it hurts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from alerting.channels.channel import Delivery
+from alerting.dispatch import Decision, Dispatch
+from alerting.encoding import decode, encode
+from alerting.errors import FencedError, StoreUnavailableError
+from alerting.escalation import Escalation
+from alerting.intake import Intake
+from alerting.lane import Settlement, claim, interrupted, kind_of, recover, settle
+from alerting.metrics import RouterMetrics
+from alerting.outcome import Outcome
+from alerting.records import DeadLetter, Entry, Group, Kind, Lane, Row
+from alerting.state import Draft, State
+from alerting.stores.store import Changes, RouterStore, Table, Tables
+from alerting.times import to_ms
+from schemas import Alert
+
+log = logging.getLogger(__name__)
+
+#: Dead letters kept to be looked at; the oldest go first.
+MAX_DEAD_LETTERS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of the alerts topic; ``alert`` is None when it could not be used (its offset still counts)."""
+
+    partition: int
+    offset: int
+    alert: Alert | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that is marked as being sent; ``settle`` must follow."""
+
+    lane_id: str
+    delivery: Delivery
+    attempt: int
+    since_ms: int
+
+
+def no_crash(point: str) -> None:
+    """The crash hook of production: nothing happens at any point."""
+
+
+class Router:
+    """State, store and rules in one place. All methods may be called from several tasks of one event loop.
+
+    Args:
+        dispatch: the rules.
+        escalation: where to complain about a destination.
+        store: where decisions are saved.
+        clock: epoch milliseconds.
+        random: for the jitter of retries.
+        metrics: counts what happens.
+        crash: called with the name of each point of the save and send sequence.
+    """
+
+    def __init__(
+        self,
+        dispatch: Dispatch,
+        escalation: Escalation,
+        store: RouterStore,
+        *,
+        clock: Callable[[], int],
+        random: Random,
+        metrics: RouterMetrics,
+        crash: Callable[[str], None] = no_crash,
+    ) -> None:
+        self.state = State()
+        self.clock = clock
+        self.metrics = metrics
+        self._dispatch = dispatch
+        self._escalation = escalation
+        self._store = store
+        self._random = random
+        self._crash = crash
+        self._lock = asyncio.Lock()
+        #: Set whenever a destination may have something to do.
+        self.wake = {destination: asyncio.Event() for destination in dispatch.destinations}
+        #: Set whenever a flush may be due earlier than thought.
+        self.timers = asyncio.Event()
+
+    async def claim(self, generation: int) -> None:
+        """Become the active router: load the state, take up what was interrupted, follow changes of the configuration.
+
+        Raises:
+            FencedError, StoreUnavailableError, RefusedError: see the store and ``alerting.encoding``.
+        """
+        async with self._lock:
+            self.state = _state(await self._store.claim(generation))
+            draft = Draft(self.state)
+            now_ms = self.clock()
+            for lane_id, saved in self.state.lanes.items():
+                if saved.destination not in self._dispatch.destinations:
+                    log.error(
+                        "destination is gone from the configuration; what was open there stays open",
+                        extra={
+                            "destination": saved.destination,
+                            "incidents": len(saved.incidents),
+                        },
+                    )
+                    draft.lanes[lane_id] = None
+                elif interrupted(saved):
+                    lane = draft.lane(lane_id)
+                    assert lane is not None
+                    log.info("delivery was interrupted, making it again", extra={"lane": lane_id})
+                    recover(lane, now_ms)
+                    if lane.is_empty:
+                        draft.lanes[lane_id] = None
+            self._dispatch.reconcile(draft, now_ms)
+            self._dispatch.prune(draft, now_ms)
+            await self._write(draft)
+        self._wake_all()
+
+    async def apply(self, records: Sequence[Record]) -> list[Intake]:
+        """Take a batch of records in, with their offsets, in one write. Records below the saved offset are skipped."""
+        async with self._commit() as draft:
+            results: list[Intake] = []
+            now_ms = self.clock()
+            for record in records:
+                position = draft.offsets.get(record.partition, self.state.offsets.get(record.partition, 0))
+                if record.offset < position:
+                    results.append(Intake.DUPLICATE)
+                    continue
+                draft.offsets[record.partition] = record.offset + 1
+                if record.alert is not None:
+                    results.append(self._take_in(draft, record, now_ms))
+        for result in results:
+            self.metrics.records.labels(result.value).inc()
+        return results
+
+    async def rewind(self, offsets: Mapping[int, int]) -> None:
+        """Go on from other offsets than the saved ones: records are gone, or the topic was made anew."""
+        async with self._commit() as draft:
+            draft.offsets.update(offsets)
+
+    async def flush_due(self) -> list[Decision]:
+        """Look at every group whose time has come, each in a write of its own."""
+        decisions: list[Decision] = []
+        for group_id in self.state.due(self.clock()):
+            async with self._commit() as draft:
+                made = self._dispatch.flush(draft, group_id, self.clock())
+            for decision in made:
+                self._report(decision)
+            decisions += made
+        return decisions
+
+    async def take(self, destination: str) -> Claimed | None:
+        """Mark the most urgent due delivery of a destination as being sent; None when there is none."""
+        async with self._commit() as draft:
+            now_ms = self.clock()
+            saved = self.next_due(destination, now_ms)
+            if saved is None:
+                return None
+            lane = draft.lane(saved.id)
+            assert lane is not None
+            row = claim(lane, now_ms)
+            assert row is not None
+        self._crash("claimed")
+        return Claimed(lane.id, _delivery(lane, row), row.attempts, row.since_ms)
+
+    async def settle(self, claimed: Claimed, outcome: Outcome, *, repeatable: bool) -> Settlement:
+        """Note the result of a delivery."""
+        self._crash("sent")
+        async with self._commit() as draft:
+            now_ms = self.clock()
+            lane = draft.lane(claimed.lane_id)
+            assert lane is not None
+            settlement = settle(lane, outcome, now_ms, self._random, repeatable=repeatable)
+            if settlement.dead_letter is not None:
+                self._bury(draft, settlement.dead_letter)
+                if not self._escalation.is_alarm(lane):
+                    self._escalation.alarm(draft, settlement.dead_letter, now_ms)
+            if outcome.ok:
+                self._escalation.all_clear(draft, lane.destination, now_ms)
+            if lane.is_empty:
+                draft.lanes[lane.id] = None
+        self._crash("marked")
+        return settlement
+
+    async def heartbeat(self) -> None:
+        """Tell the store that the owner lives, and forget what is long over."""
+        async with self._lock:
+            draft = Draft(self.state)
+            self._dispatch.prune(draft, self.clock())
+            await self._write(draft, even_if_empty=True)
+
+    def next_due(self, destination: str, now_ms: int) -> Lane | None:
+        """The lane whose first delivery is due and most urgent: by severity, then by age."""
+        due = [
+            lane
+            for lane in self.state.lanes_of(destination)
+            if lane.rows and lane.rows[0].state == "pending" and lane.rows[0].next_attempt_ms <= now_ms
+        ]
+        return min(due, key=_urgency, default=None)
+
+    def next_attempt_ms(self, destination: str) -> int | None:
+        """When the next delivery of a destination is due; None when there is none."""
+        times = (lane.rows[0].next_attempt_ms for lane in self.state.lanes_of(destination) if lane.rows)
+        return min(times, default=None)
+
+    def measure(self) -> None:
+        """Bring the gauges up to date."""
+        now_ms = self.clock()
+        rows: dict[str, int] = {}
+        incidents: dict[str, int] = {}
+        oldest: dict[str, int] = {}
+        for destination in self._dispatch.destinations:
+            name = integration_of(destination)
+            for counts in (rows, incidents, oldest):
+                counts.setdefault(name, 0)
+            for lane in self.state.lanes_of(destination):
+                rows[name] += len(lane.rows)
+                incidents[name] += sum(incident.told != "no" for incident in lane.incidents)
+                oldest[name] = max([oldest[name], *(now_ms - row.since_ms for row in lane.rows)])
+        for name, waiting in rows.items():
+            self.metrics.queue.labels(name).set(waiting)
+            self.metrics.incidents.labels(name).set(incidents[name])
+            self.metrics.queue_age.labels(name).set(oldest[name] / 1000)
+        self.metrics.groups.set(len(self.state.groups))
+        self.metrics.firing.set(sum(entry.status == "firing" for entry in self.state.entries.values()))
+
+    def _take_in(self, draft: Draft, record: Record, now_ms: int) -> Intake:
+        alert = record.alert
+        assert alert is not None
+        result = self._dispatch.apply(draft, alert, now_ms)
+        log.info(
+            "alert record",
+            extra={
+                "fingerprint": alert.fingerprint,
+                "episode": alert.episode,
+                "status": alert.status,
+                "result": result.value,
+                "partition": record.partition,
+                "offset": record.offset,
+            },
+        )
+        return result
+
+    def _bury(self, draft: Draft, letter: DeadLetter) -> None:
+        log.error(
+            "delivery given up",
+            extra={
+                "destination": letter.destination,
+                "kind": letter.kind.value,
+                "reason": letter.reason,
+                "last_reason": letter.last_reason,
+                "last_error": letter.last_error,
+                "attempts": letter.attempts,
+                "subject": letter.subject,
+            },
+        )
+        draft.dead_letters[letter.delivery_id] = letter
+        if len(self.state.dead_letters) >= MAX_DEAD_LETTERS:
+            oldest = min(self.state.dead_letters.values(), key=lambda one: one.at_ms)
+            draft.dead_letters[oldest.delivery_id] = None
+
+    def _report(self, decision: Decision) -> None:
+        name = integration_of(decision.destination)
+        self.metrics.decisions.labels(name, decision.reason.value).inc()
+        log.info(
+            "group looked at",
+            extra={
+                "group": decision.group_key,
+                "destination": decision.destination,
+                "reason": decision.reason.value,
+                "queued": decision.queued.value if decision.queued else None,
+                "firing": decision.firing,
+                "resolved": decision.resolved,
+                "muted": {fingerprint: why.value for fingerprint, why in decision.muted.items()},
+            },
+        )
+
+    @contextlib.asynccontextmanager
+    async def _commit(self) -> AsyncIterator[Draft]:
+        async with self._lock:
+            draft = Draft(self.state)
+            yield draft
+            self._crash("decided")
+            await self._write(draft)
+        self._notice(draft)
+
+    async def _write(self, draft: Draft, *, even_if_empty: bool = False) -> None:
+        if draft.is_empty and not even_if_empty:
+            return
+        started = time.perf_counter()
+        try:
+            await self._store.save(_changes(draft))
+        except StoreUnavailableError:
+            self.metrics.store_failures.labels("unavailable").inc()
+            raise
+        except FencedError:
+            self.metrics.store_failures.labels("fenced").inc()
+            raise
+        self.metrics.save_seconds.observe(time.perf_counter() - started)
+        self._crash("saved")
+        self.state.apply(draft)
+
+    def _notice(self, draft: Draft) -> None:
+        for lane in draft.lanes.values():
+            if lane is not None and lane.destination in self.wake:
+                self.wake[lane.destination].set()
+        if draft.groups:
+            self.timers.set()
+
+    def _wake_all(self) -> None:
+        self.timers.set()
+        for event in self.wake.values():
+            event.set()
+
+
+def integration_of(destination: str) -> str:
+    """The kind of channel: ``pagerduty`` of ``oncall/pagerduty[0]``."""
+    return destination.rpartition("/")[2].partition("[")[0]
+
+
+def time_to_first_notify_ms(delivery: Delivery, now_ms: int) -> int | None:
+    """From the start of the oldest alert to now, for the page that opens an incident."""
+    alerts = delivery.notification.alerts
+    if delivery.kind is not Kind.TRIGGER or not alerts:
+        return None
+    return max(0, now_ms - min(to_ms(alert.startsAt) for alert in alerts))
+
+
+def _urgency(lane: Lane) -> tuple[int, int]:
+    row = lane.rows[0]
+    return (row.notification.severity.rank, row.since_ms)
+
+
+def _delivery(lane: Lane, row: Row) -> Delivery:
+    return Delivery(
+        row.delivery_id, kind_of(lane, row), row.notification, lane.incident(row.incident_id).copy(), lane.key
+    )
+
+
+def _state(tables: Tables) -> State:
+    return State(
+        entries=[decode(data, Entry) for data in tables[Table.ENTRIES].values()],
+        groups=[decode(data, Group) for data in tables[Table.GROUPS].values()],
+        lanes=[decode(data, Lane) for data in tables[Table.LANES].values()],
+        offsets={int(partition): int(offset) for partition, offset in tables[Table.OFFSETS].items()},
+        dead_letters=[decode(data, DeadLetter) for data in tables[Table.DEAD].values()],
+    )
+
+
+def _changes(draft: Draft) -> Changes:
+    return {
+        Table.ENTRIES: {key: None if one is None else encode(one) for key, one in draft.entries.items()},
+        Table.GROUPS: {key: None if one is None else encode(one) for key, one in draft.groups.items()},
+        Table.LANES: {key: None if one is None else encode(one) for key, one in draft.lanes.items()},
+        Table.DEAD: {key: None if one is None else encode(one) for key, one in draft.dead_letters.items()},
+        Table.OFFSETS: {str(partition): str(offset).encode() for partition, offset in draft.offsets.items()},
+    }

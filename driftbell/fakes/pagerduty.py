@@ -164,18 +164,22 @@ def _payload_problems(payload: Any) -> list[str]:
     if not isinstance(payload, dict):
         return ["'payload' is missing or blank"]
     found = [f"'payload.{name}' is not a field of an event" for name in sorted(payload.keys() - _PAYLOAD)]
-    for name in ("summary", "source", "severity"):
-        if not isinstance(payload.get(name), str) or not payload[name]:
-            found.append(f"'payload.{name}' is missing or blank")
+    found += [
+        f"'payload.{name}' is missing or blank"
+        for name in ("summary", "source", "severity")
+        if not isinstance(payload.get(name), str) or not payload[name]
+    ]
     if len(str(payload.get("summary", ""))) > MAX_SUMMARY:
         found.append(f"'payload.summary' is too long (maximum is {MAX_SUMMARY} characters)")
     if payload.get("severity") not in ("critical", "error", "warning", "info"):
         found.append(
             "'payload.severity' is invalid (must be one of the following: 'critical', 'warning', 'error' or 'info')"
         )
-    for name in ("component", "group", "class"):
-        if name in payload and not isinstance(payload[name], str):
-            found.append(f"'payload.{name}' is invalid (should be a string)")
+    found += [
+        f"'payload.{name}' is invalid (should be a string)"
+        for name in ("component", "group", "class")
+        if not isinstance(payload.get(name, ""), str)
+    ]
     if "timestamp" in payload:
         try:
             datetime.fromisoformat(payload["timestamp"])

@@ -32,7 +32,7 @@ class FakeServer:
 
     @property
     def address(self) -> str:
-        """http://127.0.0.1:port"""
+        """The base of its URLs, ``http://127.0.0.1:<port>``."""
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self, port: int = 0) -> None:

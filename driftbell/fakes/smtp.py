@@ -68,7 +68,7 @@ class Smtp:
     sessions: int = 0
     port: int = 0
     _server: asyncio.Server | None = None
-    _transports: list[asyncio.BaseTransport] = field(default_factory=list)
+    _transports: list[Any] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -165,7 +165,8 @@ class _Handler:
     @staticmethod
     def _drop(server: SMTP) -> str:
         if server.transport is not None:
-            server.transport.abort()
+            transport: Any = server.transport
+            transport.abort()
         return "451 dropped"
 
 

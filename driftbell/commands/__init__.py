@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from driftbell.commands import config, demo, events, replay, router, topics, worker
+from driftbell.commands import config, demo, events, replay, router, state, status, topics, worker
 
 COMMANDS = (
     demo,
     worker,
     router,
+    status,
     topics,
     config,
     replay,
     events,
+    state,
 )
 
 __all__ = ["COMMANDS"]

@@ -74,9 +74,9 @@ class Services:
         at = Addresses(
             kafka=self._broker.bootstrap_servers,
             redis=self._store.url,
-            slack=self._mailroom.slack_url,
-            pagerduty=self._mailroom.pagerduty_url,
-            smtp=self._mailroom.smtp_address,
+            slack=self._mailroom.slack.api_url,
+            pagerduty=self._mailroom.pagerduty.url,
+            smtp=self._mailroom.smtp.address,
             worker_http_port=self._ports["worker"],
             router_http_port=self._ports["router"],
         )
@@ -114,7 +114,8 @@ class Services:
             CommandError: a process has ended.
         """
         self._broker.poll()
-        self._mailroom.look()
+        for refusal in self._mailroom.look():
+            raise CommandError(f"a page was refused: {refusal}", "please report it")
         for child in self._processes.children:
             if child.exit_code is not None:
                 raise _ended(child)

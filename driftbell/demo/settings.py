@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from driftbell.fakes.slack import TOKEN
+
 #: Predictions and labels from which "normal" is learned; the defaults are 5,000 and 1,000.
 REFERENCE_EVENTS = 1500
 REFERENCE_LABELS = 1000
@@ -17,6 +19,8 @@ KEEP_FIRING_FOR = "3s"
 
 EMAIL = "oncall@example.org"
 SLACK_CHANNEL = "C0DRIFTBELL"
+#: PagerDuty's keys have 32 characters.
+ROUTING_KEY = "d" * 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def settings(at: Addresses, monitors: Iterable[str]) -> dict[str, Any]:
             "http_port": at.router_http_port,
             "shutdown_grace": "3s",
             "global": {
-                "slack_bot_token": "xoxb-demo",
+                "slack_bot_token": TOKEN,
                 "pagerduty_url": at.pagerduty,
                 "smtp_smarthost": at.smtp,
                 "smtp_from": "driftbell@example.org",
@@ -64,7 +68,7 @@ def settings(at: Addresses, monitors: Iterable[str]) -> dict[str, Any]:
                 {
                     "name": "oncall",
                     "slack_configs": [{"channel": SLACK_CHANNEL, "web_api_url": at.slack}],
-                    "pagerduty_configs": [{"routing_key": "demo"}],
+                    "pagerduty_configs": [{"routing_key": ROUTING_KEY}],
                     "email_configs": [{"to": EMAIL}],
                 }
             ],

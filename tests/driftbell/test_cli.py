@@ -27,6 +27,8 @@ COMMANDS = [
     ["config", "show"],
     ["replay"],
     ["events", "tail"],
+    ["status"],
+    ["state", "reset-fence"],
 ]
 
 
@@ -146,6 +148,20 @@ def test_a_kafka_that_does_not_answer_is_one_line_with_a_fix(
 def test_an_age_that_is_no_duration_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("events", "tail", "--since", "yesterday") == ExitCode.USAGE
     assert "--since yesterday" in capsys.readouterr().err
+
+
+def test_the_fence_is_not_reset_without_saying_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("state", "reset-fence") == ExitCode.USAGE
+    assert "stop all workers of group driftbell" in capsys.readouterr().err
+
+
+def test_the_status_of_a_store_in_memory_cannot_be_seen(
+    empty_directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (empty_directory / "driftbell.yaml").write_text("redis: {url: 'memory://'}\n")
+
+    assert exit_code("status") == ExitCode.USAGE
+    assert "memory://" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

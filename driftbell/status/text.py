@@ -1,0 +1,87 @@
+"""A fleet as text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from driftbell.status.fleet import Fleet, Owned
+
+#: A checkpoint older than this many seconds belongs to a worker that is gone, or that waits for its store.
+STALE_SECONDS = 30.0
+
+
+def lines(fleet: Fleet) -> Iterator[str]:
+    """A line of totals, the workers, the partitions, and what is not as it should be."""
+    pending = sum(owned.pending_predictions for owned in fleet.partitions)
+    memory = sum(owned.memory_bytes for owned in fleet.partitions)
+    yield (
+        f"group {fleet.group}: {_count(len(fleet.workers), 'worker')}, {_count(len(fleet.partitions), 'partition')}, "
+        f"lag {fleet.lag:,}, {_count(pending, 'pending prediction')}, {_size(memory)} in Redis"
+    )
+    yield ""
+    yield from _table(
+        ("worker", "partitions", "lag", "oldest checkpoint"),
+        [
+            (owner, ",".join(str(one.partition) for one in held), f"{_lag(held):,}", _age(held))
+            for owner, held in sorted(fleet.workers.items())
+        ],
+    )
+    yield ""
+    yield from _table(
+        ("partition", "worker", "lag", "checkpoint", "models", "pending", "memory"),
+        [
+            (
+                str(one.partition),
+                one.owner or "(nobody)",
+                f"{_lag([one]):,}",
+                _age([one]),
+                f"{one.models:,}",
+                f"{one.pending_predictions:,}",
+                _size(one.memory_bytes),
+            )
+            for one in fleet.partitions
+        ],
+    )
+    yield from _warnings(fleet)
+
+
+def _warnings(fleet: Fleet) -> Iterator[str]:
+    unheld = [one.partition for one in fleet.partitions if not one.owner]
+    stale = [one.partition for one in fleet.partitions if (one.checkpoint_age_seconds or 0) > STALE_SECONDS]
+    if unheld or stale:
+        yield ""
+    if unheld:
+        yield f"no worker has ever claimed partitions {_numbers(unheld)}"
+    if stale:
+        yield (
+            f"partitions {_numbers(stale)} were last saved over {STALE_SECONDS:.0f} s ago: their worker is gone, "
+            "or does not reach Redis"
+        )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    cells = [head, *rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    for row in cells:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _lag(held: Sequence[Owned]) -> int:
+    return sum(sum(one.lag.values()) for one in held)
+
+
+def _age(held: Sequence[Owned]) -> str:
+    ages = [one.checkpoint_age_seconds for one in held if one.checkpoint_age_seconds is not None]
+    return f"{max(ages):.1f} s" if ages else "never"
+
+
+def _numbers(partitions: Sequence[int]) -> str:
+    return ", ".join(map(str, partitions))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _size(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB" if size >= 2**20 else f"{size / 2**10:,.1f} KiB"

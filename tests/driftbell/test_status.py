@@ -1,0 +1,61 @@
+"""The fleet at a glance: who holds what, how far behind, and what is wrong."""
+
+from __future__ import annotations
+
+from driftbell.status import lines
+from driftbell.status.fleet import fleet
+from streams.checkpoint import PartitionStatus
+
+
+def status(partition: int, owner: str, *, age: float = 0.4, **offsets: int) -> PartitionStatus:
+    return PartitionStatus(
+        partition=partition,
+        generation=3,
+        owner=owner,
+        offsets=offsets,
+        age_seconds=age,
+        models=2,
+        pending_predictions=500,
+        memory_bytes=3 * 2**20,
+    )
+
+
+ENDS = {(name, partition): 1000 for name in ("predictions", "feedback") for partition in range(3)}
+
+
+def test_lag_counts_what_is_not_in_a_checkpoint() -> None:
+    seen = fleet("g", ENDS, {0: status(0, "a/1", predictions=1000, feedback=990)})
+
+    assert seen.partitions[0].lag == {"predictions": 0, "feedback": 10}
+    assert seen.partitions[1].lag == {"predictions": 1000, "feedback": 1000}
+    assert seen.lag == 10 + 4 * 1000
+
+
+def test_an_offset_beyond_the_end_is_no_negative_lag() -> None:
+    seen = fleet("g", ENDS, {0: status(0, "a/1", predictions=1500, feedback=1000)})
+
+    assert seen.partitions[0].lag == {"predictions": 0, "feedback": 0}
+
+
+def test_workers_are_listed_with_what_they_hold() -> None:
+    seen = fleet("g", ENDS, {0: status(0, "a/1"), 1: status(1, "b/2"), 2: status(2, "a/1")})
+
+    assert {owner: [one.partition for one in held] for owner, held in seen.workers.items()} == {
+        "a/1": [0, 2],
+        "b/2": [1],
+    }
+
+
+def test_the_text_names_partitions_without_a_worker_and_stale_checkpoints() -> None:
+    text = "\n".join(lines(fleet("g", ENDS, {0: status(0, "a/1"), 1: status(1, "b/2", age=95.0)})))
+
+    assert "group g: 2 workers, 3 partitions, lag 6,000, 1,000 pending predictions, 6.0 MiB in Redis" in text
+    assert "no worker has ever claimed partitions 2" in text
+    assert "partitions 1 were last saved over 30 s ago" in text
+
+
+def test_a_fleet_that_is_well_gets_no_warning() -> None:
+    seen = fleet("g", ENDS, {index: status(index, "a/1", predictions=1000, feedback=1000) for index in range(3)})
+
+    assert "claimed" not in "\n".join(lines(seen))
+    assert "ago" not in "\n".join(lines(seen))

@@ -31,6 +31,7 @@ class Problem(enum.StrEnum):
 
     TOPIC_MISSING = "topic_missing"
     UNEQUAL_PARTITIONS = "unequal_partitions"
+    PARTITIONS_CHANGED = "partitions_changed"
     FOREIGN_PARTITIONER = "foreign_partitioner"
     SHORT_RETENTION = "short_retention"
     COMPACTED_INPUT = "compacted_input"
@@ -52,7 +53,11 @@ def check(config: Config) -> None:
     Raises:
         Refused: naming every fatal problem and its fix. Lesser ones are logged.
     """
-    findings = [*asyncio.run(_redis_findings(config)), *_kafka_findings(config)]
+    findings = asyncio.run(_redis_findings(config))
+    kafka, partitions = _kafka_findings(config)
+    findings += kafka
+    if partitions is not None and not any(finding.fatal for finding in findings):
+        findings += asyncio.run(_remembered_partitions(config, partitions))
     for finding in findings:
         if not finding.fatal:
             log.warning("%s: %s", finding.problem.value, finding.message)
@@ -80,7 +85,31 @@ async def _redis_findings(config: Config) -> list[Finding]:
     return [Finding(Problem.REDIS, f"{found.reason.value}: {found.fix}", fatal=found.fatal)]
 
 
-def _kafka_findings(config: Config) -> list[Finding]:
+async def _remembered_partitions(config: Config, partitions: int) -> list[Finding]:
+    """State is kept by partition number, and a key's number depends on how many there are."""
+    if is_memory(config.redis):
+        return []
+    client = connect(config.redis)
+    try:
+        key = f"driftbell:{config.worker.group}:partitions"
+        await client.set(key, partitions, nx=True)
+        remembered = int(await client.get(key) or partitions)
+    finally:
+        await close(client)
+    if remembered == partitions:
+        return []
+    return [
+        Finding(
+            Problem.PARTITIONS_CHANGED,
+            f"{config.topics.predictions} had {remembered} partitions when group {config.worker.group} began and has "
+            f"{partitions} now: most models would move away from their state. Go on with a new worker.group (it learns anew), "
+            f"or create the topics with {remembered} partitions again",
+        )
+    ]
+
+
+def _kafka_findings(config: Config) -> tuple[list[Finding], int | None]:
+    """What is wrong with the topics, and how many partitions the inputs have."""
     topics = config.topics
     admin = AdminClient(client_settings(config.kafka))
     try:
@@ -93,16 +122,16 @@ def _kafka_findings(config: Config) -> list[Finding]:
     outputs = (topics.alerts, topics.alerts_active, topics.metrics, *(t + topics.dead_letter_suffix for t in inputs))
     missing = [name for name in (*inputs, *outputs) if not partitions.get(name)]
     if missing:
-        if config.kafka.get("test.mock.num.brokers") or _creates_topics(admin, missing):
-            return []
-        return [
-            Finding(Problem.TOPIC_MISSING, f"no topic {', '.join(missing)}: run `driftbell topics create`, which is safe to repeat")
-        ]
-    return [
+        if _creates_topics(admin, missing):
+            return [], None
+        advice = "run `driftbell topics create`, which is safe to repeat"
+        return [Finding(Problem.TOPIC_MISSING, f"no topic {', '.join(missing)}: {advice}")], None
+    findings = [
         *_unequal(inputs, partitions),
         *_policies(config, admin),
         *foreign_keys(_sample(config, inputs, partitions), partitions),
     ]
+    return findings, partitions[topics.predictions]
 
 
 def _creates_topics(admin: AdminClient, names: Iterable[str]) -> bool:

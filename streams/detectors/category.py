@@ -59,7 +59,7 @@ class CategoryESR:
                 if low > _VANISHING:
                     self._bet(row, index, slice(3, 6), low, 1 / _ODDS)
                     weights[row, index, 3:] = 1.0
-        flat = weights.reshape(len(counts), -1)
+        flat = weights.reshape(len(counts), categories * shape[2])
         self.evidence = ShiryaevRoberts(flat / flat.sum(axis=1, keepdims=True))
         self._log_evidence: Floats = self.evidence.log_evidence
 

@@ -84,9 +84,7 @@ class MemoryCheckpointStore:
             return SaveOutcome.FENCED
         if entry.sequence < sequence - 1:
             return SaveOutcome.ROLLED_BACK
-        if entry.sequence > sequence or any(
-            entry.offsets.get(name, 0) > offset for name, offset in checkpoint.offsets.items()
-        ):
+        if entry.sequence > sequence:
             return SaveOutcome.BEHIND
         entry.sequence = sequence
         entry.offsets.update(checkpoint.offsets)

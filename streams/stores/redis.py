@@ -104,8 +104,7 @@ class RedisCheckpointStore:
         args: list[Any] = [
             generation,
             sequence,
-            len(checkpoint.offsets),
-            len(put) + 3,
+            len(checkpoint.offsets) + 3 + len(put),
             len(removed),
             len(join.wait),
             len(join.unwait),

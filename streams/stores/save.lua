@@ -5,13 +5,12 @@
 -- KEYS[3..]   hash  pending predictions by time slot: first the slots to write, then the slots to drop
 -- ARGV[1]     int   generation that saves
 -- ARGV[2]     int   number of this save: one more than the stored one, or the same when a save is repeated
--- ARGV[3]     int   number of offset pairs
--- ARGV[4]     int   number of main field-value pairs
--- ARGV[5]     int   number of main fields to remove
--- ARGV[6]     int   number of waiting labels to put
--- ARGV[7]     int   number of waiting labels to remove
--- ARGV[8]     int   number of slots to write
--- ARGV[9..]         in this order: offset pairs (field, offset), main pairs, removed fields, waiting pairs, removed waiting
+-- ARGV[3]     int   number of main field-value pairs
+-- ARGV[4]     int   number of main fields to remove
+-- ARGV[5]     int   number of waiting labels to put
+-- ARGV[6]     int   number of waiting labels to remove
+-- ARGV[7]     int   number of slots to write
+-- ARGV[8..]         in this order: main pairs, removed fields, waiting pairs, removed waiting
 --                   keys; then per slot to write: number of pairs, pairs
 --
 -- Returns 1 when saved, 0 when another generation holds the partition (fenced), -1 when the store is ahead, -2 when the store
@@ -31,17 +30,10 @@ end
 if last > sequence then
   return -1
 end
-local at = 9
-for _ = 1, tonumber(ARGV[3]) do
-  local stored = tonumber(redis.call('HGET', main, ARGV[at]) or '0')
-  if stored > tonumber(ARGV[at + 1]) then
-    return -1
-  end
-  at = at + 2
-end
 
 -- Lua's stack takes about 8,000 values.
 local MOST = 4000
+local at = 8
 local function in_parts(command, key, count)
   while count > 0 do
     local part = math.min(count, MOST)
@@ -51,14 +43,11 @@ local function in_parts(command, key, count)
   end
 end
 
-local offsets = tonumber(ARGV[3])
-at = 9
-in_parts('HSET', main, offsets * 2)
-in_parts('HSET', main, tonumber(ARGV[4]) * 2)
-in_parts('HDEL', main, tonumber(ARGV[5]))
-in_parts('HSET', waiting, tonumber(ARGV[6]) * 2)
-in_parts('HDEL', waiting, tonumber(ARGV[7]))
-local written = tonumber(ARGV[8])
+in_parts('HSET', main, tonumber(ARGV[3]) * 2)
+in_parts('HDEL', main, tonumber(ARGV[4]))
+in_parts('HSET', waiting, tonumber(ARGV[5]) * 2)
+in_parts('HDEL', waiting, tonumber(ARGV[6]))
+local written = tonumber(ARGV[7])
 for slot = 1, written do
   local pairs_in_slot = tonumber(ARGV[at])
   at = at + 1

@@ -1,0 +1,101 @@
+"""A Kafka and a clock for the engine that the test holds in its hands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+
+from streams.engine import Source
+from streams.records import DeadLetter, Input, OutboxRecord, Record
+
+
+class HeldClock:
+    """Stands still until the test moves it; ``monotonic`` follows the event loop, so that timeouts work."""
+
+    def __init__(self, wall_ms: int = 1_000_000_000_000) -> None:
+        self.now_ms = wall_ms
+
+    def wall_ms(self) -> int:
+        """See ``Clock``."""
+        return self.now_ms
+
+    def monotonic(self) -> float:
+        """See ``Clock``."""
+        return asyncio.get_running_loop().time()
+
+
+class MemoryBroker:
+    """The engine's ``Broker`` on lists; records are pushed to the engine by the test."""
+
+    def __init__(self) -> None:
+        self.published: list[OutboxRecord] = []
+        self.dead_letters: list[DeadLetter] = []
+        self.commits: dict[Source, int] = {}
+        self.ends: dict[Source, int] = {}
+        self.firsts: dict[Source, int] = {}
+        self.group_offsets: dict[Source, int] = {}
+        self.rewound: list[Mapping[Source, int]] = []
+        self.order: list[str] = []
+        self.answers = True
+
+    async def publish(self, partition: int, records: Sequence[OutboxRecord]) -> None:
+        """See ``Publisher``."""
+        self.order.append("publish")
+        self.published += records
+
+    async def dead_letter(self, partition: int, letters: Sequence[DeadLetter]) -> None:
+        """See ``Publisher``."""
+        self.order.append("dead_letter")
+        self.dead_letters += letters
+
+    async def end_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
+        """See ``Broker``."""
+        if not self.answers:
+            raise OSError("no broker answers")
+        return {source: self.ends.get(source, 0) for source in sources}
+
+    async def earliest_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
+        """See ``Broker``."""
+        return {source: self.firsts.get(source, 0) for source in sources}
+
+    async def committed(self, sources: Collection[Source]) -> Mapping[Source, int]:
+        """See ``Broker``."""
+        return {source: self.group_offsets[source] for source in sources if source in self.group_offsets}
+
+    async def position(self, source: Source) -> int:
+        """See ``Broker``."""
+        return self.ends.get(source, 0)
+
+    def in_flight(self, source: Source) -> bool:
+        """See ``Broker``."""
+        return False
+
+    async def rewind(self, offsets: Mapping[Source, int]) -> None:
+        """See ``Broker``."""
+        self.rewound.append(dict(offsets))
+
+    async def commit(self, offsets: Mapping[Source, int]) -> None:
+        """See ``Broker``."""
+        self.order.append("commit")
+        self.commits |= offsets
+
+
+def prediction(number: int, time_ms: int, *, model: str = "fraud", value: float = 1.0) -> Record:
+    """A good prediction record."""
+    body = (
+        f'{{"prediction_id":"{number}","model":"{model}","version":"1","timestamp":{time_ms},'
+        f'"features":{{"amount":{value}}},"prediction":true}}'
+    )
+    return Record(number, time_ms, body.encode(), model.encode())
+
+
+def label(number: int, time_ms: int, *, of: int, model: str = "fraud", value: bool = True) -> Record:
+    """A label record for prediction ``of``."""
+    body = (
+        f'{{"prediction_id":"{of}","model":"{model}","label":{str(value).lower()},"timestamp":{time_ms}}}'
+    )
+    return Record(number, time_ms, body.encode(), model.encode())
+
+
+PREDICTIONS: Source = (Input.PREDICTIONS, 0)
+FEEDBACK: Source = (Input.FEEDBACK, 0)

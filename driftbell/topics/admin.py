@@ -66,6 +66,8 @@ class Cluster:
             NewTopic(name, planned.partitions, replication_factor, config=dict(planned.settings))
             for name, planned in wanted.items()
         ]
+        if not new:
+            return  # confluent-kafka refuses an empty list
         for name, future in self._admin.create_topics(new, operation_timeout=TIMEOUT).items():
             try:
                 future.result()

@@ -34,7 +34,7 @@ def compile_regex(pattern: str) -> re.Pattern[str]:
         raise BadRegexError(f"{pattern!r} is not a regular expression: {error}") from error
 
 
-_SHARED_ESCAPES = frozenset("dDwWsSbBAntrfva")
+_SHARED_ESCAPES = frozenset("dDwWbBAntrfva")
 _POSIX_CLASSES = {
     "alnum": "0-9A-Za-z", "alpha": "A-Za-z", "ascii": r"\x00-\x7f", "blank": r"\t ", "cntrl": r"\x00-\x1f\x7f",
     "digit": "0-9", "graph": "!-~", "lower": "a-z", "print": " -~", "punct": r"!-/:-@\[-`{-~", "space": r"\t\n\v\f\r ",
@@ -88,6 +88,12 @@ class _Translation:
             if code is None or int(code[1].strip("{}"), 16) > 0x10FFFF:
                 self._refuse("a bad \\x escape")
             self._take(code[0], re.escape(chr(int(code[1].strip("{}"), 16))))
+        elif following in "sS" and following:
+            # RE2's \\s lacks the vertical tab that Python's has.
+            space = r"\t\n\f\r "
+            complement = r"\S\v" if in_set else f"[^{space}]"
+            positive = space if in_set else f"[{space}]"
+            self._take("\\" + following, positive if following == "s" else complement)
         elif following == "z" and not in_set:
             self._take("\\z", r"\Z")
         elif following in _SHARED_ESCAPES and not (in_set and following in "bBA"):

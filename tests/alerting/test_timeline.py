@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from alerting.decision import Reason
@@ -408,7 +410,7 @@ async def test_a_vendor_limit_spreads_a_storm() -> None:
     times = [at for at, _ in channel.story]
     assert len(times) == 20
     assert times[:3] == [0, 0, 0]
-    assert all(later - earlier >= 0.999 for earlier, later in zip(times[3:], times[4:], strict=False))
+    assert all(later - earlier >= 0.999 for earlier, later in itertools.pairwise(times[3:]))
 
 
 async def test_the_most_severe_page_goes_first() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from types import TracebackType
+from typing import Self
 
 from driftbell.demo.pages import Channel, Pages
 from driftbell.fakes.pagerduty import Event, Incident, PagerDuty
@@ -14,32 +17,31 @@ CLOSE = "resolve"
 
 
 class Mailroom:
-    """The three services; ``start`` before their addresses are asked for."""
+    """The three services; an async context manager, inside of which they have their addresses."""
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
         self.slack = Slack(on_message=self._slack)
         self.pagerduty = PagerDuty(on_event=self._pagerduty)
         self.smtp = Smtp(on_mail=self._mail)
-        #: What was sent that the real services would not have taken.
-        self.refused: list[str] = []
 
-    async def start(self) -> None:
-        """Listen on free ports."""
-        await self.slack.start()
-        await self.pagerduty.start()
-        await self.smtp.start()
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            for service in (self.slack, self.pagerduty, self.smtp):
+                await stack.enter_async_context(service)
+            self._started = stack.pop_all()
+        return self
 
-    async def stop(self) -> None:
-        """Stop listening."""
-        await self.smtp.stop()
-        await self.pagerduty.stop()
-        await self.slack.stop()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._started.aclose()
 
-    def look(self) -> list[str]:
-        """What was refused so far, by all three."""
-        calls = [f"Slack, {call.method}: {call.result}" for call in self.slack.calls if call.result != "ok"]
-        return [*calls, *self.refused, *(f"email: {violation}" for violation in self.smtp.violations)]
+    def refusals(self) -> list[str]:
+        """What was sent that the real services would not have taken."""
+        slack = [f"Slack, {call.method}: {call.result}" for call in self.slack.calls if call.result != "ok"]
+        pagerduty = [f"PagerDuty: {event.body}" for event in self.pagerduty.events if event.effect == "refused"]
+        return [*slack, *pagerduty, *(f"email: {violation}" for violation in self.smtp.violations)]
 
     def _slack(self, what: str, message: Message) -> None:
         if message.thread_ts is not None:
@@ -51,8 +53,6 @@ class Mailroom:
             self._pages.firing(Channel.SLACK, message.ts, headline, message.everything)
 
     def _pagerduty(self, event: Event, incident: Incident | None) -> None:
-        if event.effect == "refused":
-            self.refused.append(f"PagerDuty: {json.dumps(event.body)[:200]}")
         if incident is None:
             return
         if event.effect == "resolved":

@@ -15,7 +15,7 @@ from pathlib import Path
 from driftbell.demo.data import readings
 from driftbell.demo.pages import Channel, Page, Pages
 from driftbell.demo.screen import Screen
-from driftbell.demo.services import Services
+from driftbell.demo.services import GRACE, Services, running
 from driftbell.demo.settings import REFERENCE_EVENTS, REFERENCE_LABELS
 from driftbell.demo.story import CHAPTERS, Chapter, Phase
 from driftbell.demo.summary import NEXT, summary
@@ -32,9 +32,6 @@ QUIET_SECONDS = 3.0
 
 #: Seconds between two looks at everything.
 _LOOK = 0.05
-
-#: Seconds for worker and router to end by themselves.
-_GRACE = 5.0
 
 
 def demo(*, seed: int, keep_logs: bool) -> int:
@@ -54,7 +51,7 @@ def demo(*, seed: int, keep_logs: bool) -> int:
                 screen.say("stopped; nothing is left running")
                 raise
             finally:
-                processes.stop(_GRACE)
+                processes.stop(GRACE)
     finally:
         if keep:
             screen.say(f"logs: {directory}")
@@ -78,23 +75,24 @@ class _Demo:
         self, screen: Screen, processes: ProcessGroup, broker: EmbeddedBroker, directory: Path, seed: int
     ) -> None:
         self._screen = screen
+        self._processes = processes
         self._broker = broker
+        self._directory = directory
         self._seed = seed
         self._pages = Pages(time.monotonic, on_open=self._opened, on_close=self._closed)
-        self._services = Services(processes, broker, directory, self._pages)
         self._begun: dict[Phase, float] = {}
 
     async def tell(self) -> int:
         screen = self._screen
         screen.say("driftbell demo: a model, a change upstream, the pages, the fix. Ctrl-C ends it at any time.")
-        async with self._services as services:
-            traffic = Traffic(readings(self._seed), services.publisher)
+        async with running(self._processes, self._broker, self._directory, self._pages) as services:
+            traffic = Traffic(readings(self._seed), services.client)
             traffic.train()
             await services.ready(screen)
             answering = asyncio.create_task(traffic.run())
             try:
                 for chapter in CHAPTERS:
-                    await self._chapter(chapter, traffic, answering)
+                    await self._chapter(chapter, services, traffic, answering)
             finally:
                 answering.cancel()
                 await asyncio.gather(answering, return_exceptions=True)
@@ -105,7 +103,9 @@ class _Demo:
         screen.say(NEXT)
         return ExitCode.OK
 
-    async def _chapter(self, chapter: Chapter, traffic: Traffic, answering: asyncio.Task[None]) -> None:
+    async def _chapter(
+        self, chapter: Chapter, services: Services, traffic: Traffic, answering: asyncio.Task[None]
+    ) -> None:
         self._screen.chapter(chapter.title, chapter.story, chapter.expected)
         traffic.phase = chapter.phase
         begun = self._begun[chapter.phase] = time.monotonic()
@@ -113,7 +113,7 @@ class _Demo:
         while not done():
             if answering.done():
                 answering.result()
-            self._services.look()
+            services.look()
             if time.monotonic() - begun > chapter.patience:
                 raise CommandError(self._missing(chapter), "see the logs of the worker and the router")
             self._screen.status(_status(traffic))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
 import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 import aiohttp
 import yaml
@@ -18,10 +20,11 @@ from driftbell.demo.mailroom import Mailroom
 from driftbell.demo.pages import Pages
 from driftbell.demo.screen import Screen
 from driftbell.demo.settings import Addresses, settings
-from driftbell.demo.traffic import Publisher
-from driftbell.embedded import ChildProcess, EmbeddedBroker, EmbeddedStore, ProcessGroup
+from driftbell.embedded import EmbeddedBroker, EmbeddedStore, ProcessGroup
 from driftbell.errors import CommandError
-from runtime.config import Topics
+
+if TYPE_CHECKING:
+    from driftbell_client import Client
 
 #: The commands that run as processes of their own.
 PROCESSES = ("worker", "router")
@@ -29,63 +32,21 @@ PROCESSES = ("worker", "router")
 #: Seconds until both are ready; it takes about four, on a busy machine fifteen.
 READY_TIMEOUT = 40.0
 
+#: Seconds for worker and router to end by themselves.
+GRACE = 5.0
 
+
+@dataclass(frozen=True, slots=True)
 class Services:
-    """The running services; an async context manager. ``look`` is to be called all the time."""
+    """The running services. ``look`` is to be called all the time."""
 
-    def __init__(self, processes: ProcessGroup, broker: EmbeddedBroker, directory: Path, pages: Pages) -> None:
-        self._processes = processes
-        self._broker = broker
-        self._directory = directory
-        self._mailroom = Mailroom(pages)
-        self._ports = {name: _free_port() for name in PROCESSES}
-        self._store: EmbeddedStore | None = None
-        self.publisher: Publisher
-
-    async def __aenter__(self) -> Self:
-        topics = Topics()
-        self._broker.start(
-            [
-                *(topics.predictions, topics.feedback),
-                *(topics.predictions + topics.dead_letter_suffix, topics.feedback + topics.dead_letter_suffix),
-                *(topics.alerts, topics.alerts_active, topics.metrics),
-            ]
-        )
-        self._store = EmbeddedStore.start(self._processes, self._directory)
-        await self._mailroom.start()
-        self._start_processes()
-        from driftbell_client import Client
-
-        self._client = Client(self._broker.bootstrap_servers)
-        self.publisher = self._client
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._client.close()
-        await asyncio.to_thread(self._processes.stop, 5.0)
-        await self._mailroom.stop()
-
-    def _start_processes(self) -> None:
-        from streams.monitors import MODEL_REGISTRY, REGISTRY
-
-        assert self._store is not None
-        at = Addresses(
-            kafka=self._broker.bootstrap_servers,
-            redis=self._store.url,
-            slack=self._mailroom.slack.api_url,
-            pagerduty=self._mailroom.pagerduty.url,
-            smtp=self._mailroom.smtp.address,
-            worker_http_port=self._ports["worker"],
-            router_http_port=self._ports["router"],
-        )
-        file = self._directory / "driftbell.yaml"
-        file.write_text(yaml.safe_dump(settings(at, [*REGISTRY, *MODEL_REGISTRY]), sort_keys=False))
-        for command in PROCESSES:
-            self._processes.start(
-                command, [sys.executable, "-m", "driftbell", command, "--config", str(file), "--log-format", "text"]
-            )
+    processes: ProcessGroup
+    broker: EmbeddedBroker
+    store: EmbeddedStore
+    mailroom: Mailroom
+    client: Client
+    #: Port of the ops endpoints by command.
+    ports: Mapping[str, int]
 
     async def ready(self, screen: Screen) -> None:
         """Wait until the worker holds its partitions and the router is active.
@@ -93,10 +54,9 @@ class Services:
         Raises:
             CommandError: one of them ends, or it takes too long.
         """
-        assert self._store is not None
-        if self._store.warning is not None:
-            screen.warn(self._store.warning)
-        waiting = dict(self._ports)
+        if self.store.warning is not None:
+            screen.warn(self.store.warning)
+        waiting = dict(self.ports)
         deadline = time.monotonic() + READY_TIMEOUT
         async with aiohttp.ClientSession() as session:
             while waiting:
@@ -108,21 +68,73 @@ class Services:
                 await asyncio.sleep(0.05)
 
     def look(self) -> None:
-        """Take what the channels received, and see whether everything still runs.
+        """See whether everything still runs, and whether every page was taken.
 
         Raises:
-            CommandError: a process has ended.
+            CommandError: a process has ended, or a channel's service refused a page.
         """
-        self._broker.poll()
-        for refusal in self._mailroom.look():
+        self.broker.poll()
+        for refusal in self.mailroom.refusals():
             raise CommandError(f"a page was refused: {refusal}", "please report it")
-        for child in self._processes.children:
+        for child in self.processes.children:
             if child.exit_code is not None:
-                raise _ended(child)
+                raise CommandError(f"the {child.name} ended with exit code {child.exit_code}:\n{child.log_tail()}")
 
 
-def _ended(child: ChildProcess) -> CommandError:
-    return CommandError(f"the {child.name} ended with exit code {child.exit_code}:\n{child.log_tail()}")
+@contextlib.asynccontextmanager
+async def running(
+    processes: ProcessGroup, broker: EmbeddedBroker, directory: Path, pages: Pages
+) -> AsyncIterator[Services]:
+    """Start everything; on the way out, stop it in the opposite order.
+
+    Raises:
+        CommandError: something does not start.
+    """
+    # No topic is created in advance: on the mock cluster they come into being when the worker looks for them.
+    broker.start()
+    store = EmbeddedStore.start(processes, directory)
+    async with Mailroom(pages) as mailroom:
+        ports = {name: _free_port() for name in PROCESSES}
+        file = _write_settings(
+            directory,
+            Addresses(
+                kafka=broker.bootstrap_servers,
+                redis=store.url,
+                slack=mailroom.slack.api_url,
+                pagerduty=mailroom.pagerduty.url,
+                smtp=mailroom.smtp.address,
+                worker_http_port=ports["worker"],
+                router_http_port=ports["router"],
+            ),
+        )
+        for command in PROCESSES:
+            arguments = [command, "--config", str(file), "--log-format", "text"]
+            processes.start(command, [sys.executable, "-m", "driftbell", *arguments])
+        try:
+            with _client(broker.bootstrap_servers) as client:
+                yield Services(processes, broker, store, mailroom, client, ports)
+        finally:
+            # In a thread: the router may be waiting for an answer of our own mailroom.
+            await asyncio.to_thread(processes.stop, GRACE)
+
+
+def _write_settings(directory: Path, at: Addresses) -> Path:
+    from streams.monitors import MODEL_REGISTRY, REGISTRY
+
+    file = directory / "driftbell.yaml"
+    file.write_text(yaml.safe_dump(settings(at, [*REGISTRY, *MODEL_REGISTRY]), sort_keys=False))
+    return file
+
+
+def _client(kafka: str) -> Client:
+    try:
+        from driftbell_client import Client
+    except ImportError:
+        raise CommandError(
+            "the publishing client is not installed",
+            "pip install driftbell-client, or in a clone: pip install ./client",
+        ) from None
+    return Client(kafka)
 
 
 async def _is_ready(session: aiohttp.ClientSession, port: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -35,17 +36,27 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
 def environment(kafka: KafkaCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The mounted file, with what differs outside the containers' network put over it."""
     with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        _create_documented_user(server)
         yield {
             **{name: value for name, value in os.environ.items() if not name.startswith("DRIFTBELL_")},
             "DRIFTBELL_CONFIG": str(ROOT / "deploy" / "driftbell.yaml"),
             "DRIFTBELL_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap,
             "DRIFTBELL_REDIS__URL": server.url,
+            "DRIFTBELL_REDIS__USERNAME": "driftbell",
+            "DRIFTBELL_REDIS__PASSWORD": "PASSWORD",
             "DRIFTBELL_WORKER__HTTP_HOST": "127.0.0.1",
             "DRIFTBELL_WORKER__HTTP_PORT": str(claim_port()),
             "DRIFTBELL_ROUTER__HTTP_HOST": "127.0.0.1",
             "DRIFTBELL_ROUTER__HTTP_PORT": str(claim_port()),
             "DRIFTBELL_ROUTER__GLOBAL__SMTP_SMARTHOST": f"127.0.0.1:{claim_port()}",
         }
+
+
+def _create_documented_user(server: RedisServer) -> None:
+    """The Redis user of docs/operations.md, so that its rights are known to be enough."""
+    (line,) = re.findall(r"^ *(ACL SETUSER .*)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    with server.client() as client:
+        client.execute_command(*line.split())
 
 
 def _command(service: str) -> list[str]:

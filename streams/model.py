@@ -56,6 +56,7 @@ class Model:
         self.batch_events = batch_events
         self.max_subjects = max_subjects
         self.dirty = False
+        self._ticked_ms = 0
         self._subjects: dict[tuple[str, str], _Watched] = {}
         self._arms: dict[str, ModelWatch] = {}
         self._lifecycle = Lifecycle(settings)
@@ -79,17 +80,24 @@ class Model:
         """The alerts that fire now."""
         return self._lifecycle.active()
 
-    def predict(self, event: Prediction, time_ms: int, now_ms: int, traceparent: str | None, out: Emitted) -> None:
-        """Add one prediction to its subject's open batch."""
-        watched = self._subjects.get((event.version, event.variant))
+    def predict(
+        self, events: Sequence[Prediction], times: Sequence[int], now_ms: int, traceparent: str | None, out: Emitted
+    ) -> None:
+        """Add predictions of one subject to its open batch; ``traceparent`` is the last event's."""
+        first = events[0]
+        watched = self._subjects.get((first.version, first.variant))
         if watched is None:
-            watched = self._admit(event.version, event.variant, now_ms, out)
-        watched.predictions.append(event)
-        watched.times.append(time_ms)
-        if traceparent is not None:
-            watched.traceparent = traceparent
-        if len(watched.predictions) >= self.batch_events:
-            self._close(watched, now_ms, out)
+            watched = self._admit(first.version, first.variant, now_ms, out)
+        start, count = 0, len(events)
+        while start < count:
+            end = min(count, start + self.batch_events - len(watched.predictions))
+            watched.predictions += events[start:end]
+            watched.times += times[start:end]
+            start = end
+            if end == count and traceparent is not None:
+                watched.traceparent = traceparent
+            if len(watched.predictions) >= self.batch_events:
+                self._close(watched, now_ms, out)
 
     def join(self, version: str, variant: str, event: JoinedEvent, now_ms: int, out: Emitted) -> bool:
         """Add one labelled prediction to its subject's open batch; False when that subject was retired meanwhile."""
@@ -112,6 +120,7 @@ class Model:
                     Subject(self.name, "", variant), arm.conditions(now_ms), now_ms, settings=self.settings
                 )
             )
+        self._ticked_ms = now_ms
         self.dirty = True
 
     def due_ms(self) -> int | None:
@@ -119,7 +128,8 @@ class Model:
         due = [self._lifecycle.due_ms(), *(arm.due_ms() for arm in self._arms.values())]
         for watched in self._subjects.values():
             due += [watched.watch.due_ms(), watched.windows.due_ms()]
-        return min((d for d in due if d is not None), default=None)
+        # What was due at the last tick has been looked at: a silence that goes on changes nothing by going on.
+        return min((d for d in due if d is not None and d > self._ticked_ms), default=None)
 
     def _close(self, watched: _Watched, now_ms: int, out: Emitted) -> None:
         """Hand the open batches to what watches, then observe the conditions."""
@@ -176,6 +186,7 @@ class Model:
         """The encoded state; only at a boundary, when no batch is open."""
         return MODEL_FORMAT.encode(
             {
+                "ticked_ms": self._ticked_ms,
                 "lifecycle": self._lifecycle.state(),
                 "arms": {variant: arm.state() for variant, arm in self._arms.items()},
                 "subjects": [
@@ -198,6 +209,7 @@ class Model:
             streams.encoding.BadState: the blob is damaged or of a newer format.
         """
         state: Any = MODEL_FORMAT.decode(blob)
+        self._ticked_ms = state["ticked_ms"]
         self._lifecycle.restore(state["lifecycle"])
         for variant, arm_state in state["arms"].items():
             arm = self._arms[variant] = ModelWatch(Subject(self.name, "", variant), self.settings)

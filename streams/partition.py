@@ -52,6 +52,7 @@ class Partition:
         self._dead_letters: list[DeadLetter] = []
         self._bad_in_a_row = 0
         self._since_safe_point = 0
+        self._max_age_ms, self._max_future_ms = round(worker.max_age * 1000), round(worker.max_future * 1000)
         self._decoded: tuple[Slice, list[Feedback | BadRecord | None]] | None = None
         self._fetched: dict[Input, int] = {}
         self._changed = False
@@ -274,28 +275,36 @@ class Partition:
         now_ms = self.stream_ms
         good: list[Prediction] = []
         good_ms: list[int] = []
+        # A run: consecutive events of one subject, handed over at once.
+        run_start, run_of, trace = 0, None, None
+        earliest, latest = -self._max_age_ms, self._max_future_ms
         for record, arrived_ms, event in zip(
-            step.records,
-            step.times,
-            self._decode(decode_predictions, step),
-            strict=True,
+            step.records, step.times, self._decode(decode_predictions, step), strict=True
         ):
-            if not isinstance(event, Prediction):
+            if event.__class__ is not Prediction:
                 self._reject(step.input, record, event)
                 continue
-            time_ms = self._time_of(event, arrived_ms)
-            if not isinstance(time_ms, int):
-                self._reject(step.input, record, time_ms)
-                continue
-            model = self._models.get(event.model)
-            if model is None:
-                model = self._admit(event.model)
-                if model is None:
-                    self._reject(step.input, record, self._too_many_models(event.model))
+            time_ms = event.timestamp
+            if time_ms.__class__ is not int or not earliest <= time_ms - arrived_ms <= latest:
+                time_ms = self._time_of(event, arrived_ms)
+                if time_ms.__class__ is not int:
+                    self._reject(step.input, record, time_ms)
                     continue
-            model.predict(event, time_ms, now_ms, traceparent_of(record.headers) if record.headers else None, out)
+            subject = (event.model, event.version, event.variant)
+            if subject != run_of:
+                self._hand_on(good, good_ms, run_start, trace, out)
+                if event.model not in self._models and not self._admit(event.model):
+                    self._reject(step.input, record, self._too_many_models(event.model))
+                    run_start, run_of, trace = len(good), None, None
+                    continue
+                run_start, run_of, trace = len(good), subject, None
             good.append(event)
             good_ms.append(time_ms)
+            if record.headers and (trace := traceparent_of(record.headers)) is not None:
+                # Its run ends here, so that an alert's trace does not depend on how slices were cut.
+                self._hand_on(good, good_ms, run_start, trace, out)
+                run_start, trace = len(good), None
+        self._hand_on(good, good_ms, run_start, trace, out)
         if good:
             self._bad_in_a_row = 0
             self.counts["predictions"] += len(good)
@@ -303,6 +312,13 @@ class Partition:
             # decide which batch they fall into.
             self._waiting_joins += self._join.predictions(good, good_ms, now_ms)
         self._stop_if_all_is_bad(step.input)
+
+    def _hand_on(
+        self, events: list[Prediction], times: list[int], start: int, traceparent: str | None, out: Emitted
+    ) -> None:
+        if start < len(events):
+            model = self._models[events[start].model]
+            model.predict(events[start:], times[start:], self.stream_ms, traceparent, out)
 
     def _labels(self, step: Slice, out: Emitted) -> None:
         assert self._decoded is not None
@@ -379,13 +395,15 @@ class Partition:
 
     def _decode(self, decode: Callable[..., list[Any]], step: Slice) -> list[Any]:
         """One event, bad record or None (a tombstone) per record."""
-        values = [record.value for record in step.records]
-        headers = [record.headers for record in step.records]
+        records = step.records
+        values = [record.value for record in records]
         limit = self.config.worker.max_record_bytes
-        if None not in values:
-            return decode(values, headers if any(headers) else None, max_bytes=limit)
-        decoded = iter(decode([v for v in values if v is not None], max_bytes=limit))
-        return [None if value is None else next(decoded) for value in values]
+        if None in values:
+            full = [record for record in records if record.value is not None]
+            decoded = iter(decode([r.value for r in full], [r.headers for r in full], max_bytes=limit))
+            return [None if value is None else next(decoded) for value in values]
+        headers = [record.headers for record in records]
+        return decode(values, headers if any(headers) else None, max_bytes=limit)
 
     # ---- what is not as it should be
 
@@ -395,23 +413,24 @@ class Partition:
             time_ms = to_epoch_ms(event.timestamp)
         except ValueError as error:
             return BadRecord(DeadLetterReason.BAD_TIMESTAMP, str(error))
-        ahead_seconds = (time_ms - arrived_ms) / 1000
-        if ahead_seconds > self.config.worker.max_future:
+        ahead_ms = time_ms - arrived_ms
+        if ahead_ms > self._max_future_ms:
             return BadRecord(
-                DeadLetterReason.TIMESTAMP_IN_FUTURE, f"timestamp lies {ahead_seconds:.0f} s after its record's"
+                DeadLetterReason.TIMESTAMP_IN_FUTURE, f"timestamp lies {ahead_ms / 1000:.0f} s after its record's"
             )
-        if -ahead_seconds > self.config.worker.max_age:
+        if -ahead_ms > self._max_age_ms:
             return BadRecord(
-                DeadLetterReason.TIMESTAMP_TOO_OLD, f"timestamp lies {-ahead_seconds:.0f} s before its record's"
+                DeadLetterReason.TIMESTAMP_TOO_OLD, f"timestamp lies {-ahead_ms / 1000:.0f} s before its record's"
             )
         return time_ms
 
-    def _admit(self, name: str) -> Model | None:
+    def _admit(self, name: str) -> bool:
+        """Make room for a model not seen before, if there is any."""
         if len(self._models) >= self.config.worker.max_models_per_partition:
-            return None
-        model = self._models[name] = self._new_model(name)
+            return False
+        self._models[name] = self._new_model(name)
         self._removed.discard(name)
-        return model
+        return True
 
     def _new_model(self, name: str) -> Model:
         worker = self.config.worker

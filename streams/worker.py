@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-import sys
 from typing import Any, cast
 
 from faust.types import TP
@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 #: The main loop counts as alive when it has gone round within this many seconds.
 ALIVE_SECONDS = 15.0
 
+#: Allocations before the cyclic collector looks at the young generation.
+GC_YOUNG_OBJECTS = 100_000
+
 #: Clean end; something refused or failed (the log says what).
 EX_OK, EX_FAILED = 0, 1
 
@@ -40,6 +43,10 @@ def run(config: Config) -> int:
         log.error("%s", error)
         return EX_FAILED
     serve_ops(app)
+    # Thousands of young events per chunk set off the cyclic collector for nothing, as they hold no cycles: with Python's
+    # thresholds it took a quarter of the time of the whole path.
+    gc.freeze()
+    gc.set_threshold(GC_YOUNG_OBJECTS, 20, 100)
     worker = DriftbellWorker(app, quiet=True, loglevel="INFO", override_logging=False, redirect_stdouts=False)
     try:
         worker.execute_from_commandline()
@@ -103,7 +110,3 @@ def _end_offset(app: DriftbellApp, source: Source) -> int | None:
     except Exception:  # a gauge that is missing for a scrape is better than an endpoint that fails
         return None
     return end
-
-
-if __name__ == "__main__":
-    sys.exit(run(Config()))

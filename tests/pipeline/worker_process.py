@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from runtime.config import Config
-from tests.services.ports import free_port
+from tests.services.ports import claim_port
 from tests.services.process import ServiceProcess
 
 
@@ -22,7 +22,7 @@ class _DriftbellProcess(ServiceProcess):
 
     def __init__(self, folder: Path, config: Config, *, env: Mapping[str, str] | None = None) -> None:
         super().__init__(folder)
-        self.port = free_port()
+        self.port = claim_port()
         self.environment = dict(env or {})
         settings = msgspec.to_builtins(config)
         settings.setdefault("worker", {})["http_port"] = self.port

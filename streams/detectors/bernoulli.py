@@ -33,14 +33,25 @@ class BernoulliESR:
         self.p0: Floats = np.clip(np.atleast_1d(np.asarray(p0, np.float64)), _LOWEST_NULL, _HIGHEST_NULL)
         self.events_per_false_alarm = events_per_false_alarm
         steps = [max(1, math.ceil(math.log(_HIGHEST / p) / math.log(ratio))) for p in self.p0.tolist()]
-        powers = np.arange(1, max(steps, default=1) + 1)
+        self._powers: Floats = ratio ** np.arange(1, max(steps, default=1) + 1, dtype=np.float64)
+        present = np.arange(len(self._powers))[None, :] < np.array(steps, np.int64).reshape(-1, 1)
+        self.evidence = ShiryaevRoberts(present / present.sum(axis=1, keepdims=True))
+        self._bet()
+        self._alarms: Bools = np.zeros(len(self.p0), np.bool_)
+
+    def _bet(self) -> None:
         # The last step of a row is cut to _HIGHEST: a total break then has a bet of its own.
-        self.p1: Floats = np.minimum(self.p0[:, None] * ratio ** powers.astype(np.float64), _HIGHEST)
-        present = powers[None, :] <= np.array(steps, np.int64).reshape(-1, 1)
+        self.p1: Floats = np.minimum(self.p0[:, None] * self._powers, _HIGHEST)
         self._gain = np.log(self.p1 / self.p0[:, None])
         self._loss = np.log1p(-self.p1) - np.log1p(-self.p0)[:, None]
-        self.evidence = ShiryaevRoberts(present / present.sum(axis=1, keepdims=True))
-        self._alarms: Bools = np.zeros(len(self.p0), np.bool_)
+
+    def retarget(self, p0: npt.ArrayLike) -> None:
+        """Tolerate other shares from now on, chosen from the past only; the evidence so far stands.
+
+        An e-detector allows a null that moves, as long as it does not look at what it is about to judge.
+        """
+        self.p0 = np.clip(np.broadcast_to(np.asarray(p0, np.float64), self.p0.shape), _LOWEST_NULL, _HIGHEST_NULL)
+        self._bet()
 
     def update(self, events: npt.ArrayLike, successes: npt.ArrayLike, start_ms: int = 0) -> None:
         """Take a batch: per row the number of events and of successes, shape (rows,)."""
@@ -79,9 +90,10 @@ class BernoulliESR:
 
     def state(self) -> Mapping[str, Any]:
         """Plain data."""
-        return {**self.evidence.state(), "alarms": self._alarms.copy()}
+        return {**self.evidence.state(), "p0": self.p0.copy(), "alarms": self._alarms.copy()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from ``state``."""
         self.evidence.restore(state)
+        self.retarget(state["p0"])
         self._alarms = np.array(state["alarms"], np.bool_)

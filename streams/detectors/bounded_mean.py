@@ -28,12 +28,16 @@ class BoundedMeanESR:
 
     def __init__(self, mean: float, events_per_false_alarm: float) -> None:
         """``mean`` is the tolerated mean, in (0, 1)."""
-        self.mean = min(max(mean, 1e-6), 0.999)
         self.events_per_false_alarm = events_per_false_alarm
         self._log_bound = math.log(events_per_false_alarm)
-        self._stakes: Floats = _STAKES / self.mean
+        self.retarget(mean)
         bets = len(_STAKES)
         self.evidence = ShiryaevRoberts(np.full((1, bets), 1.0 / bets))
+
+    def retarget(self, mean: float) -> None:
+        """Tolerate another mean from now on, chosen from the past only; the evidence so far stands."""
+        self.mean = min(max(mean, 1e-6), 0.999)
+        self._stakes: Floats = _STAKES / self.mean
 
     def update(self, values: npt.NDArray[np.float64], start_ms: int = 0) -> None:
         """Take a batch of values in [0, 1], shape (n,)."""
@@ -56,8 +60,9 @@ class BoundedMeanESR:
 
     def state(self) -> Mapping[str, Any]:
         """Plain data."""
-        return self.evidence.state()
+        return {**self.evidence.state(), "mean": self.mean}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from ``state``."""
         self.evidence.restore(state)
+        self.retarget(state["mean"])

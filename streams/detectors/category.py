@@ -12,7 +12,7 @@ from streams.detectors.shiryaev_roberts import Bools, Floats, ShiryaevRoberts, a
 from streams.stats import upper_bound
 
 #: Standard errors by which the reference's own share of a category may be wrong.
-REFERENCE_ERRORS = 4.0
+REFERENCE_ERRORS = 3.0
 #: Alternatives multiply (or divide) the odds of a category by these: small, middling and drastic changes of the mix.
 _ODDS = np.array([1.5, 3.0, 10.0])
 #: A category can only be seen to vanish if the reference holds more than this share of it.
@@ -23,7 +23,7 @@ _INSIDE = 1e-6
 class CategoryESR:
     """e-SR mixtures over "category c became more (less) frequent than the reference allows", one row per feature.
 
-    The reference's share is widened by its own error (Wilson, 4 standard errors) on either side, so that the reference
+    The reference's share is widened by its own error (Wilson, 3 standard errors) on either side, so that the reference
     being a sample costs no false alarms. Statistic and budget: ``ShiryaevRoberts``, ``alarms``.
     """
 

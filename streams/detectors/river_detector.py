@@ -75,7 +75,7 @@ class RiverDetector:
     def _build(self) -> None:
         try:
             self._river: Any = _CLASSES[self.name](**self.parameters)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{self.name}: {error}") from error
 
     def update(self, value: float) -> None:

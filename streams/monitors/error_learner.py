@@ -1,54 +1,23 @@
-"""Learns what is normal for a model's errors from its first labels."""
+"""Learns what is normal for a model's errors from its first labels, and whether the model classifies or measures."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from streams.monitors.agreement import Task, agrees, is_number
-from streams.stats import upper_bound
+from streams.monitors.error_reference import ErrorReference, absolute_error, float_of
 
-#: Standard errors by which the reference's own mean may be too low.
-_REFERENCE_ERRORS = 3.0
 #: Whole numbers of at most so many values are classes.
 _MOST_CLASSES = 20
 #: Errors beyond this many times the 99 % quantile of the reference count as much as that: one absurd value is no drift.
 _CAP_FACTOR = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorBaseline:
-    """The errors of the reference."""
-
-    task: Task
-    labels: int
-    #: Mean error: the share of wrong answers, or the mean absolute error (clipped at ``cap``, in the label's unit).
-    mean: float
-    #: What the mean may be without anybody being told, same unit.
-    tolerated: float
-    #: For regression, the absolute error at which the scale ends; 1.0 for classification.
-    cap: float = 1.0
-
-    def scaled(self, pairs: Sequence[tuple[Any, Any]]) -> npt.NDArray[np.float64]:
-        """The errors of (prediction, label) pairs from 0 to 1, shape (n,).
-
-        A pair that is not of the task's type is a full error.
-        """
-        if self.task is Task.CLASSIFICATION:
-            return np.array([0.0 if agrees(p, y) else 1.0 for p, y in pairs])
-        cap = self.cap
-        return np.array(
-            [min(absolute_error(p, y), cap) / cap if is_number(p) and is_number(y) else 1.0 for p, y in pairs]
-        )
-
-
 class ErrorLearner:
-    """Takes labels until there are enough, then says what the baseline is."""
+    """Takes labels until there are enough."""
 
     def __init__(self, task: Task | None) -> None:
         """``task``: as configured; None to find out."""
@@ -85,19 +54,15 @@ class ErrorLearner:
         few = self._whole and len(self._classes) <= _MOST_CLASSES
         return Task.CLASSIFICATION if few else Task.REGRESSION
 
-    def baseline(self, tolerance: float) -> ErrorBaseline:
-        """``tolerance``: by how much the error may rise, as a share (of all answers, or of the mean absolute error)."""
+    def reference(self, tolerance: float) -> ErrorReference:
+        """What was learned; ``tolerance`` as ``ErrorReference`` has it."""
         if self.task is Task.CLASSIFICATION or not self._errors:
-            mean = self._wrong / self.labels
-            tolerated = upper_bound(self._wrong, self.labels, _REFERENCE_ERRORS) + tolerance
-            return ErrorBaseline(Task.CLASSIFICATION, self.labels, mean, min(tolerated, 0.95))
+            errors = np.zeros(self.labels)
+            errors[: self._wrong] = 1.0
+            return ErrorReference(Task.CLASSIFICATION, errors, tolerance)
         errors = np.array(self._errors)
         cap = _CAP_FACTOR * float(np.quantile(errors, 0.99)) or 1.0
-        clipped = np.minimum(errors, cap)
-        mean = float(clipped.mean())
-        margin = _REFERENCE_ERRORS * float(clipped.std()) / math.sqrt(len(clipped))
-        tolerated = max(mean * (1 + tolerance) + margin, cap * 1e-3)
-        return ErrorBaseline(Task.REGRESSION, self.labels, mean, min(tolerated, 0.95 * cap), cap)
+        return ErrorReference(Task.REGRESSION, np.minimum(errors, cap) / cap, tolerance, cap)
 
     def state(self) -> Mapping[str, Any]:
         """Plain data."""
@@ -116,20 +81,3 @@ class ErrorLearner:
         self._errors = [float(error) for error in state["errors"]]
         self._whole = state["whole"]
         self._classes = set(state["classes"])
-
-
-#: Larger numbers are taken for this, so that differences and means stay finite.
-_LARGEST = 1e150
-
-
-def float_of(value: Any) -> float:
-    """A number as a float of bounded size."""
-    try:
-        return min(max(float(value), -_LARGEST), _LARGEST)
-    except OverflowError:
-        return _LARGEST if value > 0 else -_LARGEST
-
-
-def absolute_error(prediction: Any, label: Any) -> float:
-    """The distance of two numbers."""
-    return abs(float_of(prediction) - float_of(label))

@@ -11,7 +11,8 @@ from streams.detectors import RIVER_NAMES, RiverDetector
 from streams.monitor import Condition, Family, State
 from streams.monitors.agreement import Task
 from streams.monitors.base import BaseMonitor, Context, Options
-from streams.monitors.error_learner import ErrorBaseline, ErrorLearner
+from streams.monitors.error_learner import ErrorLearner
+from streams.monitors.error_reference import ErrorReference
 from streams.monitors.error_watch import CALIBRATED, ErrorWatch
 from streams.monitors.wording import count, percent, quantity
 
@@ -70,24 +71,24 @@ class ErrorRate(BaseMonitor[ErrorOptions]):
         pairs = [(event.prediction, event.label) for event in answered]
         if self._watch is not None:
             start_ms = min(event.predicted_ms for event in answered)
-            self._watch.update(self._watch.baseline.scaled(pairs), start_ms)
+            self._watch.update(self._watch.reference.scaled(pairs), start_ms)
             return
         self._learner.update(pairs)
         if self._learner.labels >= self.context.settings.reference.labels:
-            self._watch = self._watching(self._learner.baseline(self.context.options.tolerance))
+            self._watch = self._watching(self._learner.reference(self.context.options.tolerance))
             self._learner = ErrorLearner(self._learner.configured)
 
-    def _watching(self, baseline: ErrorBaseline) -> ErrorWatch:
+    def _watching(self, reference: ErrorReference) -> ErrorWatch:
         options = self.context.options
-        return ErrorWatch(baseline, options.detector, options.parameters, self.context.events_per_false_alarm)
+        return ErrorWatch(reference, options.detector, options.parameters, self.context.events_per_false_alarm)
 
     def conditions(self, now_ms: int) -> Sequence[Condition]:
         """At most one condition."""
         if self._watch is None or self._watch.alarm is None:
             return ()
-        alarm, baseline, detector = self._watch.alarm, self._watch.baseline, self._watch.detector
-        value = alarm.rate * baseline.cap
-        classifies = baseline.task is Task.CLASSIFICATION
+        alarm, reference, detector = self._watch.alarm, self._watch.reference, self._watch.detector
+        value, mean = alarm.rate * reference.cap, reference.mean * reference.cap
+        classifies = reference.task is Task.CLASSIFICATION
         events = round(alarm.events)
         show = percent if classifies else quantity
         what = "error rate" if classifies else "mean absolute error"
@@ -98,10 +99,10 @@ class ErrorRate(BaseMonitor[ErrorOptions]):
                 severity=self.context.severity,
                 reason=(Reason.ERROR_RATE_ROSE if classifies else Reason.ABSOLUTE_ERROR_ROSE).value,
                 metric="error_rate" if classifies else "mean_absolute_error",
-                summary=f"{what} rose from {show(baseline.mean)} to {show(value)}, {count(events, 'labels')}",
+                summary=f"{what} rose from {show(mean)} to {show(value)}, {count(events, 'labels')}",
                 value=value,
-                baseline=baseline.mean,
-                threshold=baseline.tolerated,
+                baseline=mean,
+                threshold=reference.tolerated * reference.cap,
                 window_events=events,
                 window_start_ms=alarm.start_ms,
                 change_point_ms=alarm.start_ms,
@@ -119,7 +120,9 @@ class ErrorRate(BaseMonitor[ErrorOptions]):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from ``state``. Under another detector the baseline is kept and the detector starts anew."""
         if "watch" in state:
-            self._watch = self._watching(ErrorWatch.baseline_of(state["watch"]))
+            self._watch = self._watching(
+                ErrorReference.restored(state["watch"]["reference"], self.context.options.tolerance)
+            )
             self._watch.restore(state["watch"])
         else:
             self._learner.restore(state["learner"])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from streams.detectors import BernoulliESR, BoundedMeanESR, Restored, RiverDetector
 from streams.detectors.river_detector import BINARY
 from streams.monitors.agreement import Task
-from streams.monitors.error_learner import ErrorBaseline
+from streams.monitors.error_reference import SUSPICIOUS, ErrorReference
 from streams.monitors.rates import RateAlarm
 
 #: The calibrated detector: BernoulliESR for classification, BoundedMeanESR for regression.
@@ -22,27 +22,25 @@ _RECENT = 250
 
 
 class ErrorWatch:
-    """From the baseline on: detector, recent mean, and the alarm while there is one."""
+    """From the reference on: detector, recent mean, and the alarm while there is one."""
 
     def __init__(
-        self, baseline: ErrorBaseline, detector: str, parameters: Mapping[str, Any], events_per_false_alarm: float
+        self, reference: ErrorReference, detector: str, parameters: Mapping[str, Any], events_per_false_alarm: float
     ) -> None:
         """``detector``: ``CALIBRATED`` or a name of River's, with River's ``parameters``."""
-        self.baseline = baseline
+        self.reference = reference
         self.chosen = detector
         self.alarm: RateAlarm | None = None
         #: Why a saved River detector could not be continued, if so.
         self.restored: Restored | None = None
-        #: On the scale from 0 to 1 that ``ErrorBaseline.scaled`` gives.
-        self._mean = baseline.mean / baseline.cap
-        self._tolerated = baseline.tolerated / baseline.cap
+        tolerated = reference.tolerated
         self.detector: BernoulliESR | BoundedMeanESR | RiverDetector
         if detector != CALIBRATED:
             self.detector = RiverDetector(detector, parameters)
-        elif baseline.task is Task.CLASSIFICATION:
-            self.detector = BernoulliESR(self._tolerated, events_per_false_alarm)
+        elif reference.task is Task.CLASSIFICATION:
+            self.detector = BernoulliESR(tolerated, events_per_false_alarm)
         else:
-            self.detector = BoundedMeanESR(self._tolerated, events_per_false_alarm)
+            self.detector = BoundedMeanESR(tolerated, events_per_false_alarm)
         #: [labels, sum of errors, start in ms] of the running and the previous recent window.
         self._recent: list[list[float]] = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
 
@@ -52,11 +50,24 @@ class ErrorWatch:
         self._remember(n, bad, start_ms)
         detected = self._detect(errors, start_ms)
         if self.alarm is not None:
-            if self.alarm.recovered(n, bad, self._tolerated):
+            if self.alarm.recovered(n, bad, self.reference.tolerated):
                 self.alarm = None
                 self.detector.reset()
         elif detected:
             self.alarm = self._raised()
+            self.reference.doubt()
+        elif self.reference.offer(errors, self._suspicious()):
+            self._retarget()
+
+    def _suspicious(self) -> float:
+        """The latest labels that may belong to a change."""
+        if isinstance(self.detector, RiverDetector) or self.detector.evidence.walk(0) < SUSPICIOUS:
+            return 0.0
+        return float(self.detector.evidence.change_point(0)[1])
+
+    def _retarget(self) -> None:
+        if not isinstance(self.detector, RiverDetector):
+            self.detector.retarget(self.reference.tolerated)
 
     def _remember(self, n: float, bad: float, start_ms: int) -> None:
         if self._recent[0][0] >= _RECENT:
@@ -76,13 +87,13 @@ class ErrorWatch:
             return detector.drift_detected
         if detector.name in BINARY:
             # Made for 0 and 1: a measured error is "wrong" when it is larger than the reference's mean.
-            errors = (errors > self._mean).astype(np.float64)
+            errors = (errors > self.reference.mean).astype(np.float64)
         detected = False
         for error in errors.tolist():
             detector.update(error)
             detected = detected or detector.drift_detected
         # River's detectors also see improvements; nobody is paged for these.
-        return detected and self._recent_mean > self._mean
+        return detected and self._recent_mean > self.reference.mean
 
     @property
     def _recent_mean(self) -> float:
@@ -99,12 +110,12 @@ class ErrorWatch:
             start_ms, _ = self.detector.evidence.change_point(0)
         else:
             start_ms = int(previous[2] if previous[0] else current[2])
-        return RateAlarm(start_ms, n, bad, max(bad / n, self._tolerated * 1.25))
+        return RateAlarm(start_ms, n, bad, max(bad / n, self.reference.tolerated * 1.25))
 
     def state(self) -> Mapping[str, Any]:
         """Plain data."""
         return {
-            "baseline": {**asdict(self.baseline), "task": str(self.baseline.task)},
+            "reference": self.reference.state(),
             "chosen": self.chosen,
             "detector": self.detector.state(),
             "alarm": asdict(self.alarm) if self.alarm else None,
@@ -120,9 +131,3 @@ class ErrorWatch:
             return
         self.detector.restore(state["detector"])
         self.restored = self.detector.restored if isinstance(self.detector, RiverDetector) else Restored.CONTINUED
-
-    @staticmethod
-    def baseline_of(state: Mapping[str, Any]) -> ErrorBaseline:
-        """The baseline that ``state`` was watched against."""
-        saved = dict(state["baseline"])
-        return ErrorBaseline(**{**saved, "task": Task(saved["task"])})

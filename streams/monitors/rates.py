@@ -154,7 +154,10 @@ class Rates:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from ``state``."""
+        tolerated = self.detector.p0
         self.detector.restore(state["detector"])
+        # What is tolerated follows the configuration, which may have changed since.
+        self.detector.retarget(tolerated)
         self._quiet = np.array(state["quiet"], np.float64)
         self._quiet_start_ms = state["quiet_start_ms"]
         self.alarms = {

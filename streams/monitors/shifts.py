@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streams.detectors import BlockCUSUM, CategoryESR, RankESR, RankScores, alarms
+from streams.detectors import BlockCUSUM, CategoryESR, RankESR, RankScores, alarms, supposed_shift
 from streams.monitors.recent_counts import RecentCounts
 from streams.monitors.shift_alarm import RANK_SD, ShiftAlarm, inner_psi, mix_back, numbers_back, window_for
 from streams.reference import Categories, Columns, Profiles
@@ -105,7 +105,8 @@ class Shifts:
 
     def _rank_alarm(self, index: int) -> ShiftAlarm:
         start_ms, events = self._rank.evidence.change_point(index)
-        shift = self._rank.shift(index)
+        scores = RankScores(self._numbers[self._plain[index]].counts)
+        shift = supposed_shift(scores, self._rank.evidence.best_bet(index))
         return ShiftAlarm(RankESR.name, start_ms, events, shift, window_for(shift, RANK_SD))
 
     def _block_alarm(self, detector: BlockCUSUM) -> ShiftAlarm:

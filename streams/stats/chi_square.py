@@ -8,9 +8,9 @@ from statistics import NormalDist
 def chi_square_quantile(probability: float, freedom: int) -> float:
     """The value a chi-square variable with ``freedom`` degrees of freedom stays below with ``probability``.
 
-    Wilson and Hilferty (1931): the cube root is nearly normal. Against the exact quantile the error is below 1 % for
-    ``freedom >= 3`` and probabilities from 0.9 to 0.9999 (checked in the tests), which is far below the error of any
-    chi-square approximation to binned data.
+    Wilson and Hilferty (1931): the cube root is nearly normal. Against the exact quantile the error, for
+    probabilities from 0.9 to 0.9999, is below 1.5 % from 9 degrees of freedom on and below 6 % at 3 (checked in the tests),
+    always upwards: far below the error of the chi-square approximation to binned data itself.
     """
     spread = 2.0 / (9.0 * freedom)
     root = 1.0 - spread + NormalDist().inv_cdf(probability) * spread**0.5

@@ -16,4 +16,4 @@ def upper_bound(successes: float, events: float, z: float = 3.0) -> float:
     square = z * z
     centre = share + square / (2 * events)
     margin = z * math.sqrt(share * (1 - share) / events + square / (4 * events * events))
-    return min(1.0, (centre + margin) / (1 + square / events))
+    return max(share, min(1.0, (centre + margin) / (1 + square / events)))

@@ -1,0 +1,75 @@
+"""Alertmanager's decision table, case by case, and against its text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerting.decision import Reason, needs_update
+from alerting.records import LogEntry
+
+HOUR = 3_600_000
+NOW = 100 * HOUR
+
+
+def log(firing: str = "", resolved: str = "", age_ms: int = 0) -> LogEntry:
+    return LogEntry(at_ms=NOW - age_ms, firing=frozenset(firing), resolved=frozenset(resolved))
+
+
+@pytest.mark.parametrize(
+    ("last", "firing", "resolved", "send_resolved", "expected"),
+    [
+        (None, "a", "", True, Reason.FIRST_NOTIFICATION),
+        (None, "", "", True, Reason.NOTHING_FIRING),
+        (None, "", "a", True, Reason.NOTHING_FIRING),
+        (log("a"), "ab", "", True, Reason.NEW_ALERTS),
+        (log("a", age_ms=5 * HOUR), "ab", "", True, Reason.NEW_ALERTS),
+        (log("", "a"), "a", "", True, Reason.FIRST_NOTIFICATION),
+        (log("a"), "", "a", True, Reason.ALL_RESOLVED),
+        (log("a"), "", "a", False, Reason.ALL_RESOLVED),
+        (log("", "a"), "", "ab", True, Reason.NOTHING_FIRING),
+        (log("ab"), "a", "b", True, Reason.ALERTS_RESOLVED),
+        (log("ab"), "a", "b", False, Reason.UP_TO_DATE),
+        (log("a", "b"), "a", "b", True, Reason.UP_TO_DATE),
+        (log("a"), "a", "", True, Reason.UP_TO_DATE),
+        (log("ab"), "a", "", True, Reason.UP_TO_DATE),
+        (log("a", age_ms=4 * HOUR), "a", "", True, Reason.UP_TO_DATE),
+        (log("a", age_ms=4 * HOUR + 1), "a", "", True, Reason.REPEAT),
+        (log("ab", age_ms=5 * HOUR), "a", "b", False, Reason.REPEAT),
+    ],
+)
+def test_a_case_of_the_table(
+    last: LogEntry | None, firing: str, resolved: str, send_resolved: bool, expected: Reason
+) -> None:
+    found = needs_update(last, set(firing), set(resolved), send_resolved=send_resolved, repeat_ms=4 * HOUR, now_ms=NOW)
+
+    assert found is expected
+
+
+sets = st.frozensets(st.sampled_from("abc"))
+
+
+@given(
+    last=st.none() | st.builds(log, sets.map("".join), sets.map("".join), st.sampled_from([0, 5 * HOUR])),
+    firing=sets,
+    resolved=sets,
+    send_resolved=st.booleans(),
+)
+def test_whether_to_send_is_needs_update_of_alertmanager(
+    last: LogEntry | None, firing: frozenset[str], resolved: frozenset[str], send_resolved: bool
+) -> None:
+    found = needs_update(last, firing, resolved, send_resolved=send_resolved, repeat_ms=4 * HOUR, now_ms=NOW)
+
+    # notify/notify.go, DedupStage.needsUpdate, line by line.
+    if last is None:
+        expected = len(firing) > 0
+    elif not firing <= last.firing:
+        expected = True
+    elif len(firing) == 0:
+        expected = len(last.firing) > 0
+    elif send_resolved and not resolved <= last.resolved:
+        expected = True
+    else:
+        expected = last.at_ms < NOW - 4 * HOUR
+    assert found.sends is expected

@@ -15,7 +15,8 @@ TRUTH = {True: "true", False: "false"}
 #: Texts are told apart by so many first characters; a category name is never longer, and state must stay small.
 TEXT_LENGTH = 64
 
-_LARGEST = float(np.finfo(np.float32).max)
+#: One step below the largest float32, so that the next float above any value is finite.
+_LARGEST = float(np.nextafter(np.finfo(np.float32).max, np.float32(0)))
 _PLAIN = frozenset({int, float})
 _PLAIN_OR_MISSING = frozenset({int, float, type(None)})
 

@@ -100,7 +100,7 @@ class Smtp:
     def _protocol(self) -> SMTP:
         self.sessions += 1
         return SMTP(
-            _Handler(self),
+            _Mailbox(self),
             hostname="fake.driftbell.invalid",
             tls_context=self.tls,
             require_starttls=self.tls is not None,
@@ -118,7 +118,7 @@ class Smtp:
         return AuthResult(success=data == expected)
 
 
-class _Handler:
+class _Mailbox:
     """aiosmtpd calls these by name."""
 
     def __init__(self, fake: Smtp) -> None:

@@ -220,7 +220,8 @@ class ChunkConsumer(driver.Consumer):
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await self._thread.call_thread(self._thread.show_progress, offsets)
-        except (KafkaError, IllegalStateError, TimeoutError) as error:
+        except (KafkaError, IllegalStateError, TimeoutError, RuntimeError) as error:
+            # RuntimeError: the consumer's thread has ended before us, in a crash.
             log.info("Kafka did not take the offsets (%r); the checkpoint is the truth", error)
             self._progress = offsets | self._progress
             return False

@@ -1,0 +1,7 @@
+"""Windowed metrics: one subject's numbers over windows of prediction time, kept right as labels come."""
+
+from __future__ import annotations
+
+from streams.windows.metric_windows import MetricWindows, Uncounted
+
+__all__ = ["MetricWindows", "Uncounted"]

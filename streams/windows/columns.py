@@ -1,0 +1,48 @@
+"""Batches cut by window, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import compress
+from typing import Any
+
+import numpy as np
+
+from streams.batch import JoinedEvent, JoinKind, PredictionBatch
+from streams.windows.family import LabelColumns, PredictionColumns
+
+
+def prediction_columns(batch: PredictionBatch, width_ms: int) -> Iterator[tuple[int, PredictionColumns]]:
+    """The predictions of each window in the batch with the window's start, in order of time."""
+    starts = batch.time_ms - batch.time_ms % width_ms
+    for start in np.unique(starts).tolist():
+        inside = starts == start
+        whole = bool(inside.all())
+        events = batch.events if whole else list(compress(batch.events, inside))
+        answers = batch.predictions if whole else [event.prediction for event in events]
+        latency = [event.latency_ms for event in events if event.latency_ms is not None]
+        failures = int(np.count_nonzero(batch.failed & inside))
+        yield start, PredictionColumns(answers, failures, np.array(latency, np.float64))
+
+
+def label_columns(events: Sequence[JoinedEvent], width_ms: int) -> Iterator[tuple[int, LabelColumns]]:
+    """The labels by the windows of their predictions, with the window's start, in the order in which windows come."""
+    windows: dict[int, list[JoinedEvent]] = {}
+    for event in events:
+        windows.setdefault(event.predicted_ms - event.predicted_ms % width_ms, []).append(event)
+    for start, inside in windows.items():
+        yield start, _labels(inside)
+
+
+def _labels(events: Sequence[JoinedEvent]) -> LabelColumns:
+    rows: list[tuple[Any, Any, Any, float, int]] = []
+    firsts = 0
+    for event in events:
+        firsts += event.kind is JoinKind.JOINED
+        if event.prediction is None:
+            continue
+        if event.kind is JoinKind.AMENDED and event.previous_label is not None:
+            rows.append((event.prediction, event.scores, event.previous_label, -event.previous_weight, -1))
+        rows.append((event.prediction, event.scores, event.label, event.weight, 1))
+    predictions, scores, labels, weights, signs = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    return LabelColumns(predictions, scores, labels, np.array(weights, np.float64), np.array(signs, np.int64), firsts)

@@ -1,0 +1,84 @@
+"""A family of metrics: the counters of one window for one concern, one family per file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from streams.batch import FloatArray, IntArray, Label
+from streams.windows.answers import Answers
+
+#: Metric name to value; a metric that is undefined in the window is not there.
+Values = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionColumns:
+    """Predictions of one window, shape (n,) each."""
+
+    #: None where there is none.
+    answers: Sequence[float | int | str | bool | None]
+    failures: int
+    #: Of those that report one.
+    latency_ms: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelColumns:
+    """Labelled predictions of one window, shape (n,) each.
+
+    An amendment is two rows: the old label taken out (``sign`` -1 and the old weight negated), the new one put in.
+    Predictions without an answer are left out.
+    """
+
+    predictions: Sequence[float | int | str | bool]
+    scores: Sequence[dict[str, float] | float | None]
+    labels: Sequence[Label]
+    weights: FloatArray
+    signs: IntArray
+    #: Predictions that got their first label, with or without an answer.
+    firsts: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def numeric(self, rows: Sequence[int]) -> tuple[FloatArray, FloatArray]:
+        """Predictions and labels of ``rows`` as numbers."""
+        predictions = np.array([float(self.predictions[row]) for row in rows], np.float64)
+        return predictions, np.array([float(self.labels[row]) for row in rows], np.float64)
+
+
+class MetricFamily:
+    """Counters of one window, linear in the weights: taking an event out is adding it with negative weight.
+
+    A new family is a file and a line in ``streams.windows.families``.
+    """
+
+    #: Key in the stored window: short, and for ever.
+    key: ClassVar[str]
+
+    def predictions(self, columns: PredictionColumns, answers: Answers) -> None:
+        """Count predictions."""
+
+    def labels(self, columns: LabelColumns, answers: Answers) -> None:
+        """Count labels, and take back amended ones."""
+
+    def values(self, answers: Answers) -> Values:
+        """The metrics of the window; values that are not finite are dropped by the caller."""
+        return {}
+
+    def seal(self) -> None:
+        """The window is over: shrink what only predictions change. Later predictions may be left out of it."""
+
+    def state(self) -> Any:
+        """Plain data, None while there is nothing to remember."""
+        return None
+
+    def restore(self, state: Any) -> None:
+        """Continue from ``state``, which is not None."""

@@ -76,6 +76,8 @@ class Dispatch:
             ValueError: a timestamp of the record is not RFC 3339.
         """
         updated_ms, starts_ms = to_ms(alert.updatedAt), to_ms(alert.startsAt)
+        if alert.endsAt is not None:
+            to_ms(alert.endsAt)
         entry = draft.entry(alert.fingerprint)
         intake = judge(entry, alert)
         if not intake.changes:

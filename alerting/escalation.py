@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from alerting.dispatch import Destination
 from alerting.lane import Queued, enqueue_firing, enqueue_resolved, new_lane
 from alerting.notification import notify
-from alerting.records import DeadLetter, Group, Lane
+from alerting.page import subject
+from alerting.records import DeadLetter, Group, Lane, Row
 from alerting.routes import digest
 from alerting.state import Draft
-from alerting.times import rfc3339
+from alerting.times import clock_time, rfc3339
 from schemas import Alert, Evidence, fingerprint
 
 ALERTNAME = "DriftbellNotificationFailed"
@@ -33,20 +34,27 @@ class Escalation:
             )
             self._fallback[sick.id] = others[0] if others else None
 
-    def alarm(self, draft: Draft, letter: DeadLetter, now_ms: int) -> Queued | None:
-        """Queue a page about a delivery that was given up; None when there is no other destination."""
-        fallback = self._fallback.get(letter.destination)
+    def alarm(self, draft: Draft, destination: str, letter: DeadLetter | None, now_ms: int) -> Queued | None:
+        """Queue a page about a destination: what was given up there just now, and what fails there for too long.
+
+        Returns:
+            None when there is no other destination.
+        """
+        fallback = self._fallback.get(destination)
         if fallback is None:
             return None
-        lane = _lane(draft, letter.destination, fallback)
-        group = _group(letter.destination, now_ms)
-        text = (
-            f"driftbell could not notify {letter.destination} after {letter.attempts} attempts "
-            f"({letter.last_reason}): {letter.subject}"
+        alerts = [] if letter is None else [_given_up(letter, now_ms)]
+        for lane in draft.lanes_of(destination):
+            alerts += [_failing(lane, row, now_ms) for row in lane.rows[:1] if row.escalated]
+        notification = notify(
+            _group(destination, now_ms),
+            fallback.receiver,
+            alerts,
+            [],
+            reason="notification_failed",
+            now_ms=now_ms,
         )
-        alert = _alert(letter.destination, text, letter.last_error, now_ms)
-        notification = notify(group, fallback.receiver, [alert], [], reason=letter.reason, now_ms=now_ms)
-        return enqueue_firing(lane, notification, text, now_ms)
+        return enqueue_firing(_lane(draft, destination, fallback), notification, subject(notification), now_ms)
 
     def all_clear(self, draft: Draft, destination: str, now_ms: int) -> Queued | None:
         """After a success: close the page about this destination, if there is one."""
@@ -56,7 +64,7 @@ class Escalation:
         lane = _lane(draft, destination, fallback)
         group = _group(destination, now_ms)
         opened_ms = lane.incidents[-1].opened_ms if lane.incidents else now_ms
-        alert = _alert(destination, f"{destination} can be notified again", "", opened_ms, ended_ms=now_ms)
+        alert = _alert(destination, "", f"{destination} can be notified again", "", opened_ms, ended_ms=now_ms)
         notification = notify(group, fallback.receiver, [], [alert], reason="recovered", now_ms=now_ms)
         queued = enqueue_resolved(lane, notification if fallback.send_resolved else None, now_ms)
         if lane.is_empty:
@@ -89,8 +97,28 @@ def _group(destination: str, now_ms: int) -> Group:
     )
 
 
-def _alert(destination: str, text: str, detail: str, started_ms: int, ended_ms: int | None = None) -> Alert:
+def _given_up(letter: DeadLetter, now_ms: int) -> Alert:
+    text = (
+        f"driftbell could not notify {letter.destination} and gave up after {letter.attempts} attempts "
+        f"({letter.last_reason}): {letter.subject}"
+    )
+    return _alert(letter.destination, letter.delivery_id, text, letter.last_error, now_ms)
+
+
+def _failing(lane: Lane, row: Row, now_ms: int) -> Alert:
+    text = (
+        f"driftbell cannot notify {lane.destination} since {clock_time(row.since_ms)} "
+        f"({row.last_reason}) and keeps trying: {subject(row.notification)}"
+    )
+    return _alert(lane.destination, row.incident_id, text, row.last_error, row.since_ms)
+
+
+def _alert(
+    destination: str, delivery: str, text: str, detail: str, started_ms: int, ended_ms: int | None = None
+) -> Alert:
     labels = {"alertname": ALERTNAME, "destination": destination, "severity": "critical"}
+    if delivery:
+        labels["delivery"] = delivery
     annotations = {"summary": text}
     if detail:
         annotations["description"] = detail

@@ -158,6 +158,8 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     next_attempt_ms: int
     last_reason: str = ""
     last_error: str = ""
+    #: Another destination has been told that this one cannot be delivered.
+    escalated: bool = False
 
     def copy(self) -> Row:
         """A copy that can be changed without changing this one."""

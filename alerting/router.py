@@ -23,8 +23,8 @@ from alerting.escalation import Escalation
 from alerting.intake import Intake
 from alerting.lane import Settlement, claim, interrupted, kind_of, recover, settle
 from alerting.metrics import RouterMetrics
-from alerting.outcome import Outcome
-from alerting.records import DeadLetter, Entry, Group, Kind, Lane, Row
+from alerting.outcome import Outcome, OutcomeReason
+from alerting.records import DeadLetter, Entry, Group, Kind, Lane, Row, Severity
 from alerting.state import Draft, State
 from alerting.stores.store import Changes, RouterStore, Table, Tables
 from alerting.times import to_ms
@@ -34,6 +34,13 @@ log = logging.getLogger(__name__)
 
 #: Dead letters kept to be looked at; the oldest go first.
 MAX_DEAD_LETTERS = 1_000
+
+
+#: Groups looked at in one write: a storm of single alerts makes thousands of groups due in the same second.
+FLUSH_BATCH = 100
+
+#: How long a page that must wake someone may fail before another destination is told.
+FAILOVER_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +140,7 @@ class Router:
         """Take a batch of records in, with their offsets, in one write. Records below the saved offset are skipped."""
         async with self._commit() as draft:
             results: list[Intake] = []
+            bad = 0
             now_ms = self.clock()
             for record in records:
                 position = draft.offsets.get(record.partition, self.state.offsets.get(record.partition, 0))
@@ -140,8 +148,12 @@ class Router:
                     results.append(Intake.DUPLICATE)
                     continue
                 draft.offsets[record.partition] = record.offset + 1
-                if record.alert is not None:
-                    results.append(self._take_in(draft, record, now_ms))
+                result = None if record.alert is None else self._take_in(draft, record, now_ms)
+                if result is None:
+                    bad += 1
+                else:
+                    results.append(result)
+        self.metrics.records.labels("bad_record").inc(bad)
         for result in results:
             self.metrics.records.labels(result.value).inc()
         return results
@@ -152,11 +164,14 @@ class Router:
             draft.offsets.update(offsets)
 
     async def flush_due(self) -> list[Decision]:
-        """Look at every group whose time has come, each in a write of its own."""
+        """Look at every group whose time has come."""
         decisions: list[Decision] = []
-        for group_id in self.state.due(self.clock()):
+        due = self.state.due(self.clock())
+        for first in range(0, len(due), FLUSH_BATCH):
+            made: list[Decision] = []
             async with self._commit() as draft:
-                made = self._dispatch.flush(draft, group_id, self.clock())
+                for group_id in due[first : first + FLUSH_BATCH]:
+                    made += self._dispatch.flush(draft, group_id, self.clock())
             for decision in made:
                 self._report(decision)
             decisions += made
@@ -186,14 +201,25 @@ class Router:
             settlement = settle(lane, outcome, now_ms, self._random, repeatable=repeatable)
             if settlement.dead_letter is not None:
                 self._bury(draft, settlement.dead_letter)
-                if not self._escalation.is_alarm(lane):
-                    self._escalation.alarm(draft, settlement.dead_letter, now_ms)
+            self._escalate(draft, lane, settlement, now_ms)
             if outcome.ok:
                 self._escalation.all_clear(draft, lane.destination, now_ms)
             if lane.is_empty:
                 draft.lanes[lane.id] = None
         self._crash("marked")
         return settlement
+
+    async def hasten(self, destination: str) -> None:
+        """A destination works again: what failed there is due now, except where the vendor asked for time."""
+        async with self._commit() as draft:
+            now_ms = self.clock()
+            for saved in list(self.state.lanes_of(destination)):
+                row = saved.rows[0] if saved.rows else None
+                if row is None or row.state == "sending" or row.next_attempt_ms <= now_ms:
+                    continue
+                lane = draft.lane(saved.id) if row.last_reason != OutcomeReason.RATE_LIMITED else None
+                if lane is not None:
+                    lane.rows[0].next_attempt_ms = now_ms
 
     async def heartbeat(self) -> None:
         """Tell the store that the owner lives, and forget what is long over."""
@@ -237,11 +263,16 @@ class Router:
         self.metrics.groups.set(len(self.state.groups))
         self.metrics.firing.set(sum(entry.status == "firing" for entry in self.state.entries.values()))
 
-    def _take_in(self, draft: Draft, record: Record, now_ms: int) -> Intake:
+    def _take_in(self, draft: Draft, record: Record, now_ms: int) -> Intake | None:
         alert = record.alert
         assert alert is not None
-        result = self._dispatch.apply(draft, alert, now_ms)
-        log.info(
+        try:
+            result = self._dispatch.apply(draft, alert, now_ms)
+        except ValueError as error:
+            log.error("alert record cannot be used", extra={"offset": record.offset, "detail": str(error)})
+            return None
+        log.log(
+            logging.INFO if result.changes else logging.DEBUG,
             "alert record",
             extra={
                 "fingerprint": alert.fingerprint,
@@ -271,6 +302,20 @@ class Router:
         if len(self.state.dead_letters) >= MAX_DEAD_LETTERS:
             oldest = min(self.state.dead_letters.values(), key=lambda one: one.at_ms)
             draft.dead_letters[oldest.delivery_id] = None
+
+    def _escalate(self, draft: Draft, lane: Lane, settlement: Settlement, now_ms: int) -> None:
+        """Tell another destination about what was given up, and about a grave page that fails for too long."""
+        if self._escalation.is_alarm(lane):
+            return
+        if settlement.dead_letter is not None:
+            self._escalation.alarm(draft, lane.destination, settlement.dead_letter, now_ms)
+            return
+        row = lane.rows[0] if lane.rows else None
+        if row is None or row.escalated or row.attempts == 0 or now_ms - row.since_ms < FAILOVER_MS:
+            return
+        if kind_of(lane, row) is Kind.TRIGGER and row.notification.severity.rank <= Severity.ERROR.rank:
+            row.escalated = True
+            self._escalation.alarm(draft, lane.destination, None, now_ms)
 
     def _report(self, decision: Decision) -> None:
         name = integration_of(decision.destination)

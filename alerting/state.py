@@ -38,17 +38,17 @@ class State:
 
     def due(self, now_ms: int) -> list[str]:
         """The ids of the groups whose flush is due, oldest first."""
-        found: list[str] = []
+        found: dict[str, None] = {}
         while self._flushes and self._flushes[0][0] <= now_ms:
             at_ms, group_id = heapq.heappop(self._flushes)
             group = self.groups.get(group_id)
             # A group that was flushed or brought forward since has another item in the heap.
             if group is not None and group.next_flush_ms == at_ms and group_id not in found:
-                found.append(group_id)
+                found[group_id] = None
         for group_id in found:
             # Until the flush is saved it stays due.
             heapq.heappush(self._flushes, (self.groups[group_id].next_flush_ms, group_id))
-        return found
+        return list(found)
 
     def next_flush_ms(self) -> int | None:
         """When the next flush is due; None when no group waits. Never later than the truth."""
@@ -123,6 +123,15 @@ class Draft:
     def lane(self, lane_id: str) -> Lane | None:
         """A lane."""
         return _get(lane_id, self.lanes, self.state.lanes)
+
+    def lanes_of(self, destination: str) -> Iterator[Lane]:
+        """The lanes of one destination as the draft has them, to be read only."""
+        for lane in self.state.lanes_of(destination):
+            if lane.id not in self.lanes:
+                yield lane
+        for changed in self.lanes.values():
+            if changed is not None and changed.destination == destination:
+                yield changed
 
     @property
     def is_empty(self) -> bool:

@@ -59,6 +59,8 @@ class OutboxWorker:
         self._channel = channel
         self._limits = limits
         self._integration = integration_of(destination)
+        #: Attempts that failed since the last success.
+        self._failures = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop. A delivery that has begun is finished and noted first.
@@ -97,6 +99,11 @@ class OutboxWorker:
         outcome = await self._attempt(claimed)
         settlement = await self._settle(claimed, outcome)
         self._report(claimed, outcome, settlement)
+        if outcome.ok and self._failures:
+            self._failures = 0
+            await self._router.hasten(self.destination)
+        elif not outcome.ok:
+            self._failures += 1
         return 0
 
     async def _attempt(self, claimed: Claimed) -> Outcome:

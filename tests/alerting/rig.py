@@ -120,7 +120,8 @@ class Rig:
         route: the routing tree as in the file, durations in seconds.
         channels: by destination, ``oncall/pagerduty[0]``; made when absent.
         store: a memory store when absent.
-        clock, random, crash, stages: as ``Router`` and ``Dispatch`` take them.
+        topic: the alerts topic; share it between a router and its successor.
+        clock, seed, crash, stages: as ``Router`` and ``Dispatch`` take them.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class Rig:
         channels: Mapping[str, VendorChannel] | None = None,
         quiet: Iterable[str] = (),
         store: RouterStore | None = None,
+        topic: list[Alert] | None = None,
         clock: VirtualClock | None = None,
         seed: int = 1,
         crash: Callable[[str], None] = no_crash,
@@ -158,7 +160,7 @@ class Rig:
             for destination in self.destinations
         ]
         self.decisions: list[tuple[float, Decision]] = []
-        self._offset = 0
+        self.topic: list[Alert] = [] if topic is None else topic
 
     @property
     def vendor(self) -> VendorChannel:
@@ -173,15 +175,19 @@ class Rig:
     async def start(self, generation: int = 1) -> Rig:
         """Become active."""
         await self.router.claim(generation)
-        self._offset = self.router.state.offsets.get(0, 0)
+        await self.read()
         return self
 
     async def push(self, *alerts: Alert) -> list[Intake]:
-        """The next records of the topic."""
-        records = [Record(0, self._offset + index, alert) for index, alert in enumerate(alerts)]
-        results = await self.router.apply(records)
-        self._offset += len(alerts)
-        return results
+        """Publish records, and read them."""
+        self.topic += alerts
+        return await self.read()
+
+    async def read(self) -> list[Intake]:
+        """Read the topic to its end, from where the state says."""
+        position = self.router.state.offsets.get(0, 0)
+        records = [Record(0, offset, self.topic[offset]) for offset in range(position, len(self.topic))]
+        return await self.router.apply(records) if records else []
 
     async def fire(self, model: str = "fraud", *, episode: int = 1, **labels: str) -> list[Intake]:
         """An alert of a model begins now."""

@@ -336,7 +336,9 @@ async def test_a_restart_keeps_timers_incidents_and_position() -> None:
     one = await rig(store=MemoryStore(tables))
     await one.fire()
     await one.until(1.5)
-    two = await Rig(DEFAULTS, store=MemoryStore(tables), clock=one.clock, channels=one.channels).start(2)
+    two = await Rig(DEFAULTS, store=MemoryStore(tables), topic=one.topic, clock=one.clock, channels=one.channels).start(
+        2
+    )
     assert two.router.state.offsets == {0: 1}
     await two.until(2.9)
     await two.resolve()
@@ -352,9 +354,9 @@ async def test_alerts_that_move_to_another_receiver_are_closed_at_the_old_one() 
     await one.fire()
     await one.until(1.5)
     moved = {**DEFAULTS, "routes": [{"receiver": "team", "matchers": ["model=fraud"]}]}
-    two = await Rig(moved, store=MemoryStore(tables), clock=one.clock, channels=one.channels, destinations=both).start(
-        2
-    )
+    two = await Rig(
+        moved, store=MemoryStore(tables), topic=one.topic, clock=one.clock, channels=one.channels, destinations=both
+    ).start(2)
     await two.until(4)
     await two.resolve()
     await two.until(10)
@@ -374,6 +376,7 @@ async def test_a_route_that_changes_its_receiver_closes_at_the_old_one_and_opens
     two = await Rig(
         {**DEFAULTS, "receiver": "team"},
         store=MemoryStore(tables),
+        topic=one.topic,
         clock=one.clock,
         channels=one.channels,
         destinations=both,
@@ -390,7 +393,7 @@ async def test_an_unchanged_configuration_changes_nothing_at_a_restart() -> None
     await one.fire()
     await one.until(1.5)
     before = {key: dict(table) for key, table in tables.tables.items()}
-    await Rig(DEFAULTS, store=MemoryStore(tables), clock=one.clock).start(2)
+    await Rig(DEFAULTS, store=MemoryStore(tables), topic=one.topic, clock=one.clock).start(2)
 
     assert {key: dict(table) for key, table in tables.tables.items()} == before
 
@@ -458,6 +461,62 @@ async def test_a_delivery_given_up_is_told_on_another_channel_and_taken_back() -
     await one.until(14)
     assert one.vendor.story == [(13.0, "trigger")]
     assert len(slack.open) == 1
+
+
+async def test_a_grave_page_that_fails_for_a_minute_is_told_on_another_channel() -> None:
+    one = await rig(destinations=["oncall/email[0]", "oncall/pagerduty[0]", "oncall/slack[0]"])
+    pagerduty, slack = one.channels["oncall/pagerduty[0]"], one.channels["oncall/slack[0]"]
+    pagerduty.down = failed(OutcomeReason.SERVER_ERROR, "HTTP 503")
+    await one.fire("fraud")
+    await one.fire("ads", severity="info", alertname="Minor")
+    await one.until(60)
+    assert slack.opened + one.vendor.opened == 4
+
+    # The retry after the first minute tells; the fallback is the first other channel of the receiver.
+    await one.until(200)
+    complaints = [
+        arrival.delivery.notification.alerts[0].annotations["summary"]
+        for arrival in one.vendor.arrivals
+        if arrival.delivery.notification.reason == "notification_failed"
+    ]
+    assert len(complaints) == 1
+    assert "cannot notify oncall/pagerduty[0] since 2026-11-24 14:00:01 UTC (server_error)" in complaints[0]
+    assert "error rate of fraud" in complaints[0]
+
+    pagerduty.down = None
+    await one.until(600)
+    assert pagerduty.opened == 2
+    assert [
+        arrival.kind for arrival in one.vendor.arrivals if "destination" in arrival.delivery.notification.group_labels
+    ] == [
+        "trigger",
+        "resolve",
+    ]
+
+
+async def test_what_failed_is_sent_at_once_when_the_vendor_works_again() -> None:
+    one = await Rig({"group_by": ["..."], "group_wait": 0, "repeat_interval": 86_400}).start()
+    one.vendor.down = failed(OutcomeReason.CONNECTION_FAILED, "refused")
+    for number in range(5):
+        await one.fire(f"m{number}")
+    await one.until(3600)
+    one.vendor.down = None
+    await one.until(4000)
+
+    times = [at for at, _ in one.vendor.story]
+    assert len(times) == 5
+    assert times[0] == times[-1]
+
+
+async def test_a_record_with_a_broken_time_is_counted_and_skipped() -> None:
+    one = await rig()
+    assert await one.push(make_alert(startsAt="yesterday"), make_alert(endsAt="never", status="resolved")) == []
+    await one.fire()
+    await one.until(2)
+
+    assert one.router.state.offsets == {0: 3}
+    assert len(one.vendor.open) == 1
+    assert one.router.metrics.registry.get_sample_value("driftbell_router_records_total", {"result": "bad_record"}) == 2
 
 
 async def test_state_of_a_quiet_router_is_bounded_by_retention() -> None:

@@ -1,0 +1,3 @@
+"""Tests of the router's stores."""
+
+from __future__ import annotations

@@ -7,6 +7,7 @@ precision of a class that was never predicted is not bad, it is unknown.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from streams.batch import FloatArray
 from streams.monitors.agreement import Task
 from streams.windows.answers import OTHER, Answers, class_name
-from streams.windows.family import LabelColumns, MetricFamily, Values
+from streams.windows.family import LabelColumns, MetricFamily, Values, compact
 
 
 class Classification(MetricFamily):
@@ -35,18 +36,25 @@ class Classification(MetricFamily):
         """Count pairs of classes."""
         if answers.task is not Task.CLASSIFICATION:
             return
-        for prediction, label, weight, sign in zip(
-            columns.predictions, columns.labels, columns.weights.tolist(), columns.signs.tolist(), strict=True
+        pairs = zip(columns.labels, columns.predictions, strict=True)
+        if columns.uniform:
+            for (label, prediction), count in Counter(pairs).items():
+                self._add(class_name(label), class_name(prediction), count, float(count), answers)
+            return
+        for (label, prediction), sign, weight in zip(
+            pairs, columns.signs.tolist(), columns.weights.tolist(), strict=True
         ):
-            said, true = class_name(prediction), class_name(label)
-            cell = answers.number(true), answers.number(said)
-            added = _added(self._cells.get(cell, (0, 0.0)), sign, weight)
-            if added[0]:
-                self._cells[cell] = added
-            else:
-                self._cells.pop(cell, None)
-            if said == true:
-                self._right = _added(self._right, sign, weight)
+            self._add(class_name(label), class_name(prediction), sign, weight, answers)
+
+    def _add(self, true: str, said: str, count: int, weight: float, answers: Answers) -> None:
+        cell = answers.number(true), answers.number(said)
+        added = _added(self._cells.get(cell, (0, 0.0)), count, weight)
+        if added[0]:
+            self._cells[cell] = added
+        else:
+            self._cells.pop(cell, None)
+        if said == true:
+            self._right = _added(self._right, count, weight)
 
     def values(self, answers: Answers) -> Values:
         """The metrics."""
@@ -83,14 +91,14 @@ class Classification(MetricFamily):
 
     def state(self) -> Any:
         """The cells."""
-        cells = [[*cell, count, weight] for cell, (count, weight) in self._cells.items()]
+        cells = [[*cell, count, compact(weight)] for cell, (count, weight) in self._cells.items()]
         return [list(self._right), cells] if cells else None
 
     def restore(self, state: Any) -> None:
         """Continue from ``state``."""
         (count, weight), cells = state
         self._right = count, weight
-        self._cells = {(true, said): (count, weight) for true, said, count, weight in cells}
+        self._cells = {(true, said): (count, float(weight)) for true, said, count, weight in cells}
 
 
 def _whole(matrix: FloatArray) -> Values:
@@ -105,7 +113,7 @@ def _whole(matrix: FloatArray) -> Values:
     return values
 
 
-def _added(cell: tuple[int, float], sign: int, weight: float) -> tuple[int, float]:
-    count = cell[0] + sign
+def _added(cell: tuple[int, float], count: int, weight: float) -> tuple[int, float]:
+    count += cell[0]
     # Without events there is no weight, whatever rounding has left.
     return count, cell[1] + weight if count else 0.0

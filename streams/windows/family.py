@@ -48,10 +48,24 @@ class LabelColumns:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def uniform(self) -> bool:
+        """Whether all rows are put in with weight 1, so that they may be counted by value.
+
+        True equals 1, so only columns without that clash are counted by value.
+        """
+        kinds = set(map(type, self.labels)) | set(map(type, self.predictions))
+        return bool((bool not in kinds or len(kinds) == 1) and (self.signs == 1).all() and (self.weights == 1).all())
+
     def numeric(self, rows: Sequence[int]) -> tuple[FloatArray, FloatArray]:
         """Predictions and labels of ``rows`` as numbers."""
         predictions = np.array([float(self.predictions[row]) for row in rows], np.float64)
         return predictions, np.array([float(self.labels[row]) for row in rows], np.float64)
+
+
+def compact(number: float) -> float:
+    """The same number, as an integer where that takes fewer bytes."""
+    return int(number) if abs(number) < 2**32 and number.is_integer() else number
 
 
 class MetricFamily:

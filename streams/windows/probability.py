@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from streams.batch import FloatArray
 from streams.monitors.agreement import Task
 from streams.windows.answers import Answers, class_name
-from streams.windows.family import LabelColumns, MetricFamily, Values
+from streams.windows.family import LabelColumns, MetricFamily, Values, compact
 
 #: scikit-learn clips probabilities to [eps, 1 - eps] in ``log_loss``.
 _EPSILON: Final = float(np.finfo(np.float64).eps)
@@ -50,7 +49,7 @@ class Probability(MetricFamily):
             if scores is None:
                 continue
             name = class_name(columns.labels[row])
-            if isinstance(scores, Mapping) and len(scores) > 2:
+            if isinstance(scores, dict) and len(scores) > 2:
                 self._add_many(scores.get(name, 0.0), float(columns.weights[row]), int(columns.signs[row]))
                 continue
             chance = _chance(scores, answers.positive_name)
@@ -100,8 +99,9 @@ class Probability(MetricFamily):
             return
         self._sums[number] = count, sums + terms @ weights
         bins = self._bins.setdefault(number, {})
-        for at, weight in zip(np.searchsorted(_EDGES, chance, side="right").tolist(), weights.tolist(), strict=True):
-            bins[at] = bins.get(at, 0.0) + weight
+        added = np.bincount(np.searchsorted(_EDGES, chance, side="right"), weights)
+        for at in np.flatnonzero(added).tolist():
+            bins[at] = bins.get(at, 0.0) + float(added[at])
 
     def _area(self, positive: int, negatives: set[int]) -> float | None:
         yes, no = np.zeros(BINS), np.zeros(BINS)
@@ -119,7 +119,12 @@ class Probability(MetricFamily):
         if not self._sums and not self._many[0]:
             return None
         rows = [
-            [number, count, sums.tolist(), [part for pair in self._bins[number].items() for part in pair]]
+            [
+                number,
+                count,
+                sums.tolist(),
+                [part for at, weight in self._bins[number].items() for part in (at, compact(weight))],
+            ]
             for number, (count, sums) in self._sums.items()
         ]
         return [rows, list(self._many)]
@@ -129,12 +134,12 @@ class Probability(MetricFamily):
         rows, (count, weight, log) = state
         self._many = count, weight, log
         self._sums = {number: (events, np.array(sums)) for number, events, sums, _ in rows}
-        self._bins = {number: dict(zip(flat[::2], flat[1::2], strict=True)) for number, _, _, flat in rows}
+        self._bins = {number: dict(zip(flat[::2], map(float, flat[1::2]), strict=True)) for number, _, _, flat in rows}
 
 
-def _chance(scores: Mapping[str, float] | float, positive: str | None) -> float | None:
+def _chance(scores: dict[str, float] | float, positive: str | None) -> float | None:
     """The probability of the positive class."""
-    if not isinstance(scores, Mapping):
+    if not isinstance(scores, dict):
         return scores
     if not scores:
         return None

@@ -76,6 +76,7 @@ class EngineCounts:
     fenced_saves: int = 0
     rolled_back_stores: int = 0
     skipped_replay: int = 0
+    offset_gaps: int = 0
     unproven_waits: int = 0
     saves: int = 0
     save_seconds_sum: float = 0.0
@@ -318,6 +319,7 @@ class Engine:
         self.past_joins.update(runner.partition.run_joins)
         self.counts.fenced_saves += runner.fenced_saves
         self.counts.skipped_replay += runner.partition.skipped_replay
+        self.counts.offset_gaps += runner.partition.offset_gaps
 
     def totals(self) -> EngineCounts:
         """The counts of this process, those of the partitions now held included."""
@@ -326,6 +328,7 @@ class Engine:
             self.counts,
             fenced_saves=self.counts.fenced_saves + sum(r.fenced_saves for r in running),
             skipped_replay=self.counts.skipped_replay + sum(r.partition.skipped_replay for r in running),
+            offset_gaps=self.counts.offset_gaps + sum(r.partition.offset_gaps for r in running),
         )
 
     async def _commit(self, index: int, checkpoint: Checkpoint) -> None:

@@ -129,6 +129,10 @@ class EngineCollector(Collector):
             value=now.skipped_replay,
         )  # fmt: skip
         yield CounterMetricFamily(
+            "driftbell_offset_gaps", "Jumps in the offsets of an input: transactions, compaction, or records missing.",
+            value=now.offset_gaps,
+        )  # fmt: skip
+        yield CounterMetricFamily(
             "driftbell_unproven_waits", "Times the merge went on without knowing where an input ends.", value=now.unproven_waits
         )
         yield CounterMetricFamily(

@@ -57,14 +57,18 @@ class Model:
         self.max_subjects = max_subjects
         self.dirty = False
         self._ticked_ms = 0
+        #: Whether a batch was closed since the last tick. At a safe point none was.
+        self._stirred = False
         self._subjects: dict[tuple[str, str], _Watched] = {}
         self._arms: dict[str, ModelWatch] = {}
         self._lifecycle = Lifecycle(settings)
 
-    @property
-    def open_events(self) -> int:
-        """Events in open batches."""
-        return sum(len(w.predictions) + len(w.joined) for w in self._subjects.values())
+    def wants_tick(self, now_ms: int) -> bool:
+        """Whether a tick at ``now_ms`` would do anything."""
+        if self._stirred or any(w.predictions or w.joined for w in self._subjects.values()):
+            return True
+        due_ms = self.due_ms()
+        return due_ms is not None and due_ms <= now_ms
 
     @property
     def subjects(self) -> list[Subject]:
@@ -120,7 +124,7 @@ class Model:
                     Subject(self.name, "", variant), arm.conditions(now_ms), now_ms, settings=self.settings
                 )
             )
-        self._ticked_ms = now_ms
+        self._ticked_ms, self._stirred = now_ms, False
         self.dirty = True
 
     def due_ms(self) -> int | None:
@@ -146,7 +150,7 @@ class Model:
             watched.joined = []
             watched.watch.joined(joined)
             watched.windows.joined(joined)
-        self.dirty = True
+        self.dirty = self._stirred = True
         out.alerts.extend(
             self._lifecycle.observe(
                 watched.subject,
@@ -171,7 +175,7 @@ class Model:
         """Let the longest unseen subject go, and close what it had open."""
         key, watched = min(self._subjects.items(), key=lambda item: (item[1].last_ms, item[0]))
         self._close(watched, now_ms, out)
-        out.metrics.extend(watched.windows.collect(now_ms))
+        out.metrics.extend(watched.windows.close(now_ms))
         out.alerts.extend(self._lifecycle.retire(watched.subject, now_ms))
         del self._subjects[key]
 

@@ -61,6 +61,8 @@ class Partition:
         self.counts: Counter[str] = Counter()
         #: Records skipped because the checkpoint already counts them; not state.
         self.skipped_replay = 0
+        #: Jumps in the offsets: legal after compaction and transactions, otherwise records are missing. Not state.
+        self.offset_gaps = 0
         tick_ms, resolution_ms = round(worker.tick * 1000), round(worker.merge_resolution * 1000)
         if stored is None:
             self._merge = Merge(tick_ms, resolution_ms)
@@ -139,6 +141,7 @@ class Partition:
             self.skipped_replay += len(records) - len(kept)
             records = kept
         if records:
+            self.offset_gaps += records[0].offset > expected and source in self._fetched
             self._fetched[source] = records[-1].offset + 1
             self._merge.push(source, records)
 
@@ -356,8 +359,7 @@ class Partition:
             self._hand_over(subject, joined, out)
         self._waiting_joins.clear()
         for name, model in list(self._models.items()):
-            due_ms = model.due_ms()
-            if model.open_events or (due_ms is not None and due_ms <= now_ms):
+            if model.wants_tick(now_ms):
                 model.tick(now_ms, out)
             if model.idle_since_ms + self.config.worker.forget_models_after * 1000 <= now_ms:
                 model.retire_all(now_ms, out)

@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 #: A long poll keeps the one request in flight to a broker; other partitions wait for it, so it is short.
 FETCH_MAX_WAIT_MS = 100
 
+#: The longest that a poll of the fetcher waits for records, and so a seek for a poll.
+POLL_SECONDS = 0.2
+
 #: Coordinator errors in a row after which the worker gives up; one a second.
 COORDINATOR_PATIENCE = 30
 
@@ -117,6 +120,9 @@ class ChunkConsumer(driver.Consumer):
         self._fetched: dict[TP, int] = {}
         self._delivered: dict[TP, int] = {}
         self._seeks: Counter[TP] = Counter()
+        #: Held while fetching and while seeking: what a fetch returns that overlaps a seek may lie before or after it, and
+        #: taking it for the other loses records (seen under SIGKILL: 108 labels).
+        self._seeking = asyncio.Lock()
         self._fetches = 0
         self._progress: dict[TP, int] = {}
         self.coordinator_errors = 0
@@ -136,9 +142,9 @@ class ChunkConsumer(driver.Consumer):
         if not wanted:
             await self.sleep(0.02)
             return {}
-        if len(wanted) < len(active_partitions or ()):
-            timeout = min(timeout, 0.1)
-        records = await super()._getmany(active_partitions=wanted, timeout=timeout)
+        # A seek waits for the fetch in flight, so polls are short; see ``_seeking``.
+        async with self._seeking:
+            records = await super()._getmany(active_partitions=wanted, timeout=min(timeout, POLL_SECONDS))
         self._fetches += 1
         chunks: dict[TP, list[Chunk]] = {}
         for tp, fetched in (records or {}).items():
@@ -182,22 +188,22 @@ class ChunkConsumer(driver.Consumer):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Go to the checkpoints' offsets. Called out of turn by Faust, so it does nothing else."""
-        committed = dict(await super().seek_to_committed())
-        assigned = self.assignment()
-        app = cast(DriftbellApp, self.app)
-        ours = {tp: offset for s, offset in self._engine.positions().items() if (tp := app.tp(s)) in assigned}
-        if ours:
-            await self._thread.seek_wait(ours)
-        self._start_anew(assigned)
+        async with self._seeking:
+            committed = dict(await super().seek_to_committed())
+            assigned = self.assignment()
+            app = cast(DriftbellApp, self.app)
+            ours = {tp: offset for s, offset in self._engine.positions().items() if (tp := app.tp(s)) in assigned}
+            if ours:
+                await self._thread.seek_wait(ours)
+            self._start_anew(assigned)
         return committed | ours
 
     async def rewind(self, offsets: Mapping[TP, int]) -> None:
         """Read on from these offsets in the middle of a generation."""
         ours = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
-        # Before and after: a fetch may be on its way while we seek.
-        self._start_anew(ours)
-        await self._thread.seek_wait(ours)
-        self._start_anew(ours)
+        async with self._seeking:
+            await self._thread.seek_wait(ours)
+            self._start_anew(ours)
         for tp, offset in ours.items():
             # Faust drops what lies below its own read offset.
             self._read_offset[tp] = offset or None

@@ -8,7 +8,7 @@ from streams.detectors.bounded_mean import BoundedMeanESR
 from streams.detectors.category import CategoryESR
 from streams.detectors.cusum import CUSUM
 from streams.detectors.detector import Detector
-from streams.detectors.rank import RankESR, RankScores, supposed_shift
+from streams.detectors.rank import RankESR, RankScores, observed_shift
 from streams.detectors.river_detector import NAMES as RIVER_NAMES
 from streams.detectors.river_detector import Restored, RiverDetector
 from streams.detectors.shiryaev_roberts import ShiryaevRoberts, alarms
@@ -29,5 +29,5 @@ __all__ = [
     "ShiryaevRoberts",
     "alarms",
     "block_events",
-    "supposed_shift",
+    "observed_shift",
 ]

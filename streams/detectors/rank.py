@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any, ClassVar
@@ -55,20 +56,60 @@ def log_table(scores: RankScores) -> Floats:
     distribution the reference was drawn from. (Bets linear in the rank, L = 1 + l (p - 1/2), need no scores, but twice
     as many events for a shift of one standard deviation.)
     """
-    normal = NormalDist()
-    z = np.array([normal.inv_cdf(p) for p in scores.rank.tolist()])
-    exponents = [d * z for d in LOCATIONS] + [z * z * (1 - 1 / (s * s)) / 2 for s in SCALES]
-    ratio = np.exp(np.stack(exponents, axis=1))
+    ratio = _ratio(scores)
     mean = scores.share @ ratio
     error = np.sqrt(np.maximum(scores.share @ (ratio * ratio) - mean * mean, 0) / scores.events)
     return np.asarray(np.log(ratio) - np.log(mean + REFERENCE_ERRORS * error))
 
 
-def supposed_shift(scores: RankScores, bet: int) -> float:
-    """How far the mean rank or the mean width moves, whichever more, if the alternative of ``bet`` is the truth."""
-    moved = scores.share * np.exp(log_table(scores)[:, bet])
-    moved /= moved.sum()
-    return float(max(abs(scores.rank @ moved - scores.rank_mean), abs(scores.width @ moved - scores.width_mean)))
+def _ratio(scores: RankScores) -> Floats:
+    z = _normal_scores(scores)
+    exponents = [d * z for d in LOCATIONS] + [z * z * (1 - 1 / (s * s)) / 2 for s in SCALES]
+    return np.asarray(np.exp(np.stack(exponents, axis=1)))
+
+
+def _normal_scores(scores: RankScores) -> Floats:
+    normal = NormalDist()
+    return np.array([normal.inv_cdf(p) for p in scores.rank.tolist()])
+
+
+def observed_shift(scores: RankScores, bet: int, log_ratio: float, events: int) -> float:
+    """How far the mean rank or the mean width moved, whichever more, at least.
+
+    The mean log increment says what the mean normal score (or its square) must be; the reference tilted to that mean is
+    what the column looks like now. One standard error is taken off, since alarms are raised where chance helped.
+
+    Args:
+        scores: of the column.
+        bet: the bet that won.
+        log_ratio: its summed log increments since the change point.
+        events: events since the change point.
+    """
+    z = _normal_scores(scores)
+    location = bet < len(LOCATIONS)
+    statistic = z if location else z * z
+    factor = LOCATIONS[bet] if location else (1 - 1 / SCALES[bet - len(LOCATIONS)] ** 2) / 2
+    constant = float((np.log(_ratio(scores))[:, bet] - log_table(scores)[:, bet])[0])
+    usual = float(scores.share @ statistic)
+    error = math.sqrt(max(float(scores.share @ statistic**2) - usual**2, 0.0) / max(events, 1))
+    moved = (log_ratio / max(events, 1) + constant) / factor - usual
+    moved = math.copysign(max(abs(moved) - error, 0.0), moved)
+    tilted = _tilted(scores.share, statistic, usual + moved)
+    return float(max(abs(scores.rank @ tilted - scores.rank_mean), abs(scores.width @ tilted - scores.width_mean)))
+
+
+def _tilted(share: Floats, statistic: Floats, target: float) -> Floats:
+    """``share`` times exp(t statistic), normalised, with t such that the mean of the statistic is ``target``."""
+    low, high = -20.0, 20.0
+    for _ in range(50):
+        t = (low + high) / 2
+        weights = share * np.exp(t * statistic - float((t * statistic).max()))
+        weights /= weights.sum()
+        if float(weights @ statistic) < target:
+            low = t
+        else:
+            high = t
+    return np.asarray(weights)
 
 
 class RankESR:

@@ -103,7 +103,8 @@ class ErrorWatch:
     def _raised(self) -> RateAlarm:
         if isinstance(self.detector, BernoulliESR):
             start_ms, events = self.detector.evidence.change_point(0)
-            return RateAlarm(start_ms, float(events), self.detector.successes(0), self.detector.alternative(0))
+            wrong = float(round(self.detector.successes(0)))
+            return RateAlarm(start_ms, float(events), wrong, self.detector.alternative(0))
         current, previous = self._recent
         n, bad = current[0] + previous[0], current[1] + previous[1]
         if isinstance(self.detector, BoundedMeanESR):

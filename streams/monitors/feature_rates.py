@@ -19,9 +19,6 @@ from streams.stats import upper_bound
 
 #: Standard errors by which the reference's own rate may be wrong.
 _REFERENCE_ERRORS = 3.0
-#: Step between the alternatives. Quality breaks are drastic or uninteresting: coarse steps cost a tenth of delay and
-#: halve the state.
-_RATIO = 2.5
 
 
 class RateOptions(Options, frozen=True):
@@ -71,7 +68,7 @@ class FeatureRates(BaseMonitor[RateOptions]):
             events, bad = self.learned(profiles[row])
             baseline.append(bad / events if events else 0.0)
             tolerated.append(upper_bound(bad, events, _REFERENCE_ERRORS) + self.context.options.tolerance)
-        self._rates = Rates(baseline, tolerated, self.context.events_per_false_alarm, _RATIO)
+        self._rates = Rates(baseline, tolerated, self.context.events_per_false_alarm, coarse=True)
         return self._rates
 
     def predictions(self, batch: PredictionBatch) -> None:

@@ -88,11 +88,12 @@ class Rates:
         baseline: Sequence[float],
         tolerated: Sequence[float],
         events_per_false_alarm: float,
-        ratio: float = 1.25,
+        *,
+        coarse: bool = False,
     ) -> None:
-        """One row per rate; ``ratio`` is the step between the alternatives of ``BernoulliESR``."""
+        """One row per rate; ``coarse`` as ``BernoulliESR`` has it."""
         self.baseline = list(baseline)
-        self.detector = BernoulliESR(np.array(tolerated, np.float64), events_per_false_alarm, ratio)
+        self.detector = BernoulliESR(np.array(tolerated, np.float64), events_per_false_alarm, coarse=coarse)
         self.alarms: dict[int, RateAlarm] = {}
         self._quiet: Floats = np.zeros(len(self.baseline))
         self._quiet_start_ms = 0
@@ -126,7 +127,7 @@ class Rates:
     def _alarm(self, row: int) -> RateAlarm:
         evidence = self.detector.evidence
         start_ms, events = evidence.change_point(row)
-        bad = self.detector.successes(row)
+        bad = float(round(self.detector.successes(row)))
         return RateAlarm(start_ms, float(events), bad, self.detector.alternative(row))
 
     def findings(self) -> list[Finding]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.detectors import RankScores
+from streams.detectors.rank import REFERENCE_ERRORS
 from streams.reference import Categories, Numbers
 from streams.stats import psi, psi_cutoff
 
@@ -89,7 +90,9 @@ def numbers_back(window: Ints, alarm: ShiftAlarm, numbers: Numbers) -> bool:
     n = float(counts.sum())
     rank = abs(float(scores.rank @ counts) / n - scores.rank_mean)
     width = abs(float(scores.width @ counts) / n - scores.width_mean)
-    if max(rank, width) > max(alarm.shift / 2, scores.tolerance):
+    # Half way is where the window tells "moved as far as alarmed" from "back" equally well; but the reference itself
+    # may be off by two standard errors.
+    if max(rank, width) > max(alarm.shift / 2, scores.tolerance * 2 / REFERENCE_ERRORS):
         return False
     r = min(max(numbers.autocorrelation, 0.0), 0.95)
     worth = n if numbers.blocks is None else n * (1 - r) / (1 + r)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streams.detectors import BlockCUSUM, CategoryESR, RankESR, RankScores, alarms, supposed_shift
+from streams.detectors import BlockCUSUM, CategoryESR, RankESR, RankScores, alarms, observed_shift
 from streams.monitors.recent_counts import RecentCounts
 from streams.monitors.shift_alarm import RANK_SD, ShiftAlarm, inner_psi, mix_back, numbers_back, window_for
 from streams.reference import Categories, Columns, Profiles
@@ -20,7 +20,7 @@ Ints = npt.NDArray[np.int64]
 #: What the displayed PSI stays below in this share of quiet windows is displayed as its threshold.
 _SHOWN_LEVEL = 0.999
 #: Events that are enough to show a distribution.
-_SHOWABLE = 200
+_SHOWABLE = 30
 
 
 class Shifts:
@@ -106,7 +106,8 @@ class Shifts:
     def _rank_alarm(self, index: int) -> ShiftAlarm:
         start_ms, events = self._rank.evidence.change_point(index)
         scores = RankScores(self._numbers[self._plain[index]].counts)
-        shift = supposed_shift(scores, self._rank.evidence.best_bet(index))
+        evidence = self._rank.evidence
+        shift = observed_shift(scores, evidence.best_bet(index), evidence.walk(index), events)
         return ShiftAlarm(RankESR.name, start_ms, events, shift, window_for(shift, RANK_SD))
 
     def _block_alarm(self, detector: BlockCUSUM) -> ShiftAlarm:

@@ -33,7 +33,7 @@ def bin_edges(ordered: Values, bins: int) -> Values:
     held = 0
     for value, count in zip(values, counts.tolist(), strict=True):
         frequent = count >= share
-        if held and (frequent or held >= share):
+        if (held and held >= share) or (frequent and value > edges[-1]):
             edges.append(value)
             held = 0
         held += count

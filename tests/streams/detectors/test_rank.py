@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from river import drift
 from scipy import stats
 
-from streams.detectors import RankESR, RankScores, supposed_shift
+from streams.detectors import RankESR, RankScores, observed_shift
 from streams.detectors.rank import BETS, log_table
 from streams.reference.numbers import learn_numbers
 
@@ -48,11 +48,27 @@ def test_a_batch_is_the_product_of_its_events_increments() -> None:
     assert detector.log_evidence[0] == pytest.approx(np.log(m.mean()), rel=1e-4)
 
 
-@given(COUNTS, st.integers(0, BETS - 1))
-def test_a_bet_supposes_the_shift_it_is_the_best_answer_to(counts: list[int], bet: int) -> None:
-    scores = RankScores(np.array(counts))
+@given(COUNTS, st.integers(0, BETS - 1), st.floats(-1e4, 1e4), st.integers(1, 10_000))
+def test_the_observed_shift_is_a_difference_of_ranks_whatever_the_evidence(
+    counts: list[int], bet: int, log_ratio: float, events: int
+) -> None:
+    assert 0 <= observed_shift(RankScores(np.array(counts)), bet, log_ratio, events) <= 1
 
-    assert 0 <= supposed_shift(scores, bet) <= 1
+
+@pytest.mark.parametrize(("mean", "sd"), [(0.3, 1.0), (-1.0, 1.0), (0.0, 1.5), (0.0, 0.7)])
+def test_the_observed_shift_is_that_of_the_stream_less_its_error(mean: float, sd: float) -> None:
+    rng = np.random.default_rng(4)
+    numbers = learn_numbers(rng.normal(size=20_000).astype(np.float32), 32)
+    scores = RankScores(numbers.counts)
+    detector = RankESR([scores], 1e6)
+    codes = np.searchsorted(numbers.edges, rng.normal(mean, sd, 4000).astype(np.float32), side="right")
+    detector.update(np.bincount(codes, minlength=len(numbers.counts))[None])
+    evidence = detector.evidence
+    found = observed_shift(scores, evidence.best_bet(0), evidence.walk(0), 4000)
+    moved = max(abs(scores.rank[codes].mean() - 0.5), abs(scores.width[codes].mean() - 0.5))
+
+    # A tilt keeps values inside the reference, a wider stream does not: hence the unequal margins.
+    assert moved - 0.03 <= found <= moved + 0.025
 
 
 def first_alarm(values: Floats, seed: int, features: int = 10) -> int | None:

@@ -22,7 +22,7 @@ def test_edges_grow_and_hold_every_learned_value_inside(sample: list[float], bin
     assert (np.diff(edges) > 0).all()
     assert codes.min() >= 1
     assert codes.max() <= len(edges) - 1
-    assert len(edges) <= 2 * bins + 3
+    assert len(edges) <= 3 * bins + 3
 
 
 @given(SAMPLES, st.integers(5, 30))

@@ -63,13 +63,22 @@ class Lifecycle:
     episode, silently. Every later episode has a higher number, for ever: what is forgotten leaves a lower bound behind.
     """
 
-    def __init__(self, settings: Monitoring) -> None:
+    def __init__(self, settings: Monitoring, *, floor: int = 0) -> None:
+        """``floor``: ``last_episode`` of whatever watched the same model before and was forgotten."""
         self._settings = settings
         self._active: dict[str, Episode] = {}
+        #: What was last seen of an episode, not yet put in words: conditions are seen far more often than told.
+        self._seen: dict[str, tuple[Subject, Condition, int]] = {}
         #: Number of the last episode by fingerprint, the longest over first; True where it ever fired.
         self._over: dict[str, tuple[int, bool]] = {}
         #: No condition that is not in ``_over`` had an episode with a higher number.
-        self._floor = 0
+        self._floor = floor
+
+    @property
+    def last_episode(self) -> int:
+        """The highest number given to an episode so far. Pass it on as ``floor`` before forgetting the model."""
+        active = (episode.number for episode in self._active.values())
+        return max(self._floor, *active, *(number for number, _ in self._over.values()), 0)
 
     def observe(
         self,
@@ -109,9 +118,9 @@ class Lifecycle:
             self._see(episode, subject, condition, settings, now_ms)
             if episode.fired_ms is None and now_ms >= episode.started_ms + episode.hold_ms:
                 episode.fired_ms, episode.origin = now_ms, origin
-                out.append(_alert(episode, "firing", _fired(episode), now_ms))
+                out.append(self._alert(episode, "firing", _fired(episode), now_ms))
             elif new:
-                out.append(_alert(episode, "pending", Transition.PENDING, now_ms, origin))
+                out.append(self._alert(episode, "pending", Transition.PENDING, now_ms, origin))
         key = _key(subject)
         for episode in [e for e in self._active.values() if e.subject == key and e.fingerprint not in seen]:
             out += self._miss(episode, now_ms, origin)
@@ -126,7 +135,7 @@ class Lifecycle:
     def active(self) -> list[Alert]:
         """What fires now, with its latest evidence."""
         return [
-            _alert(episode, "firing", _fired(episode), episode.fired_ms)
+            self._alert(episode, "firing", _fired(episode), episode.fired_ms)
             for episode in self._active.values()
             if episode.fired_ms is not None
         ]
@@ -138,6 +147,8 @@ class Lifecycle:
 
     def state(self) -> dict[str, Any]:
         """Everything needed to continue, as plain data."""
+        for episode in self._active.values():
+            self._tell(episode)
         return {
             "active": [msgspec.to_builtins(episode) for episode in self._active.values()],
             "over": [[name, number, fired] for name, (number, fired) in self._over.items()],
@@ -155,14 +166,23 @@ class Lifecycle:
         last, fired = self._over.pop(name, (self._floor, False))
         self._active[name] = Episode(name, _key(subject), labels, last + 1, fired, now_ms, traceparent)
 
-    @staticmethod
-    def _see(episode: Episode, subject: Subject, condition: Condition, settings: Monitoring, now_ms: int) -> None:
+    def _see(self, episode: Episode, subject: Subject, condition: Condition, settings: Monitoring, now_ms: int) -> None:
         monitor = settings.monitors.get(condition.monitor, _DEFAULT)
         episode.hold_ms, episode.keep_ms = round(monitor.for_ * 1000), round(monitor.keep_firing_for * 1000)
-        episode.text = sentence(subject, condition, now_ms)
-        episode.evidence = _evidence(condition, now_ms)
         episode.runbook_url = settings.runbook_url
         episode.well_since_ms = None
+        self._seen[episode.fingerprint] = subject, condition, now_ms
+
+    def _tell(self, episode: Episode) -> None:
+        seen = self._seen.pop(episode.fingerprint, None)
+        if seen is not None:
+            episode.text, episode.evidence = sentence(*seen), _evidence(*seen[1:])
+
+    def _alert(
+        self, episode: Episode, status: Status, transition: Transition, now_ms: int, origin: Origin | None = None
+    ) -> Alert:
+        self._tell(episode)
+        return _alert(episode, status, transition, now_ms, origin)
 
     def _miss(self, episode: Episode, now_ms: int, origin: Origin | None) -> list[Alert]:
         if episode.fired_ms is None:
@@ -179,7 +199,7 @@ class Lifecycle:
         if len(self._over) > _MOST_REMEMBERED:
             number, _ = self._over.pop(next(iter(self._over)))
             self._floor = max(self._floor, number)
-        return _alert(episode, "resolved", transition, now_ms, origin)
+        return self._alert(episode, "resolved", transition, now_ms, origin)
 
 
 def _key(subject: Subject) -> tuple[str, str, str]:

@@ -169,6 +169,16 @@ def test_an_episode_number_never_returns_though_what_is_over_is_forgotten() -> N
     assert len(encode(life.state())) < 80_000
 
 
+def test_a_model_that_comes_back_after_it_was_forgotten_does_not_repeat_an_id() -> None:
+    life = Lifecycle(hold(keep=0.0))
+    first = [*life.observe(V3, [condition()], NOW), *life.observe(V3, [], NOW + 1)]
+    assert life.last_episode == 1
+    again = Lifecycle(hold(), floor=life.last_episode)
+    (alert,) = again.observe(V3, [condition()], NOW + 2)
+    assert alert.episode == again.last_episode == 2
+    assert alert.id not in {old.id for old in first}
+
+
 def test_settings_of_an_unnamed_monitor_are_the_defaults() -> None:
     life = Lifecycle(Monitoring())
     life.observe(V3, [condition(monitor="")], NOW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -47,6 +48,10 @@ class _DriftbellProcess(ServiceProcess):
                 return int(answer.status)
         except OSError as error:
             return int(getattr(error, "code", 0))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal and do not wait."""
+        self._signal(number)
 
     def exit_code(self, timeout: float) -> int | None:
         """The exit code, once it has ended; None when it has not in time."""

@@ -1,0 +1,235 @@
+"""Restarts, moved offsets, lost input, zombies and bad set-ups on real Kafka and Redis: exact again, or refused loudly."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka.admin import NewPartitions
+
+from runtime.kafka import producer_settings
+from tests.e2e.rig import PARTITIONS, Rig, metrics
+from tests.services import KafkaCluster
+from tests.services.waiting import wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.kafka, pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+def rig(kafka: KafkaCluster, redis_url: str, tmp_path: Path) -> Iterator[Rig]:
+    """A pipeline of its own."""
+    made = Rig.make(kafka, redis_url, tmp_path)
+    yield made
+    made.end()
+
+
+@pytest.mark.parametrize("share", [0.0, 2.0], ids=["kafka lags behind", "kafka is ahead"])
+def test_the_checkpoint_decides_where_to_go_on_not_kafkas_offset(rig: Rig, share: float) -> None:
+    rig.publish(4000)
+    with rig.worker():
+        rig.wait_until_read()
+    rig.publish(2000)
+    group = rig.config.worker.group
+    moved = [
+        TopicPartition(topic, p, int(share * 400))
+        for topic in (rig.config.topics.predictions, rig.config.topics.feedback)
+        for p in range(PARTITIONS)
+    ]
+    request = [ConsumerGroupTopicPartitions(group, moved)]
+    for future in rig.kafka.admin().alter_consumer_group_offsets(request).values():
+        future.result(30)
+    with rig.worker():
+        rig.wait_until_read()
+
+    assert rig.counted() == 6000
+    rig.assert_exact()
+
+
+def test_kafkas_offset_follows_the_checkpoint_so_that_lag_tools_stay_truthful(rig: Rig) -> None:
+    rig.publish(2000)
+    with rig.worker():
+        rig.wait_until_read()
+
+        def shown() -> int:
+            request = [ConsumerGroupTopicPartitions(rig.config.worker.group)]
+            (future,) = rig.kafka.admin().list_consumer_group_offsets(request).values()
+            return sum(max(0, tp.offset) for tp in future.result(30).topic_partitions)
+
+        wait_until(lambda: shown() == 4000, "Kafka shows the progress", timeout=20, pause=0.5)
+
+
+def test_three_workers_keep_both_inputs_of_each_of_four_partitions_together(rig: Rig) -> None:
+    rig.publish(2000)
+    for _ in range(3):
+        rig.start_worker()
+    for worker in rig.workers:
+        worker.wait_until_it_answers()
+
+    def held() -> list[str]:
+        names = [name for worker in rig.workers for name in metrics(worker) if name.startswith("driftbell_models{")]
+        return sorted(names)
+
+    wait_until(lambda: len(held()) == PARTITIONS, "each partition is held once", timeout=40, pause=0.5)
+    rig.publish(2000)
+    rig.wait_until_read()
+    rig.workers[1].kill()
+    rig.publish(2000)
+    rig.wait_until_read()
+    for worker in (rig.workers[0], rig.workers[2]):
+        worker.stop()
+        assert worker.exit_code(5) == 0
+
+    assert rig.counted() == 6000
+    rig.assert_exact()
+
+
+def test_records_deleted_by_retention_before_they_were_read_are_an_alert(rig: Rig) -> None:
+    rig.publish(2000)
+    with rig.worker():
+        rig.wait_until_read()
+    rig.publish(4000)
+    topic = rig.config.topics.predictions
+    _delete_up_to_now(rig, topic)
+    rig.publish(400)
+    with rig.worker():
+        wait_until(lambda: any(a.labels["alertname"] == "InputLost" for a in rig.alerts()), "InputLost", pause=0.5)
+    lost = [alert for alert in rig.alerts() if alert.labels["alertname"] == "InputLost"]
+
+    assert {alert.labels["topic"] for alert in lost} == {topic}
+    assert all(alert.status == "firing" for alert in lost)
+    assert "deleted by retention" in lost[0].annotations["summary"]
+
+
+def _delete_up_to_now(rig: Rig, topic: str) -> None:
+    ends = [TopicPartition(topic, p, -1) for p in range(PARTITIONS)]
+    for future in rig.kafka.admin().delete_records(ends).values():
+        future.result(30)
+
+
+def test_a_topic_that_was_created_anew_is_an_alert_and_is_read_from_its_start(rig: Rig) -> None:
+    rig.publish(4000)
+    with rig.worker():
+        rig.wait_until_read()
+    names = [rig.config.topics.predictions, rig.config.topics.feedback]
+    rig.kafka.delete_topics(names)
+    rig.kafka.create_topics(names, PARTITIONS)
+    rig.published = 10_000
+    rig.publish(400)
+    with rig.worker():
+        wait_until(lambda: rig.offsets()["predictions"] == 400, "the new topic is read", pause=0.5, timeout=60)
+        wait_until(lambda: any(a.labels["alertname"] == "InputLost" for a in rig.alerts()), "InputLost", pause=0.5)
+
+    assert rig.counted() == 4400
+
+
+def test_a_store_that_was_emptied_is_refused_until_a_rebuild_is_asked_for(rig: Rig, redis_url: str) -> None:
+    import redis
+
+    rig.publish(2000)
+    with rig.worker():
+        rig.wait_until_read()
+        wait_until(lambda: _group_offset(rig) > 0, "Kafka knows the group's offsets", pause=0.5)
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    refused = rig.start_worker()
+    code = refused.exit_code(60)
+
+    assert code == 1
+    assert "worker.on_lost_state: rebuild" in refused.log_tail()
+    with rig.worker(on_lost_state="rebuild"):
+        rig.wait_until_read()
+    assert rig.counted() == 2000
+    rig.assert_exact()
+
+
+def _group_offset(rig: Rig) -> int:
+    (future,) = rig.kafka.admin().list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(rig.config.worker.group)]
+    ).values()
+    return sum(max(0, tp.offset) for tp in future.result(30).topic_partitions)
+
+
+def test_unequal_partition_counts_are_refused_with_the_fix(rig: Rig) -> None:
+    new = [NewPartitions(rig.config.topics.feedback, PARTITIONS + 2)]
+    for future in rig.kafka.admin().create_partitions(new).values():
+        future.result(30)
+    refused = rig.start_worker()
+
+    assert refused.exit_code(60) == 1
+    assert "unequal_partitions" in refused.log_tail()
+
+
+def test_partitions_added_to_both_inputs_are_refused_while_state_exists(rig: Rig) -> None:
+    rig.publish(400)
+    with rig.worker():
+        rig.wait_until_read()
+    new = [NewPartitions(name, PARTITIONS + 2) for name in (rig.config.topics.predictions, rig.config.topics.feedback)]
+    for future in rig.kafka.admin().create_partitions(new).values():
+        future.result(30)
+    refused = rig.start_worker()
+
+    assert refused.exit_code(60) == 1
+    assert "partitions_changed" in refused.log_tail()
+
+
+def test_nothing_but_rubbish_stops_the_worker_and_some_rubbish_does_not(rig: Rig) -> None:
+    producer = Producer(producer_settings(rig.config.kafka))
+    topic = rig.config.topics.predictions
+    rig.publish(400)
+    bodies = [b"{", b"[]", b'{"model":"m"}', b"\x00\x00\x00\x00\x07{}", b'{"prediction_id":NaN}', b"x" * 900_000, None]
+    for body in bodies:
+        producer.produce(topic, body, "model-0")
+    producer.flush(30)
+    with rig.worker() as worker:
+        wait_until(lambda: rig.offsets()["predictions"] == 400 + len(bodies), "all is read", pause=0.2)
+        seen = metrics(worker)
+    letters = sum(value for name, value in seen.items() if name.startswith("driftbell_dead_letters_total{"))
+
+    assert letters == len(bodies) - 1
+    assert seen["driftbell_tombstones_total"] == 1
+    for _ in range(300):
+        producer.produce(topic, b"nope", "model-0")
+    producer.flush(30)
+    stopped = rig.start_worker(max_consecutive_dead_letters=100)
+    assert stopped.exit_code(60) == 1
+    assert "bad records in a row" in stopped.log_tail()
+
+
+def test_a_second_signal_leaves_at_once_with_1_and_health_is_told(rig: Rig) -> None:
+    rig.publish(400)
+    worker = rig.start_worker()
+    worker.wait_until_it_answers()
+    assert worker.get("/healthz") == 200
+    assert worker.get("/readyz") == 200
+    rig.wait_until_read()
+    worker.signal(signal.SIGTERM)
+    worker.signal(signal.SIGINT)
+
+    assert worker.exit_code(20) == 1
+    assert "second signal" in worker.log_tail()
+
+
+def test_ops_metrics_tell_what_happened(rig: Rig) -> None:
+    rig.publish(2000)
+    with rig.worker() as worker:
+        rig.wait_until_read()
+        seen = metrics(worker)
+        ready = json.loads(_body(worker.port))
+
+    assert seen['driftbell_events_total{input="predictions"}'] == 2000
+    assert seen['driftbell_join_total{outcome="joined"}'] == 2000
+    assert seen["driftbell_rebalances_total"] >= 1
+    assert sum(value for name, value in seen.items() if name.startswith("driftbell_consumer_lag_records")) == 0
+    assert ready["reason"] == "ok"
+
+
+def _body(port: int) -> str:
+    import urllib.request
+
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:  # noqa: S310
+        text: str = answer.read().decode()
+    return text

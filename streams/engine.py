@@ -162,10 +162,9 @@ class Engine:
     def positions(self) -> dict[Source, int]:
         """Where to go on reading: the checkpoints' offsets of the partitions held."""
         return {
-            (stream, index): offset
+            (stream, index): runner.partition.fetched(stream)
             for index, runner in self._runners.items()
             for stream in Input
-            if (offset := runner.partition.fetched(stream)) is not None
         }
 
     def full(self, source: Source) -> bool:
@@ -207,8 +206,7 @@ class Engine:
         partition = Partition(index, self.config, claim.stored)
         if claim.outcome is ClaimOutcome.FRESH:
             await self._refuse_lost_state(index)
-        else:
-            await self._compare_with_log(partition)
+        await self._compare_with_log(partition)
         runner = Runner(
             partition,
             generation,
@@ -237,7 +235,7 @@ class Engine:
         self.counts.rolled_back_stores += 1
         await self._claim(index, runner.generation)
         partition = self._runners[index].partition
-        await self._broker.rewind({(stream, index): partition.fetched(stream) or 0 for stream in Input})
+        await self._broker.rewind({(stream, index): partition.fetched(stream) for stream in Input})
 
     def _reclaimed(self, index: int, task: asyncio.Task[None]) -> None:
         self._reclaims.pop(index, None)
@@ -292,13 +290,14 @@ class Engine:
 
     async def _compare_with_log(self, partition: Partition) -> None:
         """Find records that no longer exist: aiokafka would jump over them without a word."""
-        sources = [(stream, partition.index) for stream in partition.offsets]
-        if not sources:
-            return
+        sources = [(stream, partition.index) for stream in Input]
         earliest, ends = await asyncio.gather(
             self._broker.earliest_offsets(sources), self._broker.end_offsets(sources)
         )
         for source in sources:
+            if source[0] not in partition.offsets:
+                partition.begin_at(source[0], earliest[source])
+                continue
             offset, first, end = partition.offsets[source[0]], earliest[source], ends[source]
             if offset > end:
                 log.error("%s: the checkpoint is at %d, the log ends at %d: created anew", source, offset, end)
@@ -400,8 +399,7 @@ class Engine:
                 runner.prove(stream, complete_ms)
 
     async def _reached(self, runner: Runner, source: Source, end: int) -> bool:
-        fetched = runner.partition.fetched(source[0])
-        if (fetched or 0) >= end:
+        if runner.partition.fetched(source[0]) >= end:
             return True
         # Transaction markers and compacted tails are never delivered: then only the fetch position reaches the end.
         return not self._broker.in_flight(source) and await self._broker.position(source) >= end

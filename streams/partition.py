@@ -141,13 +141,17 @@ class Partition:
             self.skipped_replay += len(records) - len(kept)
             records = kept
         if records:
-            self.offset_gaps += records[0].offset > expected and source in self._fetched
+            self.offset_gaps += records[0].offset > expected
             self._fetched[source] = records[-1].offset + 1
             self._merge.push(source, records)
 
-    def fetched(self, source: Input) -> int | None:
-        """The offset after the last pushed record; None before the first record of a fresh partition."""
-        return self._fetched.get(source)
+    def begin_at(self, source: Input, offset: int) -> None:
+        """Say where an input of which nothing has been read begins."""
+        self._fetched.setdefault(source, offset)
+
+    def fetched(self, source: Input) -> int:
+        """The offset of the record to be pushed next."""
+        return self._fetched.get(source, 0)
 
     def buffered(self, source: Input) -> int:
         """How many records of one input wait."""

@@ -195,7 +195,7 @@ class ChunkConsumer(driver.Consumer):
             ours = {tp: offset for s, offset in self._engine.positions().items() if (tp := app.tp(s)) in assigned}
             if ours:
                 await self._thread.seek_wait(ours)
-            self._start_anew(assigned)
+            self._start_anew(ours)
         return committed | ours
 
     async def rewind(self, offsets: Mapping[TP, int]) -> None:

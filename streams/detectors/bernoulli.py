@@ -41,6 +41,7 @@ class BernoulliESR:
         """
         self.p0: Floats = np.clip(np.atleast_1d(np.asarray(p0, np.float64)), _LOWEST_NULL, _HIGHEST_NULL)
         self.events_per_false_alarm = events_per_false_alarm
+        self._log_bound = math.log(events_per_false_alarm)
         self._coarse = coarse
         steps = [len(_COARSE_ODDS) if coarse else _steps(p) for p in self.p0.tolist()]
         self._powers: Floats = _RATIO ** np.arange(1, max(steps, default=1) + 1, dtype=np.float64)
@@ -75,7 +76,10 @@ class BernoulliESR:
         k = np.atleast_1d(np.asarray(successes, np.float64))
         log_l = k[:, None] * self._gain + (n - k)[:, None] * self._loss
         self.evidence.update(log_l, n, start_ms)
-        self._alarms = alarms(self.evidence.log_evidence, self.events_per_false_alarm)
+        if self.evidence.ceiling < self._log_bound:
+            self._alarms = np.zeros(len(self.p0), np.bool_)
+        else:
+            self._alarms = alarms(self.evidence.log_evidence, self.events_per_false_alarm)
 
     @property
     def alarms(self) -> Bools:

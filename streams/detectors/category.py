@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -61,7 +62,6 @@ class CategoryESR:
                     weights[row, index, 3:] = 1.0
         flat = weights.reshape(len(counts), categories * shape[2])
         self.evidence = ShiryaevRoberts(flat / flat.sum(axis=1, keepdims=True))
-        self._log_evidence: Floats = self.evidence.log_evidence
 
     def _bet(self, row: int, index: int, where: slice, p0: float, odds: Floats) -> None:
         stake = odds * p0 / (1 - p0)
@@ -76,22 +76,21 @@ class CategoryESR:
         n = k.sum(axis=1)
         log_l = k[:, :, None] * self._gain + (n[:, None] - k)[:, :, None] * self._loss
         self.evidence.update(log_l.reshape(len(k), -1), n, start_ms)
-        self._log_evidence = self.evidence.log_evidence
 
     @property
     def log_evidence(self) -> Floats:
         """log of the mixtures, shape (features,)."""
-        return self._log_evidence
+        return self.evidence.log_evidence
 
     @property
     def alarms(self) -> Bools:
         """Which features alarm, shape (features,)."""
-        return alarms(self._log_evidence, self.events_per_false_alarm)
+        return alarms(self.evidence.log_evidence, self.events_per_false_alarm)
 
     @property
     def drift_detected(self) -> bool:
         """Whether any feature alarms."""
-        return bool(self.alarms.any())
+        return self.evidence.ceiling >= math.log(self.events_per_false_alarm) and bool(self.alarms.any())
 
     def moved(self, row: int) -> tuple[int, float]:
         """The category of the best bet and the share that bet supposes."""
@@ -101,7 +100,6 @@ class CategoryESR:
     def reset(self, rows: Bools | int | slice = slice(None)) -> None:
         """Forget the evidence of the selected rows."""
         self.evidence.reset(rows)
-        self._log_evidence = self.evidence.log_evidence
 
     def state(self) -> Mapping[str, Any]:
         """Plain data."""
@@ -110,4 +108,3 @@ class CategoryESR:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from ``state``."""
         self.evidence.restore(state)
-        self._log_evidence = self.evidence.log_evidence

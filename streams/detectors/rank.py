@@ -132,7 +132,6 @@ class RankESR:
         for row, score in enumerate(scores):
             self._table[row, : len(score.rank)] = log_table(score)
         self.evidence = ShiryaevRoberts(np.full((len(scores), BETS), 1.0 / BETS))
-        self._log_evidence: Floats = self.evidence.log_evidence
 
     def update(self, counts: npt.NDArray[Any], start_ms: int = 0) -> None:
         """Take a batch: values per bin, shape (features, bins); bins beyond a feature's own are 0."""
@@ -140,27 +139,25 @@ class RankESR:
         c = counts[:, :bins].astype(np.float64)
         log_l = np.matmul(c[:, None, :], self._table)[:, 0, :]
         self.evidence.update(log_l, c.sum(axis=1), start_ms)
-        self._log_evidence = self.evidence.log_evidence
 
     @property
     def log_evidence(self) -> Floats:
         """log of the mixtures, shape (features,)."""
-        return self._log_evidence
+        return self.evidence.log_evidence
 
     @property
     def alarms(self) -> Bools:
         """Which features alarm, shape (features,)."""
-        return alarms(self._log_evidence, self.events_per_false_alarm)
+        return alarms(self.evidence.log_evidence, self.events_per_false_alarm)
 
     @property
     def drift_detected(self) -> bool:
         """Whether any feature alarms."""
-        return bool(self.alarms.any())
+        return self.evidence.ceiling >= math.log(self.events_per_false_alarm) and bool(self.alarms.any())
 
     def reset(self, rows: Bools | int | slice = slice(None)) -> None:
         """Forget the evidence of the selected rows."""
         self.evidence.reset(rows)
-        self._log_evidence = self.evidence.log_evidence
 
     def state(self) -> Mapping[str, Any]:
         """Plain data."""
@@ -169,4 +166,3 @@ class RankESR:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from ``state``."""
         self.evidence.restore(state)
-        self._log_evidence = self.evidence.log_evidence

@@ -64,17 +64,25 @@ class ShiryaevRoberts:
             start_ms: the time of the batch's first event.
         """
         moved = events > 0
-        log_events = np.log(np.maximum(events, 1.0))[:, None]
-        grown = np.logaddexp(self.log_m, log_events) + log_l
-        if not moved.all():
+        all_moved = bool(moved.all())
+        grown = np.logaddexp(self.log_m, np.log(events if all_moved else np.maximum(events, 1.0))[:, None])
+        grown += log_l
+        if not all_moved:
             grown = np.where(moved[:, None], grown, self.log_m)
             log_l = np.where(moved[:, None], log_l, 0.0)
-        self.log_m = np.maximum(grown, NOTHING).astype(np.float32)
+        self.log_m = np.maximum(grown, NOTHING, dtype=np.float32, casting="same_kind")
         fresh = self._walk <= 0
-        np.copyto(self._since, 0, where=fresh)
-        np.copyto(self._start_ms, start_ms, where=fresh)
-        self._walk = (np.maximum(self._walk, 0) + log_l).astype(np.float32)
+        self._since[fresh] = 0
+        self._start_ms[fresh] = start_ms
+        walk = np.maximum(self._walk, 0)
+        walk += log_l
+        self._walk = walk
         self._since += events.astype(np.uint32)[:, None]
+
+    @property
+    def ceiling(self) -> float:
+        """No row's evidence is larger: its best weighed bet times the number of bets. Costs a fifth of ``log_evidence``."""
+        return float((self.log_m + self._log_weights).max(initial=NOTHING)) + math.log(self.bets)
 
     @property
     def log_evidence(self) -> Floats:

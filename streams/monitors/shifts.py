@@ -82,8 +82,7 @@ class Shifts:
         self._raise(columns)
 
     def _raise(self, columns: Columns) -> None:
-        passed = alarms(np.concatenate([self._rank.log_evidence, self._category.log_evidence]), self._budget)
-        for index in np.flatnonzero(passed).tolist():
+        for index in self._passed():
             at = index - len(self._plain)
             row = self.profiles.numeric[self._plain[index]] if at < 0 else self.profiles.categorical[at]
             if row not in self.alarms:
@@ -93,6 +92,13 @@ class Shifts:
             row = self.profiles.numeric[at]
             if detector.drift_detected and row not in self.alarms:
                 self._start(row, self._block_alarm(detector), columns)
+
+    def _passed(self) -> list[int]:
+        """The rows of both e-detectors that alarm: rank's first, then category's."""
+        if max(self._rank.evidence.ceiling, self._category.evidence.ceiling) < math.log(self._budget):
+            return []
+        evidence = np.concatenate([self._rank.log_evidence, self._category.log_evidence])
+        return np.flatnonzero(alarms(evidence, self._budget)).tolist()
 
     def _start(self, row: int, alarm: ShiftAlarm, columns: Columns) -> None:
         self.alarms[row] = alarm

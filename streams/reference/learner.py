@@ -12,7 +12,7 @@ import numpy.typing as npt
 from schemas import FeatureValue
 from streams.reference.numbers import learn_numbers
 from streams.reference.profile import Categories, Kind, Numbers, Profile, Unwatched
-from streams.reference.reading import TRUTH, numbers_of, shortened, texts_of
+from streams.reference.reading import TRUTH, floats_of, rounded, shortened, texts_of
 
 #: Values below which a distribution is not compared: the rank tolerance would exceed 0.11.
 MIN_VALUES = 100
@@ -53,8 +53,8 @@ class ColumnLearner:
         self._missing += column.count(None)
         types = set(map(type, column))
         if int in types or float in types:
-            numbers, _ = numbers_of(column, types)
-            self._numbers.append(numbers[~np.isnan(numbers)])
+            numbers, _ = floats_of(column, types)
+            self._numbers.append(rounded(numbers[~np.isnan(numbers)]))
         if str in types:
             self._learn_texts([shortened(text) for text in texts_of(column)])
         if bool in types:

@@ -21,12 +21,8 @@ _PLAIN = frozenset({int, float})
 _PLAIN_OR_MISSING = frozenset({int, float, type(None)})
 
 
-def numbers_of(column: Sequence[FeatureValue], types: set[type[Any]]) -> tuple[npt.NDArray[np.float32], int]:
-    """The numbers of a column, NaN where there is none, and how many values are neither numbers nor missing.
-
-    Numbers are float32: binning needs no more, and reference and stream are rounded alike. What float32 cannot hold
-    becomes its largest value.
-    """
+def floats_of(column: Sequence[FeatureValue], types: set[type[Any]]) -> tuple[npt.NDArray[np.float64], int]:
+    """The numbers of a column, NaN where there is none, and how many values are neither numbers nor missing."""
     wrong = 0
     if not types <= _PLAIN:
         if types <= _PLAIN_OR_MISSING:
@@ -39,7 +35,15 @@ def numbers_of(column: Sequence[FeatureValue], types: set[type[Any]]) -> tuple[n
         values = np.fromiter(column, np.float64, len(column))
     except OverflowError:
         values = np.array([_finite(value) for value in column])
-    return np.clip(values, -_LARGEST, _LARGEST).astype(np.float32), wrong
+    return values, wrong
+
+
+def rounded(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """As float32: binning needs no more, and reference and stream are rounded alike.
+
+    What float32 cannot hold becomes nearly its largest value.
+    """
+    return np.clip(values, -_LARGEST, _LARGEST).astype(np.float32)
 
 
 def texts_of(column: Sequence[FeatureValue]) -> list[str]:

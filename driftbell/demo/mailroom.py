@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 from types import TracebackType
 from typing import Self
@@ -46,7 +47,8 @@ class Mailroom:
     def _slack(self, what: str, message: Message) -> None:
         if message.thread_ts is not None:
             return  # the history in the thread; the message itself is the page
-        headline, _, _ = message.text.partition("\n")
+        # The text is the sentence, escaped, and the state in parentheses.
+        headline = html.unescape(message.text.rpartition(" (")[0] or message.text)
         if message.metadata.get("event_payload", {}).get("kind") == CLOSE:
             self._pages.resolved(Channel.SLACK, message.ts)
         else:

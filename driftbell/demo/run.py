@@ -14,7 +14,7 @@ from pathlib import Path
 
 from driftbell.demo.data import readings
 from driftbell.demo.pages import Channel, Page, Pages
-from driftbell.demo.screen import Screen
+from driftbell.demo.screen import Screen, short
 from driftbell.demo.services import GRACE, Services, running
 from driftbell.demo.settings import REFERENCE_EVENTS, REFERENCE_LABELS
 from driftbell.demo.story import CHAPTERS, Chapter, Phase
@@ -28,7 +28,10 @@ from driftbell.exit_codes import ExitCode
 ABOUT_ACCURACY = "family=performance"
 
 #: Seconds of traffic that must stay quiet after the references are learned.
-QUIET_SECONDS = 3.0
+QUIET_SECONDS = 2.0
+
+#: Seconds for which a chapter goes on when all that it expects has come, so that people can read it.
+READING_SECONDS = 2.0
 
 #: Seconds between two looks at everything.
 _LOOK = 0.05
@@ -93,6 +96,9 @@ class _Demo:
             try:
                 for chapter in CHAPTERS:
                     await self._chapter(chapter, services, traffic, answering)
+            except asyncio.CancelledError:
+                screen.say("stopping ...")
+                raise
             finally:
                 answering.cancel()
                 await asyncio.gather(answering, return_exceptions=True)
@@ -110,11 +116,14 @@ class _Demo:
         traffic.phase = chapter.phase
         begun = self._begun[chapter.phase] = time.monotonic()
         done = self._done(chapter.phase, traffic, begun)
-        while not done():
+        done_since: float | None = None
+        while done_since is None or time.monotonic() - done_since < READING_SECONDS:
             if answering.done():
                 answering.result()
             services.look()
-            if time.monotonic() - begun > chapter.patience:
+            # A page that opens again after its close is not closed.
+            done_since = (done_since or time.monotonic()) if done() else None
+            if done_since is None and time.monotonic() - begun > chapter.patience:
                 raise CommandError(self._missing(chapter), "see the logs of the worker and the router")
             self._screen.status(_status(traffic))
             await asyncio.sleep(_LOOK)
@@ -156,10 +165,13 @@ class _Demo:
         return f"{waited} the model had not had enough traffic; the machine is too slow or too busy"
 
     def _opened(self, page: Page) -> None:
-        self._screen.opened(page.channel, page.text)
+        # Three channels say the same; said once in full it is easier to read.
+        told = any(other is not page and other.text == page.text for other in self._pages.open)
+        self._screen.opened(page.channel, f"the same: {short(page.text)}" if told else page.text)
 
     def _closed(self, page: Page) -> None:
-        self._screen.closed(page.channel, page.text)
+        assert page.closed is not None
+        self._screen.closed(page.channel, page.text, page.closed - page.opened)
 
 
 def _status(traffic: Traffic) -> str:

@@ -10,7 +10,9 @@ from typing import TextIO
 #: Seconds between two status lines where they cannot be rewritten.
 LOG_INTERVAL = 3.0
 
-_WIDTH = 100
+_WIDTH = 110
+#: How much of a page's sentence is repeated when it is closed.
+_SHORT = 60
 
 _RED, _GREEN, _YELLOW, _BOLD, _DIM, _RESET = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
@@ -42,9 +44,13 @@ class Screen:
         """A page arrived."""
         self._page(self._in(_RED, "PAGE  "), channel, text)
 
-    def closed(self, channel: str, text: str) -> None:
-        """A page was closed."""
-        self._page(self._in(_GREEN, "CLOSED"), channel, text)
+    def closed(self, channel: str, text: str, seconds: float) -> None:
+        """A page was closed that had been open for so long."""
+        self._page(
+            self._in(_GREEN, "CLOSED"),
+            channel,
+            f"after {seconds:.1f} s: {short(text)}",
+        )
 
     def warn(self, text: str) -> None:
         """Something the user should know."""
@@ -93,3 +99,8 @@ class Screen:
 
     def _in(self, colour: str, text: str) -> str:
         return f"{colour}{text}{_RESET}" if self._terminal else text
+
+
+def short(text: str) -> str:
+    """The beginning of a page's sentence, for when it was told in full before."""
+    return textwrap.shorten(text, _SHORT, placeholder=" ...")

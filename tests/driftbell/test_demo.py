@@ -33,7 +33,7 @@ def test_every_page_arrives_on_all_three_channels_and_is_closed(tmp_path: Path) 
         pages = re.findall(rf"PAGE\s+{channel}\s", done.stdout)
         closes = re.findall(rf"CLOSED\s+{channel}\s", done.stdout)
         assert len(pages) == len(closes) >= 2, done.stdout
-    assert "error rate rose" in done.stdout
+    assert "error rate of shuttle" in done.stdout
     assert "f7" in done.stdout
     assert "\x1b" not in done.stdout, "no colours where there is no terminal"
     assert done.stderr == ""

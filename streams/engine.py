@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -280,7 +280,8 @@ class Engine:
         """An empty store while Kafka remembers commits means that the store was lost: a cold start must be wanted."""
         if self.config.worker.on_lost_state == "rebuild" or self.config.redis.url.startswith("memory"):
             return
-        committed = await self._broker.committed([(stream, index) for stream in Input])
+        sources = [(stream, index) for stream in Input]
+        committed = await self._answer(lambda: self._broker.committed(sources))
         if any(offset > 0 for offset in committed.values()):
             raise StateLost(
                 f"Redis holds no checkpoint of partition {index} of group {self.config.worker.group}, but Kafka says that the "
@@ -291,9 +292,8 @@ class Engine:
     async def _compare_with_log(self, partition: Partition) -> None:
         """Find records that no longer exist: aiokafka would jump over them without a word."""
         sources = [(stream, partition.index) for stream in Input]
-        earliest, ends = await asyncio.gather(
-            self._broker.earliest_offsets(sources), self._broker.end_offsets(sources)
-        )
+        earliest = await self._answer(lambda: self._broker.earliest_offsets(sources))
+        ends = await self._answer(lambda: self._broker.end_offsets(sources))
         for source in sources:
             if source[0] not in partition.offsets:
                 partition.begin_at(source[0], earliest[source])
@@ -305,6 +305,22 @@ class Engine:
             elif offset < first:
                 log.error("%s: records %d to %d were deleted before they were read", source, offset, first)
                 partition.lost_input(source[0], offset, first, "retention")
+
+    async def _answer(self, ask: Callable[[], Awaitable[Mapping[Source, int]]]) -> Mapping[Source, int]:
+        """Ask the brokers until they answer; OSError after ``worker.checkpoint_patience``."""
+        give_up_at = self._clock.monotonic() + self.config.worker.checkpoint_patience
+        tries = 0
+        while True:
+            try:
+                async with asyncio.timeout(PROOF_TIMEOUT_SECONDS):
+                    return await ask()
+            except (OSError, TimeoutError) as error:
+                if self._clock.monotonic() >= give_up_at:
+                    raise
+                if tries == 0:
+                    log.warning("waiting for the brokers to answer: %r", error)
+            await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+            tries += 1
 
     async def _let_go(self, partitions: Sequence[int]) -> None:
         runners = [self._runners.pop(partition) for partition in partitions]

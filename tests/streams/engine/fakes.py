@@ -91,9 +91,7 @@ def prediction(number: int, time_ms: int, *, model: str = "fraud", value: float 
 
 def label(number: int, time_ms: int, *, of: int, model: str = "fraud", value: bool = True) -> Record:
     """A label record for prediction ``of``."""
-    body = (
-        f'{{"prediction_id":"{of}","model":"{model}","label":{str(value).lower()},"timestamp":{time_ms}}}'
-    )
+    body = f'{{"prediction_id":"{of}","model":"{model}","label":{str(value).lower()},"timestamp":{time_ms}}}'
     return Record(number, time_ms, body.encode(), model.encode())
 
 

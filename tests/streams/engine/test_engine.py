@@ -298,8 +298,8 @@ async def test_leftovers_of_the_outbox_are_published_by_the_next_owner(house: Ho
 
 
 async def test_a_label_waits_for_the_proof_that_its_prediction_has_come(house: House) -> None:
-    house.broker.answers = False
     await house.engine.assigned([0], 1)
+    house.broker.answers = False
     house.broker.ends[FEEDBACK] = 1
     house.engine.deliver(FEEDBACK, [label(0, START_MS + 500, of=0)])
     house.clock.now_ms += 5_000
@@ -313,12 +313,10 @@ async def test_a_label_waits_for_the_proof_that_its_prediction_has_come(house: H
     assert house.engine.partitions[0].join_counts["waiting"] == 0
 
 
-async def test_a_full_buffer_stops_the_fetching_of_its_input(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_full_buffer_stops_the_fetching_of_its_input(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.engine.BUFFER_RECORDS", 100)
-    house.broker.answers = False
     await house.engine.assigned([0], 1)
+    house.broker.answers = False
     house.deliver(*predictions(150))
 
     assert house.engine.full(PREDICTIONS)

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import enum
+import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, ClassVar
 
-from river import drift
-from river.drift import binary
-
 from streams.detectors.river_state import decode_into, encode
 
-#: River's class by the name it has in the papers. KSWIN draws at random: it is seeded, or two runs would disagree.
-_CLASSES: Mapping[str, Callable[..., Any]] = {
-    "ADWIN": drift.ADWIN,
-    "DDM": binary.DDM,
-    "EDDM": binary.EDDM,
-    "FHDDM": binary.FHDDM,
-    "HDDM_A": binary.HDDMA,
-    "HDDM_W": binary.HDDMW,
-    "KSWIN": drift.KSWIN,
-    "PageHinkley": drift.PageHinkley,
+#: Module and class of River by the name in the papers. Imported when first used: River brings SciPy and its data sets along,
+#: which would more than double a worker's start, and by default none of these runs. KSWIN draws at random: it is seeded, or
+#: two runs would disagree.
+_CLASSES: Mapping[str, tuple[str, str]] = {
+    "ADWIN": ("river.drift", "ADWIN"),
+    "DDM": ("river.drift.binary", "DDM"),
+    "EDDM": ("river.drift.binary", "EDDM"),
+    "FHDDM": ("river.drift.binary", "FHDDM"),
+    "HDDM_A": ("river.drift.binary", "HDDMA"),
+    "HDDM_W": ("river.drift.binary", "HDDMW"),
+    "KSWIN": ("river.drift", "KSWIN"),
+    "PageHinkley": ("river.drift", "PageHinkley"),
 }
 NAMES: Sequence[str] = tuple(_CLASSES)
 #: Made for errors (0 or 1); the others take any number.
@@ -30,6 +30,12 @@ BINARY = frozenset({"DDM", "EDDM", "FHDDM", "HDDM_A", "HDDM_W"})
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {"KSWIN": {"seed": 42}}
 
 RIVER = version("river")
+
+
+def _river_class(name: str) -> Callable[..., Any]:
+    module, attribute = _CLASSES[name]
+    found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return found
 
 
 class Restored(enum.StrEnum):
@@ -63,7 +69,7 @@ class RiverDetector:
             raise ValueError(f"unknown detector {name!r}; known: {', '.join(NAMES)}")
         self.name = name
         self.parameters = {**_DEFAULTS.get(name, {}), **(parameters or {})}
-        known = [p for p in inspect.signature(_CLASSES[name]).parameters if p != "window"]
+        known = [p for p in inspect.signature(_river_class(name)).parameters if p != "window"]
         for parameter in self.parameters:
             if parameter not in known:
                 raise ValueError(f"{name} has no parameter {parameter!r}; known: {', '.join(known)}")
@@ -74,7 +80,7 @@ class RiverDetector:
 
     def _build(self) -> None:
         try:
-            self._river: Any = _CLASSES[self.name](**self.parameters)
+            self._river: Any = _river_class(self.name)(**self.parameters)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{self.name}: {error}") from error
 

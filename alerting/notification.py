@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from alerting.records import Group, Notification, Severity
+from alerting.text import truncate
 from schemas import Alert
 
-#: Alerts that one notification carries; more are counted. It bounds a row of the outbox to about 200 KB, and no
-#: channel but the webhook shows more than a few.
+#: Alerts that one notification carries; more are counted. No channel but the webhook shows more than a few.
 MAX_ALERTS = 200
+
+#: Characters of one label or annotation that a notification carries. With ``MAX_ALERTS`` it bounds a row of the outbox.
+MAX_VALUE = 4_096
 
 
 def notify(
@@ -37,11 +40,11 @@ def notify(
         status="firing" if firing else "resolved",
         reason=reason,
         severity=min((severity(alert) for alert in firing or resolved), key=_rank, default=Severity.WARNING),
-        group_key=group.key,
-        group_labels=group.labels,
-        common_labels=common(alert.labels for alert in everything),
-        common_annotations=common(alert.annotations for alert in everything),
-        alerts=sorted(shown, key=_order),
+        group_key=truncate(group.key, MAX_VALUE),
+        group_labels=_short(group.labels),
+        common_labels=_short(common(alert.labels for alert in everything)),
+        common_annotations=_short(common(alert.annotations for alert in everything)),
+        alerts=[_bounded(alert) for alert in sorted(shown, key=_order)],
         firing=len(firing),
         resolved=len(resolved),
         decided_ms=now_ms,
@@ -71,6 +74,22 @@ def without_resolved(notification: Notification) -> Notification:
     """The same without alerts that are over, for destinations with ``send_resolved: false``."""
     alerts = [alert for alert in notification.alerts if alert.status == "firing"]
     return msgspec.structs.replace(notification, alerts=alerts, resolved=0)
+
+
+def _bounded(alert: Alert) -> Alert:
+    longest = max(map(len, (*alert.labels.values(), *alert.annotations.values(), alert.generatorURL)), default=0)
+    if longest <= MAX_VALUE:
+        return alert
+    return msgspec.structs.replace(
+        alert,
+        labels=_short(alert.labels),
+        annotations=_short(alert.annotations),
+        generatorURL=truncate(alert.generatorURL, MAX_VALUE),
+    )
+
+
+def _short(table: Mapping[str, str]) -> dict[str, str]:
+    return {name: truncate(value, MAX_VALUE) for name, value in table.items()}
 
 
 def _rank(one: Severity) -> int:

@@ -169,7 +169,8 @@ class _Dialogue:
             return by_phase.get(self._phase, OutcomeReason.CLIENT_ERROR)
         if self._phase == "data":
             return OutcomeReason.NO_ANSWER
-        if self._phase == "login" and isinstance(error, aiosmtplib.SMTPAuthenticationError):
+        # The base class alone: the server offers no way to log in.
+        if self._phase == "login" and type(error) is aiosmtplib.SMTPException:
             return OutcomeReason.AUTH_ERROR
         return OutcomeReason.CONNECTION_FAILED
 

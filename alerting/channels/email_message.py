@@ -8,6 +8,7 @@ mail is parsed again and compared.
 from __future__ import annotations
 
 import email
+import email.errors
 import email.policy
 import email.utils
 import html
@@ -55,10 +56,15 @@ def addresses(text: str) -> list[str]:
     Raises:
         ValueError: one of them is not an address.
     """
+    if not text.isprintable():
+        raise ValueError(f"{text!r} has line breaks or control characters")
     found = [address for _, address in email.utils.getaddresses([text]) if address]
     for address in found:
-        parsed = Address(addr_spec=address)
-        if not parsed.domain or not address.isprintable():
+        try:
+            sound = bool(Address(addr_spec=address).domain)
+        except email.errors.MessageError:
+            sound = False
+        if not sound:
             raise ValueError(f"{address!r} is not an address")
     if not found:
         raise ValueError(f"{text!r} holds no address")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import io
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ async def post(
     try:
         async with session.post(
             url,
-            data=body,
+            # aiohttp takes large bytes only from a file object: it writes those in pieces.
+            data=io.BytesIO(body),
             headers={"Content-Type": "application/json", **(headers or {})},
             # A redirect would carry the secret to another host.
             allow_redirects=False,
@@ -97,8 +99,12 @@ def classify(status: int) -> OutcomeReason:
 
 
 def refused(answer: Answer) -> Outcome:
-    """The outcome of an answer that is not a success."""
-    return failed(classify(answer.status), f"HTTP {answer.status}: {answer.text}", retry_after_s=answer.retry_after_s)
+    """The outcome of an answer that is not the vendor's success, whatever its status says."""
+    reason = classify(answer.status)
+    if reason is OutcomeReason.SENT:
+        # A proxy, or another server than was meant: the page has most likely not arrived.
+        reason = OutcomeReason.CLIENT_ERROR
+    return failed(reason, f"HTTP {answer.status}: {answer.text}", retry_after_s=answer.retry_after_s)
 
 
 def retry_after(text: str | None, now: datetime | None = None) -> float | None:

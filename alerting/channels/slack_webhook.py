@@ -105,9 +105,6 @@ def judge(answer: Answer) -> Outcome:
     reason = _ERRORS.get(answer.text)
     if reason is not None:
         return failed(reason, f"HTTP {answer.status}: {answer.text}", retry_after_s=answer.retry_after_s)
-    if 200 <= answer.status < 300:
-        # Not Slack's answer: a proxy, or another URL. The page has most likely not arrived.
-        return failed(OutcomeReason.CLIENT_ERROR, f"HTTP {answer.status} without Slack's ok: {answer.text}")
     return refused(answer)
 
 

@@ -7,6 +7,7 @@ import email
 import email.policy
 import ssl
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -99,23 +100,27 @@ class Smtp:
 
     def _protocol(self) -> SMTP:
         self.sessions += 1
-        return SMTP(
-            _Mailbox(self),
-            hostname="fake.driftbell.invalid",
-            tls_context=self.tls,
-            require_starttls=self.tls is not None,
-            authenticator=self._authenticate if self.username else None,
-            auth_required=self.username is not None,
-            auth_require_tls=self.tls is not None,
-            enable_SMTPUTF8=True,
-            loop=asyncio.get_running_loop(),
-        )
+        with warnings.catch_warnings():
+            # aiosmtpd warns of passwords without TLS; on the loopback of one process there is nobody to listen.
+            warnings.simplefilter("ignore")
+            return SMTP(
+                _Mailbox(self),
+                hostname="fake.driftbell.invalid",
+                tls_context=self.tls,
+                require_starttls=self.tls is not None,
+                authenticator=self._authenticate if self.username else None,
+                auth_required=self.username is not None,
+                auth_require_tls=self.tls is not None,
+                enable_SMTPUTF8=True,
+                loop=asyncio.get_running_loop(),
+            )
 
     def _authenticate(
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
     ) -> AuthResult:
         expected = LoginPassword((self.username or "").encode(), (self.password or "").encode())
-        return AuthResult(success=data == expected)
+        # Not "handled" means that aiosmtpd sends the 535.
+        return AuthResult(success=data == expected, handled=False)
 
 
 class _Mailbox:

@@ -1,0 +1,3 @@
+"""Tests of the channels."""
+
+from __future__ import annotations

@@ -1,0 +1,153 @@
+"""PagerDuty: the cases of every channel, and the contract of its Events API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from alerting.channels.channel import Channel
+from alerting.channels.pagerduty import MAX_SUMMARY, PagerDutyChannel
+from alerting.outcome import OutcomeReason, Retry
+from alerting.records import Kind
+from alerting.secrets import Secret
+from alerting.templates import Template
+from driftbell.fakes.faults import Fault
+from driftbell.fakes.pagerduty import PagerDuty, problems
+from tests.alerting.alerts import make_alert
+from tests.alerting.channels.contract import Bench, ChannelContract, new_sessions
+from tests.alerting.channels.deliveries import KEY, delivery
+from tests.alerting.channels.statuses import ANSWERS
+
+ROUTING_KEY = "R0UT1NGKEYR0UT1NGKEYR0UT1NGKEY01"
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[PagerDuty]:
+    async with PagerDuty(routing_keys={ROUTING_KEY}) as started:
+        yield started
+
+
+@pytest.fixture
+async def bench(fake: PagerDuty) -> AsyncIterator[Bench]:
+    async with new_sessions() as sessions:
+
+        def make(
+            secret: Secret | None = None, template: Template | None = None, *, impatient: bool = False, **options: Any
+        ) -> Channel:
+            key = secret or Secret("routing_key", ROUTING_KEY)
+            return PagerDutyChannel(sessions(impatient=impatient), key, fake.url, description=template, **options)
+
+        yield Bench(
+            make=make,
+            faults=fake.faults,
+            accepted=lambda: [
+                json.dumps(event.body, ensure_ascii=False) for event in fake.events if event.status == 202
+            ],
+            violations=lambda: [str(problems(event.body, 0)) for event in fake.events if event.effect == "refused"],
+            secret=ROUTING_KEY,
+            stop=fake.stop,
+        )
+
+
+class TestPagerDuty(ChannelContract):
+    async def test_trigger_update_and_resolve_are_one_incident(self, bench: Bench, fake: PagerDuty) -> None:
+        channel = bench.make()
+        for number, kind in enumerate((Kind.TRIGGER, Kind.UPDATE, Kind.RESOLVE)):
+            assert (await channel.send(delivery(kind, number=number))).ok
+
+        assert [event.effect for event in fake.events] == ["triggered", "updated", "resolved"]
+        [incident] = fake.incidents
+        assert (incident.dedup_key, incident.severity, incident.triggers) == (KEY, "critical", 2)
+
+    @pytest.mark.parametrize(("status", "reason", "retry"), ANSWERS)
+    async def test_every_status_has_its_meaning(
+        self, bench: Bench, status: int, reason: OutcomeReason, retry: Retry
+    ) -> None:
+        # 202 is the only success: anything else below 300 does not come from PagerDuty.
+        expected = (OutcomeReason.CLIENT_ERROR, Retry.NO) if 200 <= status < 400 and status != 202 else (reason, retry)
+        bench.faults.add(Fault(status=status, body="{}"), times=2)
+        outcome = await bench.make().send(delivery())
+
+        assert (outcome.reason, outcome.retry) == expected
+
+    async def test_a_throttled_event_says_when_to_come_back(self, bench: Bench) -> None:
+        body = '{"status":"throttle exceeded","message":"Requests for this service are arriving too quickly."}'
+        bench.faults.add(Fault(status=429, body=body, headers={"Retry-After": "42"}))
+        outcome = await bench.make().send(delivery())
+
+        assert (outcome.reason, outcome.retry_after_s) == (OutcomeReason.RATE_LIMITED, 42.0)
+
+    async def test_a_wrong_key_is_told_and_final(self, fake: PagerDuty, bench: Bench) -> None:
+        outcome = await bench.make(secret=Secret("routing_key", "short")).send(delivery())
+
+        assert (outcome.reason, outcome.retry) == (OutcomeReason.CONTENT_REJECTED, Retry.NO)
+        assert "Length of 'routing_key' is incorrect" in outcome.detail
+
+    async def test_the_event_has_the_fields_that_pagerduty_shows(self, bench: Bench, fake: PagerDuty) -> None:
+        await bench.make(client="driftbell", client_url="https://driftbell.example.org").send(delivery())
+        [event] = fake.events
+
+        assert {name: event.body[name] for name in ("client", "client_url", "event_action", "dedup_key")} == {
+            "client": "driftbell",
+            "client_url": "https://driftbell.example.org",
+            "event_action": "trigger",
+            "dedup_key": KEY,
+        }
+        assert event.body["links"] == [{"href": "https://runbooks.example.org/error-rate", "text": "Runbook"}]
+        payload = event.body["payload"]
+        assert (payload["source"], payload["component"], payload["class"]) == ("fraud", "3", "ErrorRateRose")
+        assert payload["timestamp"] == "2026-11-24T14:00:00.000Z"
+        [alert] = payload["custom_details"]["Alerts"]
+        assert alert["Moved most"] == "amount (PSI 0.52), country"
+
+    async def test_a_long_summary_is_cut_in_characters(self, bench: Bench, fake: PagerDuty) -> None:
+        await bench.make().send(delivery(alerts=[make_alert(annotations={"summary": "ä" * 5000})]))
+
+        assert fake.incidents[0].summary == "ä" * (MAX_SUMMARY - 1) + "…"
+
+    @pytest.mark.parametrize(("label", "severity"), [("info", "info"), ("CRITICAL", "critical"), ("page", "warning")])
+    async def test_the_severity_is_one_that_pagerduty_knows(
+        self, bench: Bench, fake: PagerDuty, label: str, severity: str
+    ) -> None:
+        await bench.make().send(delivery(alerts=[make_alert(labels={"severity": label})]))
+
+        assert fake.incidents[0].severity == severity
+
+    async def test_details_of_the_configuration_are_added(self, bench: Bench, fake: PagerDuty) -> None:
+        await bench.make(details={"Team": Template("{{ common_labels.model }} owners", "x")}).send(delivery())
+
+        assert fake.events[0].body["payload"]["custom_details"]["Team"] == "fraud owners"
+
+    async def test_details_that_make_the_event_too_large_are_left_out(self, bench: Bench, fake: PagerDuty) -> None:
+        details = {f"d{number}": Template("{{ 'x' * 99000 }}", "x") for number in range(6)}
+        outcome = await bench.make(details=details).send(delivery())
+
+        assert outcome.reason is OutcomeReason.SENT
+        assert fake.events[0].body["payload"]["custom_details"] == {
+            "error": "the details were left out: the event exceeded 512 KB"
+        }
+
+
+def test_the_fake_knows_the_rules() -> None:
+    event: dict[str, Any] = {
+        "routing_key": ROUTING_KEY,
+        "event_action": "trigger",
+        "payload": {"summary": "s", "source": "x", "severity": "critical"},
+    }
+    assert problems(event, 100) == []
+    for change, word in (
+        ({"routing_key": "x"}, "routing_key"),
+        ({"event_action": "open"}, "event_action"),
+        ({"event_action": "resolve"}, "dedup_key"),
+        ({"dedup_key": "x" * 256}, "dedup_key"),
+        ({"payload": {**event["payload"], "severity": "page"}}, "severity"),
+        ({"payload": {**event["payload"], "summary": "s" * 1025}}, "summary"),
+        ({"payload": {**event["payload"], "links": []}}, "links"),
+        ({"links": [{"href": "ftp://x"}]}, "links"),
+        ({"details": {}}, "details"),
+    ):
+        assert any(word in problem for problem in problems({**event, **change}, 100)), change
+    assert problems(event, 600_000)

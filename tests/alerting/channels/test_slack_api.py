@@ -1,0 +1,194 @@
+"""Slack's Web API: the cases of every channel, editing in place, threads, and its error words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from alerting.channels.channel import Channel, Delivery
+from alerting.channels.slack_api import SlackApiChannel
+from alerting.outcome import Outcome, OutcomeReason, Retry
+from alerting.records import Kind
+from alerting.secrets import Secret
+from alerting.templates import Template
+from driftbell.fakes.faults import Fault
+from driftbell.fakes.slack import Slack
+from tests.alerting.channels.contract import Bench, ChannelContract, new_sessions
+from tests.alerting.channels.deliveries import delivery
+from tests.alerting.channels.slack_markup import check_harmless
+from tests.alerting.channels.statuses import ANSWERS
+
+TOKEN = "xoxb-0123456789-SECRETTOKEN"
+CHANNEL = "C0123456789"
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[Slack]:
+    async with Slack(channels={CHANNEL}, token=TOKEN) as started:
+        yield started
+
+
+@pytest.fixture
+async def bench(fake: Slack) -> AsyncIterator[Bench]:
+    async with new_sessions() as sessions:
+
+        def make(
+            secret: Secret | None = None,
+            template: Template | None = None,
+            *,
+            impatient: bool = False,
+            channel: str = CHANNEL,
+            **options: Any,
+        ) -> Channel:
+            token = secret or Secret("bot_token", TOKEN)
+            return SlackApiChannel(
+                sessions(impatient=impatient), token, channel, fake.api_url, text=template, **options
+            )
+
+        yield Bench(
+            make=make,
+            faults=fake.faults,
+            accepted=lambda: [
+                json.dumps([message.text, message.blocks], ensure_ascii=False) for message in fake.messages
+            ],
+            violations=lambda: [call.result for call in fake.calls if call.result not in ("ok", "fault")],
+            secret=TOKEN,
+            stop=fake.stop,
+        )
+
+
+def error(word: str) -> Fault:
+    return Fault(
+        status=200, body=json.dumps({"ok": False, "error": word}), headers={"Content-Type": "application/json"}
+    )
+
+
+async def opened(channel: Channel) -> tuple[Outcome, dict[str, str]]:
+    outcome = await channel.send(delivery())
+    assert outcome.ok
+    assert outcome.handle is not None
+    return outcome, outcome.handle
+
+
+class TestSlackApi(ChannelContract):
+    def check_harmless(self, accepted: str) -> None:
+        check_harmless(*json.loads(accepted))
+
+    def refusal(self) -> Fault:
+        return error("invalid_blocks")
+
+    @pytest.mark.parametrize(("status", "reason", "retry"), ANSWERS)
+    async def test_every_status_has_its_meaning(
+        self, bench: Bench, status: int, reason: OutcomeReason, retry: Retry
+    ) -> None:
+        # Slack's answer is JSON with status 200. Without the JSON nobody knows what happened.
+        expected = (reason, retry)
+        if status == 200:
+            expected = (OutcomeReason.NO_ANSWER, Retry.UNKNOWN)
+        elif status < 300:
+            expected = (OutcomeReason.CLIENT_ERROR, Retry.NO)
+        bench.faults.add(Fault(status=status, body="something"), times=2)
+        outcome = await bench.make().send(delivery())
+
+        assert (outcome.reason, outcome.retry) == expected
+
+    @pytest.mark.parametrize(
+        ("word", "reason", "retry"),
+        [
+            ("ratelimited", OutcomeReason.RATE_LIMITED, Retry.YES),
+            ("rate_limited", OutcomeReason.RATE_LIMITED, Retry.YES),
+            ("internal_error", OutcomeReason.SERVER_ERROR, Retry.YES),
+            ("fatal_error", OutcomeReason.SERVER_ERROR, Retry.YES),
+            ("service_unavailable", OutcomeReason.SERVER_ERROR, Retry.YES),
+            ("request_timeout", OutcomeReason.SERVER_ERROR, Retry.YES),
+            ("channel_not_found", OutcomeReason.DESTINATION_GONE, Retry.NO),
+            ("not_in_channel", OutcomeReason.DESTINATION_GONE, Retry.NO),
+            ("is_archived", OutcomeReason.DESTINATION_GONE, Retry.NO),
+            ("invalid_auth", OutcomeReason.AUTH_ERROR, Retry.NO),
+            ("token_revoked", OutcomeReason.AUTH_ERROR, Retry.NO),
+            ("missing_scope", OutcomeReason.AUTH_ERROR, Retry.NO),
+            ("restricted_action_read_only_channel", OutcomeReason.AUTH_ERROR, Retry.NO),
+            ("msg_too_long", OutcomeReason.CONTENT_REJECTED, Retry.NO),
+            ("msg_blocks_too_long", OutcomeReason.CONTENT_REJECTED, Retry.NO),
+            ("message_limit_exceeded", OutcomeReason.CLIENT_ERROR, Retry.NO),
+            ("something_new", OutcomeReason.CLIENT_ERROR, Retry.NO),
+        ],
+    )
+    async def test_every_error_word_has_its_meaning(
+        self, bench: Bench, word: str, reason: OutcomeReason, retry: Retry
+    ) -> None:
+        bench.faults.add(error(word), times=2)
+        outcome = await bench.make().send(delivery())
+
+        assert (outcome.reason, outcome.retry, outcome.detail) == (reason, retry, word)
+
+    async def test_an_incident_is_one_message_edited_in_place_with_a_thread(self, bench: Bench, fake: Slack) -> None:
+        channel = bench.make()
+        _, handle = await opened(channel)
+        for number, kind in enumerate((Kind.UPDATE, Kind.RESOLVE), 2):
+            outcome = await channel.send(delivery(kind, number=number, handle=handle))
+            assert outcome.ok
+
+        [root] = fake.roots
+        assert handle == {"channel": CHANNEL, "ts": root.ts}
+        assert root.edits == 2 and "resolved after 12 min" in root.everything
+        update, close = fake.replies(root)
+        assert not update.broadcast
+        assert close.broadcast and "resolved after 12 min" in close.text
+
+    async def test_the_message_carries_our_ids(self, bench: Bench, fake: Slack) -> None:
+        await opened(bench.make())
+
+        assert fake.roots[0].metadata == {
+            "event_type": "driftbell_notification",
+            "event_payload": {
+                "delivery": "a1b2c3d4e5f60718293a4b5c-1",
+                "incident": "a1b2c3d4e5f60718293a4b5c",
+                "kind": "trigger",
+            },
+        }
+
+    async def test_a_message_that_is_gone_is_posted_anew(self, bench: Bench, fake: Slack) -> None:
+        channel = bench.make()
+        _, handle = await opened(channel)
+        fake.messages.clear()
+        outcome = await channel.send(delivery(Kind.RESOLVE, handle=handle))
+
+        [message] = fake.messages
+        assert outcome.ok and outcome.handle == {"channel": CHANNEL, "ts": message.ts}
+        assert "resolved after 12 min" in message.everything
+
+    async def test_a_close_without_a_known_message_is_a_message_of_its_own(self, bench: Bench, fake: Slack) -> None:
+        outcome = await bench.make().send(delivery(Kind.RESOLVE))
+
+        assert outcome.ok
+        assert len(fake.roots) == 1
+
+    async def test_a_reply_that_fails_is_made_again_with_its_edit(self, bench: Bench, fake: Slack) -> None:
+        channel = bench.make()
+        _, handle = await opened(channel)
+        update: Delivery = delivery(Kind.UPDATE, number=2, handle=handle)
+        fake.faults.add(Fault("lose"))
+        assert (await channel.send(update)).retry is Retry.UNKNOWN
+        assert fake.replies(fake.roots[0]) == []
+        assert (await channel.send(update)).ok
+
+        assert len(fake.replies(fake.roots[0])) == 1
+        assert fake.roots[0].edits == 2
+
+    async def test_a_channel_that_does_not_exist_is_final(self, bench: Bench) -> None:
+        outcome = await bench.make(channel="C-NOT-THERE").send(delivery())
+
+        assert (outcome.reason, outcome.detail) == (OutcomeReason.DESTINATION_GONE, "channel_not_found")
+
+    async def test_links_and_names_are_left_alone_by_slack(self, bench: Bench, fake: Slack) -> None:
+        await opened(bench.make())
+
+        arguments = fake.calls[0].arguments
+        switches = ("link_names", "parse", "unfurl_links", "unfurl_media")
+        assert {name: arguments[name] for name in switches} == dict(
+            zip(switches, (False, "none", False, False), strict=True)
+        )

@@ -117,6 +117,15 @@ class Watch(_Watching):
         if learning:
             self.reference.learn(batch)
         self.reference.forget_batch()
+        if any(monitor.outlived for monitor in self._monitors.values()):
+            self._relearn()
+
+    def _relearn(self) -> None:
+        """Forget the reference and what depends on it: as configured, what stayed so long is the new normal."""
+        self.reference = Reference(self.settings.reference)
+        fresh = _build(REGISTRY, self.subject, self.settings, self.reference)
+        # In the order of the registry, so that conditions keep theirs.
+        self._monitors = {name: fresh[name] if fresh[name].referenced else old for name, old in self._monitors.items()}
 
     def joined(self, batch: JoinedBatch) -> None:
         """Learn from a batch of joined labels."""

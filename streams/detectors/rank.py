@@ -101,15 +101,14 @@ def observed_shift(scores: RankScores, bet: int, log_ratio: float, events: int) 
 def _tilted(share: Floats, statistic: Floats, target: float) -> Floats:
     """``share`` times exp(t statistic), normalised, with t such that the mean of the statistic is ``target``."""
     low, high = -20.0, 20.0
+    weights = share
     for _ in range(50):
         t = (low + high) / 2
-        weights = share * np.exp(t * statistic - float((t * statistic).max()))
+        exponents = t * statistic
+        weights = share * np.exp(exponents - float(exponents.max()))
         weights /= weights.sum()
-        if float(weights @ statistic) < target:
-            low = t
-        else:
-            high = t
-    return np.asarray(weights)
+        low, high = (t, high) if float(weights @ statistic) < target else (low, t)
+    return weights
 
 
 class RankESR:

@@ -48,6 +48,8 @@ class BaseMonitor(Generic[O]):
     options_type: ClassVar[type[Options]] = NoOptions
     #: Whether the monitor takes a share of the false-alarm budget.
     budgeted: ClassVar[bool] = True
+    #: Whether what the monitor learned is the subject's reference, and gone when that is learned anew.
+    referenced: ClassVar[bool] = False
 
     def __init__(self, context: Context[O]) -> None:
         self.context = context
@@ -61,6 +63,11 @@ class BaseMonitor(Generic[O]):
     def conditions(self, now_ms: int) -> Sequence[Condition]:
         """Nothing is ever wrong."""
         return ()
+
+    @property
+    def outlived(self) -> bool:
+        """Whether the reference has been wrong for so long that, as configured, it is to be learned anew."""
+        return False
 
     def due_ms(self) -> int | None:
         """Time alone changes nothing."""

@@ -30,6 +30,8 @@ class DriftOptions(Options, frozen=True):
     #: Most conditions at once; when more features move the first ones are reported, with the number of all in the
     #: sentence.
     max_conditions: int = 20
+    #: Events after which a shift that stayed becomes normal: the reference is learned anew. 0 means never.
+    relearn_after: int = 0
 
 
 class FeatureDrift(BaseMonitor[DriftOptions]):
@@ -38,6 +40,7 @@ class FeatureDrift(BaseMonitor[DriftOptions]):
     name = "feature_drift"
     family = Family.DRIFT
     options_type = DriftOptions
+    referenced = True
     _shifts: Shifts | None = None
 
     def _begin(self) -> Shifts:
@@ -73,6 +76,12 @@ class FeatureDrift(BaseMonitor[DriftOptions]):
             )
             for row, alarm in list(shifts.alarms.items())[:limit]
         ]
+
+    @property
+    def outlived(self) -> bool:
+        """Whether a shift stayed for ``relearn_after`` events."""
+        limit, shifts = self.context.options.relearn_after, self._shifts
+        return limit > 0 and shifts is not None and any(alarm.events >= limit for alarm in shifts.alarms.values())
 
     def movers(self, limit: int) -> list[FeatureShift]:
         """The features that moved most, by evidence; those that did not visibly move are left out."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,7 @@ class FeatureRates(BaseMonitor[RateOptions]):
     """
 
     family = Family.QUALITY
+    referenced = True
     options_type = RateOptions
     alertname: ClassVar[str]
     metric: ClassVar[str]
@@ -82,20 +83,30 @@ class FeatureRates(BaseMonitor[RateOptions]):
         events, bad = self.counted(columns)
         rates.update(events[self._rows], bad[self._rows], columns.start_ms)
 
+    def findings(self) -> list[Finding]:
+        """The rates that are too high."""
+        return self._rates.findings() if self._rates is not None and self._rates.alarms else []
+
+    def profile(self, row: int) -> Profile:
+        """The feature of a row of the rates."""
+        return self.context.reference.features.profiles[int(self._rows[row])]
+
+    def remark(self, finding: Finding) -> str:
+        """What else to say about a rate, appended to the sentence."""
+        return ""
+
     def conditions(self, now_ms: int) -> Sequence[Condition]:
         """One condition per feature whose rate is too high."""
-        if self._rates is None or not self._rates.alarms:
-            return ()
-        findings = self._rates.findings()
+        findings = self.findings()
         limit = self.context.options.max_conditions
         more = len(findings) - limit
         return [self._condition(finding, more) for finding in findings[:limit]]
 
     def _condition(self, finding: Finding, more: int) -> Condition:
-        profile = self.context.reference.features.profiles[int(self._rows[finding.row])]
+        profile = self.profile(finding.row)
         summary = (
             f"{self.phrase} of {profile.name} rose from {percent(finding.baseline)} to {percent(finding.rate)} "
-            f"in {count(finding.events, 'events')}"
+            f"in {count(finding.events, 'events')}{self.remark(finding)}"
         )
         if more > 0:
             summary += f"; {count(more, 'features')} more break the same way"
@@ -120,7 +131,7 @@ class FeatureRates(BaseMonitor[RateOptions]):
         """Plain data."""
         return {"rates": self._rates.state() if self._rates else None}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: State) -> None:
         """Continue from ``state``."""
         if state["rates"] is not None:
             self._begin().restore(state["rates"])

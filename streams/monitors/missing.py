@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 
 import numpy as np
 import numpy.typing as npt
 
-from streams.monitors.feature_rates import FeatureRates
+from streams.batch import PredictionBatch
+from streams.monitor import State
+from streams.monitors.base import Context
+from streams.monitors.feature_rates import FeatureRates, RateOptions
+from streams.monitors.rates import Finding
 from streams.reference import Columns, Profile
+
+#: New names that are worth a look, and how much of each is shown.
+_MOST_HINTS = 3
+_LONGEST_HINT = 40
 
 
 class Reason(enum.StrEnum):
@@ -26,6 +35,32 @@ class Missing(FeatureRates):
     reason = Reason.MISSING_RATE_ROSE
     phrase = "missing rate"
 
+    def __init__(self, context: Context[RateOptions]) -> None:
+        super().__init__(context)
+        #: By feature: names that were new in the batch in which it went missing.
+        self._hints: dict[str, str] = {}
+
+    def predictions(self, batch: PredictionBatch) -> None:
+        """Count the batch; when a feature goes missing, look for what it may be called now."""
+        super().predictions(batch)
+        missing = {self.profile(finding.row).name for finding in self.findings()}
+        for name in self._hints.keys() - missing:
+            del self._hints[name]
+        for name in missing - self._hints.keys():
+            self._hints[name] = self._new_names(batch)
+
+    def _new_names(self, batch: PredictionBatch) -> str:
+        reference = self.context.reference
+        known = {profile.name for profile in reference.features.profiles} | reference.ignored
+        seen = Counter(name for event in batch.events for name in event.features if name not in known)
+        names = sorted(seen, key=lambda name: (-seen[name], name))[:_MOST_HINTS]
+        return ", ".join(repr(name[:_LONGEST_HINT]) for name in names)
+
+    def remark(self, finding: Finding) -> str:
+        """New names, if any: a missing feature often was renamed."""
+        hint = self._hints.get(self.profile(finding.row).name)
+        return f"; new in the same events: {hint}" if hint else ""
+
     def concerns(self, profile: Profile) -> bool:
         """Every feature can be missing."""
         return True
@@ -37,3 +72,12 @@ class Missing(FeatureRates):
     def counted(self, columns: Columns) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Events and missing values of the batch."""
         return np.full_like(columns.missing, columns.events), columns.missing
+
+    def state(self) -> State:
+        """Plain data."""
+        return {**super().state(), "hints": dict(self._hints)}
+
+    def restore(self, state: State) -> None:
+        """Continue from ``state``."""
+        super().restore(state)
+        self._hints = dict(state["hints"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from streams.batch import PredictionBatch
 from streams.monitor import Condition, Family, State
-from streams.monitors.base import BaseMonitor, NoOptions
+from streams.monitors.base import BaseMonitor, Options
 from streams.monitors.shift_condition import shift_condition
 from streams.monitors.shifts import Shifts
 
@@ -19,11 +19,20 @@ class Reason(enum.StrEnum):
     PREDICTIONS_MOVED = "predictions_moved"
 
 
-class PredictionDrift(BaseMonitor[NoOptions]):
+class PredictionOptions(Options, frozen=True):
+    """Options of the prediction drift."""
+
+    #: Events after which a shift that stayed becomes normal: the reference is learned anew. 0 means never.
+    relearn_after: int = 0
+
+
+class PredictionDrift(BaseMonitor[PredictionOptions]):
     """The distribution of predictions that did not fail: classes, or the place and spread of numbers."""
 
     name = "prediction_drift"
     family = Family.DRIFT
+    options_type = PredictionOptions
+    referenced = True
     _shifts: Shifts | None = None
 
     def _begin(self) -> Shifts:
@@ -56,6 +65,12 @@ class PredictionDrift(BaseMonitor[NoOptions]):
             )
             for row, alarm in shifts.alarms.items()
         ]
+
+    @property
+    def outlived(self) -> bool:
+        """Whether a shift stayed for ``relearn_after`` events."""
+        limit, shifts = self.context.options.relearn_after, self._shifts
+        return limit > 0 and shifts is not None and any(alarm.events >= limit for alarm in shifts.alarms.values())
 
     def state(self) -> State:
         """Plain data."""

@@ -60,8 +60,18 @@ class Columns:
             reference says so, shape (categorical, categories).
     """
 
-    def __init__(self, lookup: Lookup, columns: Sequence[Sequence[FeatureValue]], events: int, start_ms: int) -> None:
+    def __init__(
+        self,
+        lookup: Lookup,
+        columns: Sequence[Sequence[FeatureValue]],
+        *,
+        events: int,
+        start_ms: int,
+        read_before: int,
+    ) -> None:
+        """Count; ``read_before`` are the events of earlier batches, so that thinning keeps its distance across batches."""
         self.events = events
+        self._read_before = read_before
         self.start_ms = start_ms
         profiles = lookup.profiles
         size = len(profiles)
@@ -112,7 +122,7 @@ class Columns:
         self.unseen[row] = unseen
         if mix.every > 1:
             row_counts = [0] * (other + 1)
-            for text in texts[:: mix.every]:
+            for text in texts[-self._read_before % mix.every :: mix.every]:
                 row_counts[codes.get(text[:TEXT_LENGTH], other)] += 1  # type: ignore[index]
         self.categories[at, : other + 1] = row_counts
 

@@ -39,6 +39,8 @@ class Reference:
         self._names: list[str] = []
         self._getter: itemgetter[Any] | None = None
         self._feature_events = 0
+        #: Events read since learning ended.
+        self._events_read = 0
         self._read: _Read | None = None
 
     @property
@@ -114,6 +116,8 @@ class Reference:
 
     def forget_batch(self) -> None:
         """Let the batch last read go."""
+        if self._read is not None:
+            self._events_read += len(self._read[0])
         self._read = None
 
     def _read_features(self, batch: PredictionBatch) -> Columns | None:
@@ -127,19 +131,26 @@ class Reference:
             columns = list(zip(*map(self._getter, rows), strict=True))
         except KeyError:
             columns = [[row.get(name) for row in rows] for name in self._names]
-        return Columns(self._lookups[0], columns, len(rows), int(batch.time_ms[0]))
+        return self._counted(self._lookups[0], columns, len(rows), batch)
 
     def _read_predictions(self, batch: PredictionBatch) -> Columns | None:
         answers = [event.prediction for event in batch.events if event.error is None]
         if not answers:
             return None
-        return Columns(self._lookups[1], [answers], len(answers), int(batch.time_ms[0]))
+        return self._counted(self._lookups[1], [answers], len(answers), batch)
+
+    def _counted(
+        self, lookup: Lookup, columns: Sequence[Sequence[FeatureValue]], events: int, batch: PredictionBatch
+    ) -> Columns:
+        start_ms = int(batch.time_ms[0])
+        return Columns(lookup, columns, events=events, start_ms=start_ms, read_before=self._events_read)
 
     def state(self) -> Mapping[str, Any]:
         """Plain data."""
         if self._ready is not None:
             return {
                 "events": self.events,
+                "events_read": self._events_read,
                 "ignored": sorted(self.ignored),
                 "features": [profile.state() for profile in self.features.profiles],
                 "prediction": self.prediction.profiles[0].state(),
@@ -157,6 +168,7 @@ class Reference:
         self.events = state["events"]
         self.ignored = set(state["ignored"])
         if "features" in state:
+            self._events_read = state["events_read"]
             self._set([Profile.restored(p) for p in state["features"]], Profile.restored(state["prediction"]))
             return
         self._feature_events = state["feature_events"]

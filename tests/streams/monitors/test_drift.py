@@ -103,6 +103,23 @@ def test_drift_to_another_shift_keeps_firing() -> None:
     assert story.episodes("FeatureDrift") == 1
 
 
+def test_a_shift_that_stays_becomes_normal_only_where_that_is_configured() -> None:
+    moved = shifted(amount=lambda x: x * 100)
+    story = learned(Story(settings({"feature_drift": {"relearn_after": 3000}}, only=[*DRIFT, "error_rate"])))
+    story.labels(1500)
+    reported = story.events(2048, moved)
+    story.events(2048, moved)
+    relearning = names(story.conditions()), story.watch.reference.ready
+    story.events(2500, moved)
+    settled = names(story.conditions()), story.watch.reference.ready
+
+    assert names(reported) == ["FeatureDrift:amount"]
+    assert relearning == ([], False)
+    assert settled == ([], True)
+    assert names(story.events(512)) == ["FeatureDrift:amount"]
+    assert "ErrorRateHigh" in names(story.labels(512, wrong=0.9))
+
+
 def test_a_renamed_category_is_drift() -> None:
     story = learned(Story(settings(only=DRIFT), batch=64))
     conditions = story.events(64, shifted(country=lambda c: "Germany" if c == "DE" else c))

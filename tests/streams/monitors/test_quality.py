@@ -124,7 +124,7 @@ def test_a_rate_near_the_threshold_does_not_flap(share: float) -> None:
     assert story.episodes("MissingValues") <= 1
 
 
-def test_a_renamed_feature_is_missing_and_the_new_name_is_ignored() -> None:
+def test_a_renamed_feature_is_missing_and_the_new_name_is_named() -> None:
     def renamed(rng: random.Random) -> Features:
         features = ordinary(rng)
         features["Amount"] = features.pop("amount")
@@ -132,7 +132,9 @@ def test_a_renamed_feature_is_missing_and_the_new_name_is_ignored() -> None:
 
     story = learned(Story(settings(only=QUALITY), batch=32))
 
-    assert names(story.events(32, renamed)) == ["MissingValues:amount"]
+    condition = one(story.events(32, renamed))
+    assert names([condition]) == ["MissingValues:amount"]
+    assert condition.summary.endswith("in 32 events; new in the same events: 'Amount'")
 
 
 def test_many_broken_features_are_capped_and_the_rest_is_counted() -> None:

@@ -180,7 +180,7 @@ def test_endless_new_names_and_categories_do_not_fill_memory() -> None:
         ({"error_rate": {"detector": "ADWYN"}}, r"unknown detector 'ADWYN'; known: e-SR, ADWIN"),
         ({"error_rate": {"detector": "ADWIN", "parameters": {"x": 1}}}, r"ADWIN has no parameter 'x'; known: delta"),
         ({"error_rate": {"parameters": {"delta": 1}}}, "e-SR has no parameters"),
-        ({"prediction_drift": {"x": 1}}, "unknown option 'x'; known: none"),
+        ({"prediction_drift": {"x": 1}}, "unknown option 'x'; known: relearn_after"),
     ],
 )
 def test_wrong_settings_are_refused_with_what_is_known(monitors: dict[str, dict[str, Any]], message: str) -> None:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.reference.reading import TEXT_LENGTH, numbers_of, shortened, texts_of
+from streams.reference.reading import TEXT_LENGTH, floats_of, rounded, shortened, texts_of
+
+Numbers = np.ndarray[Any, np.dtype[np.float32]]
+
+
+def numbers_of(column: list[Any], types: set[type[Any]]) -> tuple[Numbers, int]:
+    floats, wrong = floats_of(column, types)
+    return rounded(floats), wrong
+
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.integers(10**300, 10**320), st.floats(allow_nan=False), st.text()

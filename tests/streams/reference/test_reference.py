@@ -15,7 +15,7 @@ from schemas import FeatureValue, Prediction
 from streams.batch import PredictionBatch
 from streams.encoding import decode, encode
 from streams.reference import Kind, Reference, Unwatched
-from streams.reference.reading import numbers_of
+from streams.reference.reading import floats_of, rounded
 
 
 def batch(rows: Sequence[dict[str, FeatureValue]], answers: Sequence[Any] | None = None) -> PredictionBatch:
@@ -140,7 +140,7 @@ def test_a_batch_is_counted_as_a_plain_loop_counts_it(rows: list[dict[str, Any]]
         assert columns.present[row] == len(present)
         if profile.numbers is not None:
             at = list(reference.features.numeric).index(row)
-            numbers, _ = numbers_of(present, set(map(type, present)))
+            numbers = rounded(floats_of(present, set(map(type, present)))[0])
             codes = np.searchsorted(profile.numbers.edges, numbers, side="right")
             expected = np.bincount(codes, minlength=columns.bins.shape[1])
             assert columns.bins[at].tolist() == expected.tolist()

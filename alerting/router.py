@@ -17,16 +17,16 @@ from random import Random
 
 from alerting.channels.channel import Delivery
 from alerting.dispatch import Decision, Dispatch
-from alerting.encoding import decode, encode
 from alerting.errors import FencedError, StoreUnavailableError
 from alerting.escalation import Escalation
 from alerting.intake import Intake
 from alerting.lane import Settlement, claim, interrupted, kind_of, recover, settle
 from alerting.metrics import RouterMetrics
 from alerting.outcome import Outcome, OutcomeReason
-from alerting.records import DeadLetter, Entry, Group, Kind, Lane, Row, Severity
+from alerting.records import DeadLetter, Kind, Lane, Row, Severity
 from alerting.state import Draft, State
-from alerting.stores.store import Changes, RouterStore, Table, Tables
+from alerting.stores.store import RouterStore
+from alerting.tables import changes, load
 from alerting.times import to_ms
 from schemas import Alert
 
@@ -111,7 +111,7 @@ class Router:
             FencedError, StoreUnavailableError, RefusedError: see the store and ``alerting.encoding``.
         """
         async with self._lock:
-            self.state = _state(await self._store.claim(generation))
+            self.state = load(await self._store.claim(generation))
             draft = Draft(self.state)
             now_ms = self.clock()
             for lane_id, saved in self.state.lanes.items():
@@ -347,7 +347,7 @@ class Router:
             return
         started = time.perf_counter()
         try:
-            await self._store.save(_changes(draft))
+            await self._store.save(changes(draft))
         except StoreUnavailableError:
             self.metrics.store_failures.labels("unavailable").inc()
             raise
@@ -393,23 +393,3 @@ def _delivery(lane: Lane, row: Row) -> Delivery:
     return Delivery(
         row.delivery_id, kind_of(lane, row), row.notification, lane.incident(row.incident_id).copy(), lane.key
     )
-
-
-def _state(tables: Tables) -> State:
-    return State(
-        entries=[decode(data, Entry) for data in tables[Table.ENTRIES].values()],
-        groups=[decode(data, Group) for data in tables[Table.GROUPS].values()],
-        lanes=[decode(data, Lane) for data in tables[Table.LANES].values()],
-        offsets={int(partition): int(offset) for partition, offset in tables[Table.OFFSETS].items()},
-        dead_letters=[decode(data, DeadLetter) for data in tables[Table.DEAD].values()],
-    )
-
-
-def _changes(draft: Draft) -> Changes:
-    return {
-        Table.ENTRIES: {key: None if one is None else encode(one) for key, one in draft.entries.items()},
-        Table.GROUPS: {key: None if one is None else encode(one) for key, one in draft.groups.items()},
-        Table.LANES: {key: None if one is None else encode(one) for key, one in draft.lanes.items()},
-        Table.DEAD: {key: None if one is None else encode(one) for key, one in draft.dead_letters.items()},
-        Table.OFFSETS: {str(partition): str(offset).encode() for partition, offset in draft.offsets.items()},
-    }

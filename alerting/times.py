@@ -27,7 +27,11 @@ def rfc3339(ms: int) -> str:
 
 def clock_time(ms: int) -> str:
     """A time for people: ``2026-11-24 14:02:07 UTC``."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        # Evidence may hold any number; a page is not lost to one that is no date.
+        return f"{ms:,} ms after 1970"
 
 
 def length(ms: int) -> str:

@@ -114,7 +114,9 @@ class KafkaNode(ServiceProcess):
         return [java(), *_JVM, "-cp", f"{kafka_jars()}/*", "kafka.Kafka", str(self._file)]
 
     def answers(self) -> bool:
-        self._admin = self._admin or AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        # By default it would wait up to 10 s between two attempts, and so find a new broker late.
+        impatient = {"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200}
+        self._admin = self._admin or AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, **impatient})
         try:
             return self.node_id in self._admin.list_topics(timeout=1).brokers
         except KafkaException:

@@ -35,15 +35,19 @@ class Page:
         return word.lower() in f"{self.text}\n{self.detail}".lower()
 
 
-class Pages:
-    """Collects what the channels receive; ``on_open`` and ``on_close`` are called once per page."""
+class News(enum.StrEnum):
+    """What became of a page."""
 
-    def __init__(
-        self, now: Callable[[], float], *, on_open: Callable[[Page], None], on_close: Callable[[Page], None]
-    ) -> None:
+    OPENED = "opened"
+    CLOSED = "closed"
+
+
+class Pages:
+    """Collects what the channels receive."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._on_open = on_open
-        self._on_close = on_close
+        self._news: list[tuple[News, Page]] = []
         self._pages: dict[tuple[Channel, str, int], Page] = {}
         #: How many incidents of one key have been closed; the next trigger of that key opens a new one.
         self._generation: dict[tuple[Channel, str], int] = {}
@@ -59,7 +63,7 @@ class Pages:
             page.updates += 1
             return
         page = self._pages[slot] = Page(channel, key, text, detail, self._now())
-        self._on_open(page)
+        self._news.append((News.OPENED, page))
 
     def resolved(self, channel: Channel, key: str) -> None:
         """The channel was told that it is over."""
@@ -69,7 +73,12 @@ class Pages:
             return
         self._generation[channel, key] = generation + 1
         page.closed = self._now()
-        self._on_close(page)
+        self._news.append((News.CLOSED, page))
+
+    def take_news(self) -> list[tuple[News, Page]]:
+        """What happened since the last call. Asked for, not called back: a channel's server must not be what prints."""
+        news, self._news = self._news, []
+        return news
 
     def opened_since(self, moment: float, word: str = "") -> dict[Channel, Page]:
         """The first page per channel that was opened at or after ``moment`` and names ``word``."""

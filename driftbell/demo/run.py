@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from driftbell.demo.data import readings
-from driftbell.demo.pages import Channel, Page, Pages
+from driftbell.demo.pages import Channel, News, Pages
 from driftbell.demo.screen import Screen, short
 from driftbell.demo.services import GRACE, Services, running
 from driftbell.demo.settings import REFERENCE_EVENTS, REFERENCE_LABELS
@@ -82,8 +82,9 @@ class _Demo:
         self._broker = broker
         self._directory = directory
         self._seed = seed
-        self._pages = Pages(time.monotonic, on_open=self._opened, on_close=self._closed)
+        self._pages = Pages(time.monotonic)
         self._begun: dict[Phase, float] = {}
+        self._told: set[str] = set()
 
     async def tell(self) -> int:
         screen = self._screen
@@ -121,6 +122,7 @@ class _Demo:
             if answering.done():
                 answering.result()
             services.look()
+            self._print_news()
             # A page that opens again after its close is not closed.
             done_since = (done_since or time.monotonic()) if done() else None
             if done_since is None and time.monotonic() - begun > chapter.patience:
@@ -164,14 +166,15 @@ class _Demo:
             return f"{waited} these were still open: {still}"
         return f"{waited} the model had not had enough traffic; the machine is too slow or too busy"
 
-    def _opened(self, page: Page) -> None:
-        # Three channels say the same; said once in full it is easier to read.
-        told = any(other is not page and other.text == page.text for other in self._pages.open)
-        self._screen.opened(page.channel, f"the same: {short(page.text)}" if told else page.text)
-
-    def _closed(self, page: Page) -> None:
-        assert page.closed is not None
-        self._screen.closed(page.channel, page.text, page.closed - page.opened)
+    def _print_news(self) -> None:
+        for news, page in self._pages.take_news():
+            if news is News.CLOSED:
+                self._screen.closed(page.channel, page.text, (page.closed or page.opened) - page.opened)
+                continue
+            # Three channels say the same; said once in full it is easier to read.
+            told = page.text in self._told
+            self._told.add(page.text)
+            self._screen.opened(page.channel, f"the same: {short(page.text)}" if told else page.text)
 
 
 def _status(traffic: Traffic) -> str:

@@ -17,6 +17,20 @@ LIMIT = 60.0
 
 
 @pytest.mark.e2e
+def test_a_reader_who_goes_away_ends_the_demo_without_a_word() -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m driftbell demo | head -n 1"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+
+    assert done.stdout.startswith("driftbell demo")
+    assert done.stderr == ""
+
+
+@pytest.mark.e2e
 def test_every_page_arrives_on_all_three_channels_and_is_closed(tmp_path: Path) -> None:
     begun = time.monotonic()
     done = subprocess.run(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from driftbell.demo.pages import Channel, Page, Pages
+from driftbell.demo.pages import Channel, News, Page, Pages
 
 
 class Bell:
     def __init__(self) -> None:
         self.now = 0.0
-        self.opened: list[Page] = []
-        self.closed: list[Page] = []
-        self.pages = Pages(lambda: self.now, on_open=self.opened.append, on_close=self.closed.append)
+        self.pages = Pages(lambda: self.now)
+
+    def news(self, kind: News) -> list[Page]:
+        return [page for news, page in self.pages.take_news() if news is kind]
 
 
 def test_a_page_is_opened_once_however_often_it_is_notified() -> None:
@@ -18,8 +19,8 @@ def test_a_page_is_opened_once_however_often_it_is_notified() -> None:
     for _ in range(3):
         bell.pages.firing(Channel.SLACK, "1", "f7 is out of range")
 
-    assert len(bell.opened) == 1
-    assert bell.opened[0].updates == 2
+    (page,) = bell.news(News.OPENED)
+    assert page.updates == 2
 
 
 def test_a_close_belongs_to_the_channel_and_the_key() -> None:
@@ -31,7 +32,7 @@ def test_a_close_belongs_to_the_channel_and_the_key() -> None:
     bell.pages.resolved(Channel.SLACK, "1")
     bell.pages.resolved(Channel.PAGERDUTY, "1")
 
-    assert [page.channel for page in bell.closed] == [Channel.SLACK]
+    assert [page.channel for page in bell.news(News.CLOSED)] == [Channel.SLACK]
     assert [page.channel for page in bell.pages.open] == [Channel.EMAIL]
 
 
@@ -41,7 +42,7 @@ def test_the_same_key_after_a_close_is_a_new_page() -> None:
     bell.pages.resolved(Channel.PAGERDUTY, "1")
     bell.pages.firing(Channel.PAGERDUTY, "1", "drift again")
 
-    assert len(bell.opened) == 2
+    assert len(bell.news(News.OPENED)) == 2
     assert len(bell.pages.open) == 1
 
 

@@ -8,7 +8,8 @@ from streams.detectors.bounded_mean import BoundedMeanESR
 from streams.detectors.category import CategoryESR
 from streams.detectors.cusum import CUSUM
 from streams.detectors.detector import Detector
-from streams.detectors.rank import RankESR, RankScores, observed_shift
+from streams.detectors.rank import RankESR
+from streams.detectors.rank_scores import RankScores, observed_shift
 from streams.detectors.river_detector import NAMES as RIVER_NAMES
 from streams.detectors.river_detector import Restored, RiverDetector
 from streams.detectors.shiryaev_roberts import ShiryaevRoberts, alarms

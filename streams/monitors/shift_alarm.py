@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.detectors import RankScores
-from streams.detectors.rank import REFERENCE_ERRORS
+from streams.detectors.rank_scores import REFERENCE_ERRORS
 from streams.reference import Categories, Numbers
 from streams.stats import psi, psi_cutoff
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.detectors.blocks import BlockReference, block_events
-from streams.detectors.rank import RankScores
+from streams.detectors.rank_scores import RankScores
 from streams.reference.profile import Numbers
 
 #: Above this lag-1 autocorrelation a detector for independent events breaks its budget.

@@ -11,10 +11,21 @@ from river import drift
 from scipy import stats
 
 from streams.detectors import RankESR, RankScores, observed_shift
-from streams.detectors.rank import BETS, log_table
+from streams.detectors.rank_scores import BETS, FACTORS, LOCATIONS, log_constants
 from streams.reference.numbers import learn_numbers
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def log_table(scores: RankScores) -> Floats:
+    """log L per bin and bet, written out."""
+    columns = []
+    for bet in range(BETS):
+        statistic = scores.normal if bet < len(LOCATIONS) else scores.normal**2
+        columns.append(FACTORS[bet] * statistic - log_constants(scores)[bet])
+    return np.stack(columns, axis=1)
+
+
 COUNTS = st.lists(st.integers(0, 500), min_size=2, max_size=40).filter(lambda c: sum(c) >= 100)
 
 

@@ -101,6 +101,8 @@ class Router:
         self._lock = asyncio.Lock()
         #: Set whenever a destination may have something to do.
         self.wake = {destination: asyncio.Event() for destination in dispatch.destinations}
+        #: Why the last write did not succeed; empty when it did.
+        self.store_trouble = ""
         #: Set whenever a flush may be due earlier than thought.
         self.timers = asyncio.Event()
 
@@ -348,12 +350,14 @@ class Router:
         started = time.perf_counter()
         try:
             await self._store.save(changes(draft))
-        except StoreUnavailableError:
+        except StoreUnavailableError as error:
+            self.store_trouble = str(error)
             self.metrics.store_failures.labels("unavailable").inc()
             raise
         except FencedError:
             self.metrics.store_failures.labels("fenced").inc()
             raise
+        self.store_trouble = ""
         self.metrics.save_seconds.observe(time.perf_counter() - started)
         self._crash("saved")
         self.state.apply(draft)

@@ -139,6 +139,8 @@ class _Service:
     def ready(self) -> Health:
         """Whether this router does its work: it is active and reads, or stands by."""
         self._router.measure()
+        if self._active is not None and self._router.store_trouble:
+            return Health(False, "store_unavailable", self._router.store_trouble)
         return self._state
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] | None) -> None:

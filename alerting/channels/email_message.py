@@ -62,7 +62,7 @@ def addresses(text: str) -> list[str]:
     for address in found:
         try:
             sound = bool(Address(addr_spec=address).domain)
-        except email.errors.MessageError:
+        except (email.errors.MessageError, ValueError):
             sound = False
         if not sound:
             raise ValueError(f"{address!r} is not an address")

@@ -4,78 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
 import pytest
-from confluent_kafka import Producer
 
 from alerting import service
-from driftbell.fakes.pagerduty import PagerDuty
-from driftbell.fakes.slack import TOKEN, Slack
-from driftbell.fakes.smtp import Smtp
+from alerting.errors import RefusedError
 from runtime.config import Config
-from schemas import Alert, encode_alert
 from tests.alerting.alerts import make_alert
+from tests.alerting.vendors import Vendors, publish, publish_raw, until
 from tests.services.embedded import EmbeddedBroker
-from tests.services.ports import claim_port
-
-ROUTING_KEY = "r" * 32
-
-
-class Vendors:
-    """The three fakes, started."""
-
-    def __init__(self) -> None:
-        self.slack = Slack()
-        self.pagerduty = PagerDuty()
-        self.smtp = Smtp()
-
-    def config(self, kafka: dict[str, str], **router: Any) -> Config:
-        """A configuration that pages all three."""
-        return msgspec.convert(
-            {
-                "kafka": kafka,
-                "redis": {"url": "memory://"},
-                "router": {
-                    "global": {
-                        "pagerduty_url": self.pagerduty.url,
-                        "slack_bot_token": TOKEN,
-                        "smtp_smarthost": self.smtp.address,
-                        "smtp_from": "driftbell@example.org",
-                        "smtp_require_tls": False,
-                    },
-                    "route": {
-                        "receiver": "oncall",
-                        "group_by": ["model"],
-                        "group_wait": 0.05,
-                        "group_interval": 0.1,
-                    },
-                    "receivers": [
-                        {
-                            "name": "oncall",
-                            "pagerduty_configs": [{"routing_key": ROUTING_KEY}],
-                            "slack_configs": [{"channel": "C0123456789", "web_api_url": self.slack.api_url}],
-                            "email_configs": [{"to": "oncall@example.org"}],
-                        }
-                    ],
-                    "http_port": claim_port(),
-                    "session_timeout": 6.0,
-                    **router,
-                },
-            },
-            Config,
-        )
+from tests.services.redis import RedisServer
 
 
 @pytest.fixture
 async def vendors() -> AsyncIterator[Vendors]:
-    found = Vendors()
-    async with found.slack, found.pagerduty, found.smtp:
+    async with Vendors() as found:
         yield found
+
+
+def configured(settings: dict[str, Any]) -> Config:
+    return msgspec.convert(settings, Config)
 
 
 @contextlib.asynccontextmanager
@@ -96,27 +51,23 @@ async def running(config: Config) -> AsyncIterator[asyncio.Event]:
             await task
 
 
-async def publish(settings: dict[str, str], *alerts: Alert, topic: str = "alerts") -> None:
-    """Put records on the alerts topic."""
-    producer = Producer(settings | {"partitioner": "murmur2_random"})
-    for alert in alerts:
-        producer.produce(topic, encode_alert(alert), key=alert.fingerprint)
-    assert await asyncio.to_thread(producer.flush, 10) == 0
-
-
-async def until(condition: Callable[[], object], what: str, timeout_s: float = 10) -> None:
-    """Wait for something the fakes will see."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        await asyncio.sleep(0.02)
+async def eventually(http: aiohttp.ClientSession, status: int) -> str:
+    """The reason that /readyz gives once it answers with this status."""
+    body: dict[str, Any] = {}
+    for _ in range(100):
+        async with http.get("/readyz") as answer:
+            body = await answer.json()
+            if answer.status == status:
+                return str(body["reason"])
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"/readyz still says {body}")
 
 
 async def test_an_alert_pages_all_channels_and_its_end_closes_all(
     vendors: Vendors, embedded_broker: EmbeddedBroker
 ) -> None:
     now_ms = int(time.time() * 1000)
-    async with running(vendors.config(embedded_broker.settings)):
+    async with running(configured(vendors.settings(embedded_broker.settings))):
         await publish(embedded_broker.settings, make_alert(at_ms=now_ms))
         await until(lambda: vendors.pagerduty.open and vendors.slack.roots and vendors.smtp.mails, "pages")
 
@@ -140,7 +91,7 @@ async def test_an_alert_pages_all_channels_and_its_end_closes_all(
 
 
 async def test_health_and_metrics_are_served(vendors: Vendors, embedded_broker: EmbeddedBroker) -> None:
-    config = vendors.config(embedded_broker.settings)
+    config = configured(vendors.settings(embedded_broker.settings))
     async with running(config), aiohttp.ClientSession(f"http://127.0.0.1:{config.router.http_port}") as http:
         async with http.get("/readyz") as ready:
             assert ready.status == 200
@@ -150,3 +101,147 @@ async def test_health_and_metrics_are_served(vendors: Vendors, embedded_broker: 
 
     assert 'driftbell_router_notifications_total{integration="pagerduty",kind="trigger"} 0.0' in text
     assert "driftbell_router_active 1.0" in text
+
+
+async def test_bad_records_are_counted_and_do_not_stop_the_next(
+    vendors: Vendors, embedded_broker: EmbeddedBroker
+) -> None:
+    config = configured(vendors.settings(embedded_broker.settings))
+    now_ms = int(time.time() * 1000)
+    bad = [(b"not json", "k"), (None, "k"), (b"{}", "k"), (b"\x00\x00\x00\x00\x01x", "k")]
+    async with running(config), aiohttp.ClientSession(f"http://127.0.0.1:{config.router.http_port}") as http:
+        await publish_raw(embedded_broker.settings, *bad)
+        await publish(embedded_broker.settings, make_alert(at_ms=now_ms, startsAt="soon"), make_alert(at_ms=now_ms))
+        await until(lambda: vendors.pagerduty.open, "the page")
+        async with http.get("/metrics") as metrics:
+            text = await metrics.text()
+
+    assert 'driftbell_router_records_total{result="bad_record"} 5.0' in text
+
+
+async def test_a_restart_neither_repeats_nor_forgets(
+    vendors: Vendors, embedded_broker: EmbeddedBroker, any_redis_url: str
+) -> None:
+    config = configured(vendors.settings(embedded_broker.settings, any_redis_url))
+    now_ms = int(time.time() * 1000)
+    async with running(config):
+        await publish(embedded_broker.settings, make_alert(at_ms=now_ms))
+        await until(lambda: vendors.pagerduty.open and vendors.slack.roots and vendors.smtp.mails, "pages")
+    await publish(embedded_broker.settings, make_alert("resolved", at_ms=now_ms + 1000, started_ms=now_ms))
+    async with running(config):
+        await until(lambda: not vendors.pagerduty.open, "the close")
+        await until(lambda: len(vendors.smtp.mails) == 2, "the second mail")
+        await until(lambda: vendors.slack.roots[0].edits == 1, "the edit")
+
+    [incident] = vendors.pagerduty.incidents
+    assert incident.triggers == 1
+    assert [event.effect for event in vendors.pagerduty.events] == ["triggered", "resolved"]
+
+
+async def test_nobody_is_paged_for_what_was_over_before_the_router_came(
+    vendors: Vendors, embedded_broker: EmbeddedBroker
+) -> None:
+    now_ms = int(time.time() * 1000)
+    past = []
+    for number in range(300):
+        labels = {"model": f"m{number}"}
+        past.append(make_alert(at_ms=now_ms - 9_000_000, labels=labels))
+        past.append(make_alert("resolved", at_ms=now_ms - 8_000_000, started_ms=now_ms - 9_000_000, labels=labels))
+    await publish(embedded_broker.settings, *past, make_alert(at_ms=now_ms - 9_000_000))
+    async with running(configured(vendors.settings(embedded_broker.settings))):
+        await until(lambda: vendors.pagerduty.open, "the page that is due")
+        await asyncio.sleep(0.3)
+
+    assert [incident.summary for incident in vendors.pagerduty.incidents] == [
+        "error rate of fraud v3 rose from 4.1 % to 9.8 %"
+    ]
+
+
+async def test_redis_may_go_away_and_come_back(
+    vendors: Vendors, embedded_broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    now_ms = int(time.time() * 1000)
+    with RedisServer(tmp_path) as server:
+        config = configured(vendors.settings(embedded_broker.settings, server.url))
+        async with running(config), aiohttp.ClientSession(f"http://127.0.0.1:{config.router.http_port}") as http:
+            await publish(embedded_broker.settings, make_alert(at_ms=now_ms))
+            await until(lambda: vendors.pagerduty.open, "the first page")
+            await asyncio.to_thread(server.kill)
+            await publish(
+                embedded_broker.settings,
+                make_alert("resolved", at_ms=now_ms + 500, started_ms=now_ms),
+                make_alert(at_ms=now_ms + 700, labels={"model": "churn"}),
+            )
+            assert await eventually(http, 503) == "store_unavailable"
+            assert len(vendors.pagerduty.events) == 1
+            await asyncio.to_thread(server.start)
+            await until(lambda: len(vendors.pagerduty.incidents) == 2, "the second page")
+            await until(lambda: len(vendors.pagerduty.open) == 1, "the first is closed")
+            assert await eventually(http, 200) == "active"
+
+    assert [event.effect for event in vendors.pagerduty.events].count("triggered") == 2
+
+
+async def test_a_stop_finishes_what_is_being_sent(vendors: Vendors, embedded_broker: EmbeddedBroker) -> None:
+    now_ms = int(time.time() * 1000)
+    slow = asyncio.Event()
+    original = vendors.pagerduty._enqueue
+
+    async def enqueue(request: Any) -> Any:
+        slow.set()
+        await asyncio.sleep(1)
+        return await original(request)
+
+    vendors.pagerduty._enqueue = enqueue  # type: ignore[method-assign]
+    await vendors.pagerduty.stop()
+    await vendors.pagerduty.start()
+    config = configured(vendors.settings(embedded_broker.settings))
+    async with running(config) as stop:
+        await publish(embedded_broker.settings, make_alert(at_ms=now_ms))
+        await asyncio.wait_for(slow.wait(), 10)
+        stop.set()
+
+    assert len(vendors.pagerduty.open) == 1
+
+
+async def test_without_a_configuration_pages_go_to_the_log(
+    embedded_broker: EmbeddedBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    settings = {"kafka": embedded_broker.settings, "redis": {"url": "memory://"}, "router": {"http_port": None}}
+    async with running(configured(settings)):
+        await publish(embedded_broker.settings, make_alert(at_ms=int(time.time() * 1000) - 60_000))
+        await until(lambda: any(record.name == "driftbell.page" for record in caplog.records), "the page in the log")
+
+    assert any("no receiver is configured" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize(
+    ("router", "message"),
+    [
+        ({"route": {"receiver": "nobody"}}, "receiver 'nobody' is not defined"),
+        (
+            {"receivers": [{"name": "oncall", "pagerduty_configs": [{"routing_key_env": "NOT_SET_ANYWHERE"}]}]},
+            "NOT_SET",
+        ),
+        ({"receivers": [{"name": "oncall", "pagerduty_configs": [{"routing_key_file": "/not/there"}]}]}, "/not/there"),
+        (
+            {"receivers": [{"name": "oncall", "slack_configs": [{"api_url": "http://x/y", "title": "{{ .Go }}"}]}]},
+            "Go's template language",
+        ),
+        (
+            {
+                "receivers": [
+                    {"name": "oncall", "email_configs": [{"to": "nobody", "from": "a@b.c", "smarthost": "h:25"}]}
+                ]
+            },
+            "nobody",
+        ),
+    ],
+)
+async def test_what_cannot_work_stops_the_start_with_its_place(
+    vendors: Vendors, router: dict[str, Any], message: str
+) -> None:
+    config = configured(vendors.settings({"bootstrap.servers": "127.0.0.1:1"}, **router))
+    with pytest.raises(RefusedError, match=message):
+        await service.run(config, stop=asyncio.Event())

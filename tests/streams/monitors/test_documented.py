@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from streams.detectors import RIVER_NAMES
+from streams.monitors import MODEL_REGISTRY, REGISTRY
+from streams.reference import Unwatched
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "monitors.md").read_text(encoding="utf-8")
+ALL = {**REGISTRY, **MODEL_REGISTRY}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_monitor_reason_and_severity_is_documented(name: str) -> None:
+    module = importlib.import_module(ALL[name].__module__)
+
+    assert f"`{name}`" in DOCUMENT
+    assert f"`{ALL[name].severity}`" in DOCUMENT
+    for reason in module.Reason:
+        assert f"`{reason.value}`" in DOCUMENT
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_option_is_documented_with_its_default(name: str) -> None:
+    for option in msgspec.structs.fields(ALL[name].options_type):
+        default = option.default if option.default is not msgspec.NODEFAULT else {}
+        shown = "none" if default is None else f"`{default}`"
+        assert any(f"`{option.name}`" in line and shown in line for line in DOCUMENT.splitlines()), (
+            f"{option.name} = {shown}"
+        )
+
+
+def test_every_reason_for_not_watching_and_every_detector_is_documented() -> None:
+    for word in (*Unwatched, *RIVER_NAMES):
+        assert f"`{word}`" in DOCUMENT

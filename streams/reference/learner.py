@@ -22,7 +22,8 @@ _ONE_TYPE = 0.9
 _COVERED = 0.5
 #: Texts counted while learning, per category kept in the end.
 _SPARE = 4
-#: Steps in one direction that make a column monotonic.
+#: A column is monotonic when it moved at least so often, and this share of its steps went in one direction.
+_STEPS = 20
 _MONOTONIC = 0.995
 #: Thinning of a categorical column whose neighbours are equal more often than chance (statistics, block rule: 25).
 _EVERY = 25
@@ -143,5 +144,7 @@ class ColumnLearner:
 
 
 def _monotonic(values: npt.NDArray[np.float32]) -> bool:
-    steps = np.sign(np.subtract(values[1:], values[:-1], dtype=np.float64))
-    return bool(abs(steps.sum()) >= _MONOTONIC * len(steps))
+    # Compared, not subtracted: the difference of two extremes need not be finite.
+    rises, falls = int((values[1:] > values[:-1]).sum()), int((values[1:] < values[:-1]).sum())
+    # Standing still is allowed: a date stays the same all day.
+    return rises + falls >= _STEPS and max(rises, falls) >= _MONOTONIC * (rises + falls)

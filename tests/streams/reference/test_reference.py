@@ -54,6 +54,8 @@ KINDS: dict[str, tuple[list[Any], Kind | None, Unwatched | None]] = {
     "texts": ([RNG.choice("abc") for _ in range(600)], Kind.TEXT, None),
     "identifiers": ([f"user-{n}" for n in range(600)], Kind.TEXT, Unwatched.HIGH_CARDINALITY),
     "a counter": (list(range(600)), Kind.NUMBER, Unwatched.MONOTONIC),
+    "a date": ([19_000 + n // 20 for n in range(600)], Kind.NUMBER, Unwatched.MONOTONIC),
+    "one step": ([float(n > 300) for n in range(600)], Kind.NUMBER, None),
     "a mix": ([RNG.choice((1, "1", True)) for _ in range(600)], None, Unwatched.MIXED_TYPES),
     "almost nothing": ([1.0] * 5 + [None] * 595, Kind.NUMBER, Unwatched.TOO_FEW_VALUES),
     "numbers and a few texts": ([RNG.gauss(0, 1) for _ in range(590)] + ["n/a"] * 10, Kind.NUMBER, None),

@@ -111,7 +111,8 @@ async def _remembered_partitions(config: Config, partitions: int) -> list[Findin
 def _kafka_findings(config: Config) -> tuple[list[Finding], int | None]:
     """What is wrong with the topics, and how many partitions the inputs have."""
     topics = config.topics
-    admin = AdminClient(client_settings(config.kafka))
+    # Log level 2 is "critical": librdkafka would otherwise write a line for each of 20 connection attempts a second.
+    admin = AdminClient(client_settings(config.kafka) | {"log_level": 2})
     try:
         known = admin.list_topics(timeout=ANSWER_SECONDS).topics
     except KafkaException as error:
@@ -161,7 +162,7 @@ def _policies(config: Config, admin: AdminClient) -> list[Finding]:
     findings: list[Finding] = []
     try:
         answers = {r.name: f.result(ANSWER_SECONDS) for r, f in admin.describe_configs(resources).items()}
-    except KafkaException as error:
+    except (KafkaException, TimeoutError) as error:
         log.info("the topics' settings cannot be read (%s): retention is not checked", error)
         return []
     for name, entries in answers.items():

@@ -124,6 +124,9 @@ class Watch(_Watching):
         """Forget the reference and what depends on it: as configured, what stayed so long is the new normal."""
         self.reference = Reference(self.settings.reference)
         fresh = _build(REGISTRY, self.subject, self.settings, self.reference)
+        for name, old in self._monitors.items():
+            # What stays follows the new reference too, as it would after a restart.
+            old.context = fresh[name].context
         # In the order of the registry, so that conditions keep theirs.
         self._monitors = {name: fresh[name] if fresh[name].referenced else old for name, old in self._monitors.items()}
 

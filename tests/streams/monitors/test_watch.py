@@ -65,6 +65,18 @@ def test_restarted_between_any_two_batches_it_says_the_same_to_the_bit(detector:
     assert encode(whole.watch.state()) == encode(restarted.watch.state())
 
 
+def test_restarted_while_it_learns_anew_it_says_the_same_to_the_bit() -> None:
+    options = {"feature_drift": {"relearn_after": 1000}}
+    whole, restarted = Story(settings(options)), Story(settings(options), restart=True)
+    for story in (whole, restarted):
+        story.events(2300, latency=lambda rng: None)
+        story.events(3000, lambda rng: {**ordinary(rng), "amount": 1e6})
+        story.events(1500)
+
+    assert whole.history == restarted.history != []
+    assert encode(whole.watch.state()) == encode(restarted.watch.state())
+
+
 def test_asking_twice_changes_nothing() -> None:
     story = Story(settings())
     everything(story)

@@ -128,11 +128,12 @@ def _facts(alert: Alert, decided_ms: int) -> Iterator[Fact]:
     labels = ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()))
     yield Fact("Labels", labels)
     description = alert.annotations.get("description")
-    if description:
-        yield Fact("Description", description)
     measured = _measured(alert.evidence)
     if measured:
         yield Fact("Measured", measured)
+    elif description:
+        # Of a worker's alert it says in prose what the facts below say.
+        yield Fact("Description", description)
     started_ms = to_ms(alert.startsAt)
     yield Fact("Started", clock_time(started_ms))
     if alert.status == "resolved":

@@ -1,0 +1,55 @@
+"""docs/routing.md says what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+from alerting.decision import Reason
+from alerting.differences import DIFFERENCES
+from alerting.outcome import RETRY, OutcomeReason, Retry
+from alerting.templates import variables
+from runtime import router
+from runtime.loader import load
+from runtime.router_check import check
+from tests.alerting.channels.deliveries import delivery
+
+TEXT = (Path(__file__).parents[2] / "docs" / "routing.md").read_text(encoding="utf-8")
+
+
+def test_every_difference_is_listed_and_no_other() -> None:
+    table = TEXT.split("## Differences to Alertmanager")[1]
+    listed = [line for line in table.splitlines() if line.startswith("| ")][1:]
+
+    assert listed == [f"| {d.subject} | {d.alertmanager} | {d.driftbell} | {d.reason} |" for d in DIFFERENCES]
+
+
+def test_the_example_is_a_sound_configuration(tmp_path: Path) -> None:
+    [example] = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    file = tmp_path / "driftbell.yaml"
+    file.write_text(example)
+    config = load(file, env={})
+
+    assert check(config.router) == []
+    assert set(yaml.safe_load(example)) == {"router"}
+
+
+def test_every_reason_and_variable_is_explained() -> None:
+    for reason in Reason:
+        assert f"`{reason.value}`" in TEXT
+    for name in variables(delivery()):
+        assert f"`{name}`" in TEXT
+    outcomes = [outcome for outcome in RETRY if outcome not in (OutcomeReason.INTERRUPTED, OutcomeReason.CHANNEL_BUG)]
+    for outcome in outcomes:
+        assert f"`{outcome.value}`" in TEXT
+    assert RETRY[OutcomeReason.NO_ANSWER] is Retry.UNKNOWN
+
+
+def test_every_field_of_a_receiver_is_listed() -> None:
+    for config in (router.SlackConfig, router.PagerDutyConfig, router.EmailConfig, router.WebhookConfig):
+        for field in config.__struct_fields__:
+            name = field.removesuffix("_")
+            if not name.endswith(("_file", "_env")) or name == "tls_ca_file":
+                assert f"`{name}`" in TEXT, name

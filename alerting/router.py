@@ -177,13 +177,15 @@ class Router:
             for decision in made:
                 self._report(decision)
             decisions += made
+            # A store in memory never waits, and a storm would keep the event loop for seconds.
+            await asyncio.sleep(0)
         return decisions
 
     async def take(self, destination: str) -> Claimed | None:
         """Mark the most urgent due delivery of a destination as being sent; None when there is none."""
         async with self._commit() as draft:
             now_ms = self.clock()
-            saved = self.next_due(destination, now_ms)
+            saved = self.state.next_due(destination, now_ms)
             if saved is None:
                 return None
             lane = draft.lane(saved.id)
@@ -229,20 +231,6 @@ class Router:
             draft = Draft(self.state)
             self._dispatch.prune(draft, self.clock())
             await self._write(draft, even_if_empty=True)
-
-    def next_due(self, destination: str, now_ms: int) -> Lane | None:
-        """The lane whose first delivery is due and most urgent: by severity, then by age."""
-        due = [
-            lane
-            for lane in self.state.lanes_of(destination)
-            if lane.rows and lane.rows[0].state == "pending" and lane.rows[0].next_attempt_ms <= now_ms
-        ]
-        return min(due, key=_urgency, default=None)
-
-    def next_attempt_ms(self, destination: str) -> int | None:
-        """When the next delivery of a destination is due; None when there is none."""
-        times = (lane.rows[0].next_attempt_ms for lane in self.state.lanes_of(destination) if lane.rows)
-        return min(times, default=None)
 
     def measure(self) -> None:
         """Bring the gauges up to date."""
@@ -386,11 +374,6 @@ def time_to_first_notify_ms(delivery: Delivery, now_ms: int) -> int | None:
     if delivery.kind is not Kind.TRIGGER or not alerts:
         return None
     return max(0, now_ms - min(to_ms(alert.startsAt) for alert in alerts))
-
-
-def _urgency(lane: Lane) -> tuple[int, int]:
-    row = lane.rows[0]
-    return (row.notification.severity.rank, row.since_ms)
 
 
 def _delivery(lane: Lane, row: Row) -> Delivery:

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from alerting.due import DueQueue
 from alerting.records import DeadLetter, Entry, Group, Lane
 from schemas import Alert
 
@@ -31,6 +32,7 @@ class State:
         #: By delivery id.
         self.dead_letters = {letter.delivery_id: letter for letter in dead_letters}
         self._lanes_by_destination: dict[str, set[str]] = {}
+        self._queues: dict[str, DueQueue] = {}
         self._flushes: list[tuple[int, str]] = [(group.next_flush_ms, group.id) for group in self.groups.values()]
         heapq.heapify(self._flushes)
         for lane in lanes:
@@ -53,6 +55,14 @@ class State:
     def next_flush_ms(self) -> int | None:
         """When the next flush is due; None when no group waits. Never later than the truth."""
         return self._flushes[0][0] if self._flushes else None
+
+    def next_due(self, destination: str, now_ms: int) -> Lane | None:
+        """The lane of a destination whose first delivery is due and most urgent."""
+        return self._queue(destination).next(now_ms)
+
+    def next_attempt_ms(self, destination: str) -> int | None:
+        """When the next delivery of a destination is due that is not due yet; None when there is none."""
+        return self._queue(destination).next_ms()
 
     def lanes_of(self, destination: str) -> Iterator[Lane]:
         """The lanes of one destination that have deliveries to make or incidents open."""
@@ -89,6 +99,13 @@ class State:
     def _put_lane(self, lane: Lane) -> None:
         self.lanes[lane.id] = lane
         self._lanes_by_destination.setdefault(lane.destination, set()).add(lane.id)
+        self._queue(lane.destination).put(lane)
+
+    def _queue(self, destination: str) -> DueQueue:
+        queue = self._queues.get(destination)
+        if queue is None:
+            queue = self._queues[destination] = DueQueue(self.lanes)
+        return queue
 
 
 class Draft:

@@ -86,8 +86,8 @@ class OutboxWorker:
             Milliseconds until there may be something to do: 0 for at once, None for nothing until woken.
         """
         now_ms = self._router.clock()
-        if self._router.next_due(self.destination, now_ms) is None:
-            due_ms = self._router.next_attempt_ms(self.destination)
+        if self._router.state.next_due(self.destination, now_ms) is None:
+            due_ms = self._router.state.next_attempt_ms(self.destination)
             return None if due_ms is None else max(1, due_ms - now_ms)
         wait_ms = self._limits.wait_ms(self._channel.rate, now_ms)
         if wait_ms:

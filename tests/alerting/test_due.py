@@ -1,0 +1,61 @@
+"""The queue of a destination, against a plain search."""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerting.due import DueQueue
+from alerting.lane import enqueue_firing, new_lane
+from alerting.records import Lane, Severity
+from tests.alerting.channels.deliveries import delivery
+
+
+def lane(number: int, severity: Severity, since_ms: int, due_ms: int, *, sending: bool) -> Lane:
+    made = new_lane(str(number), "oncall/slack[0]")
+    notification = msgspec.structs.replace(delivery().notification, severity=severity)
+    enqueue_firing(made, notification, "s", since_ms)
+    made.rows[0].next_attempt_ms = due_ms
+    made.rows[0].state = "sending" if sending else "pending"
+    return made
+
+
+changes = st.lists(
+    st.tuples(
+        st.integers(0, 4),
+        st.sampled_from(list(Severity)),
+        st.integers(0, 50),
+        st.integers(0, 100),
+        st.booleans(),
+        st.booleans(),
+        st.integers(0, 100),
+    ),
+    max_size=25,
+)
+
+
+@given(changes)
+def test_it_finds_what_a_search_finds(steps: list[tuple[int, Severity, int, int, bool, bool, int]]) -> None:
+    lanes: dict[str, Lane] = {}
+    queue = DueQueue(lanes)
+    now_ms = 0
+    for number, severity, since_ms, due_ms, sending, gone, passed in steps:
+        changed = lane(number, severity, since_ms, due_ms, sending=sending)
+        if gone:
+            lanes.pop(changed.id, None)
+        else:
+            lanes[changed.id] = changed
+            queue.put(changed)
+        now_ms += passed
+        pending = [one.rows[0] for one in lanes.values() if one.rows[0].state == "pending"]
+        due = [(row.notification.severity.rank, row.since_ms) for row in pending if row.next_attempt_ms <= now_ms]
+        later = [row.next_attempt_ms for row in pending if row.next_attempt_ms > now_ms]
+        found = queue.next(now_ms)
+
+        if found is None:
+            assert due == []
+        else:
+            row = found.rows[0]
+            assert (row.notification.severity.rank, row.since_ms) == min(due)
+        assert queue.next_ms() == min(later, default=None)

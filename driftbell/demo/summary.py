@@ -13,7 +13,7 @@ Next, with your own models:
          client = Client("localhost:9092")
          prediction_id = client.predict("fraud", "3", 0.93, features={"amount": 42.5})
          client.label("fraud", prediction_id, 1)          # when the truth is known
-  2. docker compose up          Kafka, Redis, a worker, a router, and a mailbox to look at
+  2. docker compose up --build     Kafka, Redis, a worker, a router, and a mailbox to look at
      or, with a Kafka and a Redis of your own (examples/driftbell.yaml):
          driftbell topics create && driftbell worker & driftbell router
   3. driftbell replay past-events.jsonl     what would have paged last month

@@ -84,20 +84,13 @@ class Report:
 
     @property
     def models(self) -> dict[tuple[str, str, str], Metric]:
-        """By (model, version, variant): counts over all windows, values of the last one that has labels, or of the last."""
-        totals: dict[tuple[str, str, str], Metric] = {}
+        """By (model, version, variant): the last window that has labels, or the last where none has."""
+        latest: dict[tuple[str, str, str], Metric] = {}
         for (model, version, variant, _), window in sorted(self._windows.items()):
-            subject = (model, version, variant)
-            before = totals.get(subject)
-            values = window.values if before is None or window.labels else before.values
-            totals[subject] = msgspec.structs.replace(
-                window,
-                window_start=window.window_start if before is None else before.window_start,
-                predictions=window.predictions + (0 if before is None else before.predictions),
-                labels=window.labels + (0 if before is None else before.labels),
-                values=values,
-            )
-        return totals
+            known = latest.get((model, version, variant))
+            if known is None or window.labels or not known.labels:
+                latest[model, version, variant] = window
+        return latest
 
 
 def _episode(alert: Alert, known: Episode | None) -> Episode:

@@ -8,8 +8,16 @@ from driftbell.history import History
 from driftbell.replay.report import Episode, Report
 from schemas import to_rfc3339
 
-#: Metric values shown of a model; the rest is in ``--json``.
-SHOWN_VALUES = 6
+#: Metrics shown of a model where it has them, most telling first.
+SHOWN_VALUES = (
+    "accuracy_score",
+    "f1_score",
+    "mean_absolute_error",
+    "r2_score",
+    "failure_rate",
+    "label_coverage",
+    "latency_p95_ms",
+)
 
 
 def episode_line(episode: Episode) -> str:
@@ -19,8 +27,7 @@ def episode_line(episode: Episode) -> str:
     else:
         lasted = f"{episode.minutes:,.0f} min" if episode.minutes >= 1 else f"{episode.minutes * 60:.0f} s"
     moment = episode.started[:19].replace("T", " ")
-    subject = f"{episode.model} {episode.version}"
-    return f"{moment}  {lasted:>10}  {episode.severity:<8} {subject}  {episode.alertname}: {episode.summary}"
+    return f"{moment}  {lasted:>10}  {episode.severity:<8}  {episode.alertname}: {episode.summary}"
 
 
 def lines(report: Report, history: History, seconds: float) -> Iterator[str]:
@@ -57,8 +64,8 @@ def _input(history: History, seconds: float) -> Iterator[str]:
 
 def _models(report: Report) -> Iterator[str]:
     for (model, version, variant), metric in report.models.items():
-        values = "  ".join(f"{name} {value:.4g}" for name, value in list(metric.values.items())[:SHOWN_VALUES])
-        yield f"{model} {version} {variant}: {metric.predictions:,} predictions, {metric.labels:,} labels  {values}"
+        values = ", ".join(f"{name} {metric.values[name]:.4g}" for name in SHOWN_VALUES if name in metric.values)
+        yield f"{model} {version} {variant}, last complete window with labels: {values}"
 
 
 def _pages(episodes: list[Episode]) -> Iterator[str]:

@@ -75,14 +75,22 @@ def test_each_episode_is_a_page_of_its_own() -> None:
 def test_the_latest_revision_of_a_window_counts() -> None:
     report = Report()
     report.add(metric(0, 1, predictions=100))
-    report.add(metric(0, 3, predictions=100, labels=90, accuracy=0.9))
-    report.add(metric(0, 2, predictions=100, labels=50, accuracy=0.5))
+    report.add(metric(0, 3, predictions=100, labels=90, accuracy_score=0.9))
+    report.add(metric(0, 2, predictions=100, labels=50, accuracy_score=0.5))
     report.add(metric(1, 1, predictions=40))
 
-    total = report.models["fraud", "3", "live"]
+    window = report.models["fraud", "3", "live"]
 
-    assert (total.predictions, total.labels) == (140, 90)
-    assert total.values == {"accuracy": 0.9}
+    assert (window.predictions, window.labels) == (100, 90)
+    assert window.values == {"accuracy_score": 0.9}
+
+
+def test_without_labels_the_last_window_is_shown() -> None:
+    report = Report()
+    report.add(metric(0, 1, predictions=100))
+    report.add(metric(1, 1, predictions=40))
+
+    assert report.models["fraud", "3", "live"].predictions == 40
 
 
 def test_the_text_lists_pages_and_those_still_open() -> None:
@@ -94,7 +102,7 @@ def test_the_text_lists_pages_and_those_still_open() -> None:
     text = "\n".join(lines(report, History([]), 1.0))
 
     assert "2 pages would have been sent, 1 still open at the end:" in text
-    assert "    10 min  warning  fraud 3  Drift: it broke" in text
+    assert "    10 min  warning   Drift: it broke" in text
     assert "still open" in text
 
 

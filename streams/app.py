@@ -124,7 +124,7 @@ def _wire(app: DriftbellApp) -> None:
             message = event.message
             cast(ChunkConsumer, app.consumer).deliver(message.tp, message.value)
 
-    async def on_partitions_assigned(_app: Any, assigned: Iterable[TP], **_: Any) -> None:
+    async def claim(assigned: Iterable[TP]) -> None:
         numbers: dict[Input, set[int]] = {stream: set() for stream in Input}
         for tp in assigned:
             stream, partition = app.source(tp)
@@ -136,6 +136,13 @@ def _wire(app: DriftbellApp) -> None:
             )
         await app.engine.assigned(numbers[Input.PREDICTIONS], app.consumer_generation_id)
 
+    async def on_partitions_assigned(_app: Any, assigned: Iterable[TP], **_: Any) -> None:
+        await claim(assigned)
+
+    async def on_rebalance_complete(_app: Any, **_: Any) -> None:
+        # Faust seeks and resumes after this signal, and does not wait for the one above: claiming again waits for the claim.
+        await claim(app.consumer.assignment())
+
     async def on_partitions_revoked(_app: Any, _revoked: Iterable[TP], **_: Any) -> None:
         await app.engine.revoked()
         await app.consumer.force_commit()
@@ -146,6 +153,7 @@ def _wire(app: DriftbellApp) -> None:
         await app.consumer.force_commit()
 
     app.on_partitions_assigned.connect(on_partitions_assigned, weak=False)
+    app.on_rebalance_complete.connect(on_rebalance_complete, weak=False)
     app.on_partitions_revoked.connect(on_partitions_revoked, weak=False)
     app.on_before_shutdown.connect(on_before_shutdown, weak=False)
 

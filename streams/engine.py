@@ -114,6 +114,7 @@ class Engine:
         self._on_failure = on_failure
         self._runners: dict[int, Runner] = {}
         self._claiming: set[int] = set()
+        self._assigning = asyncio.Lock()
         self._reclaims: dict[int, asyncio.Task[None]] = {}
         self._last_proof: dict[int, float] = {}
         self._answered_at = clock.monotonic()
@@ -135,10 +136,14 @@ class Engine:
         """Claim partitions for a generation and load their checkpoints. Idempotent within a generation."""
         if self._proofs is None:
             self._proofs = asyncio.create_task(self._prove_for_ever(), name="proofs")
-        wanted = set(partitions)
+        async with self._assigning:
+            await self._assigned(set(partitions), generation)
+
+    async def _assigned(self, wanted: set[int], generation: int) -> None:
         await self._let_go([p for p in self._runners if p not in wanted or self._runners[p].generation != generation])
-        new = sorted(wanted - self._runners.keys())
-        self.counts.rebalances += 1
+        new = sorted(wanted - self._runners.keys() - self._reclaims.keys())
+        if new:
+            self.counts.rebalances += 1
         self._claiming = set(new)
         try:
             await asyncio.gather(*(self._claim(partition, generation) for partition in new))

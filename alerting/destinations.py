@@ -121,7 +121,11 @@ def _email(email: EmailConfig, defaults: Global, place: str) -> Channel:
         if reserved(header):
             raise RefusedError(f"{place}: header {header} is set by driftbell and cannot be configured")
     headers = {name.title(): Template(text, f"{place}.headers.{name}") for name, text in email.headers.items()}
-    return EmailChannel(smarthost, sender, recipients, headers=headers, text=_template(email.text, f"{place}.text"))
+    text = _template(email.text, f"{place}.text")
+    try:
+        return EmailChannel(smarthost, sender, recipients, headers=headers, text=text)
+    except OSError as error:
+        raise RefusedError(f"{place}.tls_ca_file: {email.tls_ca_file} cannot be used ({error})") from error
 
 
 def _webhook(webhook: WebhookConfig, session: aiohttp.ClientSession, place: str) -> Channel:

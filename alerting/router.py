@@ -20,10 +20,10 @@ from alerting.dispatch import Decision, Dispatch
 from alerting.errors import FencedError, StoreUnavailableError
 from alerting.escalation import Escalation
 from alerting.intake import Intake
-from alerting.lane import Settlement, claim, interrupted, kind_of, recover, settle
+from alerting.lane import Settled, Settlement, claim, interrupted, kind_of, recover, settle
 from alerting.metrics import RouterMetrics
 from alerting.outcome import Outcome, OutcomeReason
-from alerting.records import DeadLetter, Kind, Lane, Row, Severity
+from alerting.records import DeadLetter, Kind, Lane, LogEntry, Row, Severity
 from alerting.state import Draft, State
 from alerting.stores.store import RouterStore
 from alerting.tables import changes, load
@@ -38,6 +38,9 @@ MAX_DEAD_LETTERS = 1_000
 
 #: Groups looked at in one write: a storm of single alerts makes thousands of groups due in the same second.
 FLUSH_BATCH = 100
+
+#: A page that is given up again within this time of the last is not complained of again elsewhere.
+COMPLAINT_MS = 3_600_000
 
 #: How long a page that must wake someone may fail before another destination is told.
 FAILOVER_MS = 60_000
@@ -203,9 +206,11 @@ class Router:
             lane = draft.lane(claimed.lane_id)
             assert lane is not None
             settlement = settle(lane, outcome, now_ms, self._random, repeatable=repeatable)
+            self._escalate(draft, lane, settlement, now_ms)
             if settlement.dead_letter is not None:
                 self._bury(draft, settlement.dead_letter)
-            self._escalate(draft, lane, settlement, now_ms)
+                if settlement.reason is not Settled.DEAD_UNKNOWN:
+                    self._tell_again(draft, lane)
             if outcome.ok:
                 self._escalation.all_clear(draft, lane.destination, now_ms)
             if lane.is_empty:
@@ -297,8 +302,10 @@ class Router:
         """Tell another destination about what was given up, and about a grave page that fails for too long."""
         if self._escalation.is_alarm(lane):
             return
-        if settlement.dead_letter is not None:
-            self._escalation.alarm(draft, lane.destination, settlement.dead_letter, now_ms)
+        letter = settlement.dead_letter
+        if letter is not None:
+            if not self._complained(letter):
+                self._escalation.alarm(draft, lane.destination, letter, now_ms)
             return
         row = lane.rows[0] if lane.rows else None
         if row is None or row.escalated or row.attempts == 0 or now_ms - row.since_ms < FAILOVER_MS:
@@ -306,6 +313,22 @@ class Router:
         if kind_of(lane, row) is Kind.TRIGGER and row.notification.severity.rank <= Severity.ERROR.rank:
             row.escalated = True
             self._escalation.alarm(draft, lane.destination, None, now_ms)
+
+    def _complained(self, letter: DeadLetter) -> bool:
+        """Whether the same page was given up lately: it is tried at every look at its group, and one complaint is enough."""
+        return any(
+            known.destination == letter.destination
+            and known.subject == letter.subject
+            and known.at_ms > letter.at_ms - COMPLAINT_MS
+            for known in self.state.dead_letters.values()
+        )
+
+    def _tell_again(self, draft: Draft, lane: Lane) -> None:
+        """The destination does not know what its log entry says, so the next look at the group tries again."""
+        group = draft.group(lane.group_id)
+        entry = group.log.get(lane.destination) if group is not None else None
+        if group is not None and entry is not None:
+            group.log[lane.destination] = LogEntry(at_ms=0, firing=entry.firing, resolved=entry.resolved)
 
     def _report(self, decision: Decision) -> None:
         name = integration_of(decision.destination)

@@ -145,8 +145,8 @@ class _Service:
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] | None) -> None:
         """The main loop."""
-        await self._consumer.start()
         try:
+            await self._consumer.start()
             while not stop.is_set():
                 self._turned = time.monotonic()
                 await self._turn(stop)

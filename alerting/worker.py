@@ -9,7 +9,7 @@ import time
 from alerting.bucket import TokenBucket
 from alerting.channels.channel import Channel, Rate
 from alerting.errors import StoreUnavailableError
-from alerting.lane import Settled, Settlement
+from alerting.lane import Settlement
 from alerting.outcome import Outcome, OutcomeReason, failed
 from alerting.router import Claimed, Router, integration_of, time_to_first_notify_ms
 
@@ -149,7 +149,7 @@ class OutboxWorker:
         metrics.failed.labels(self._integration, outcome.reason.value).inc()
         if settlement.reason.is_dead:
             metrics.dead_letters.labels(self._integration, settlement.reason.value).inc()
-        if outcome.reason is OutcomeReason.RATE_LIMITED and settlement.reason is Settled.RETRY:
+        if outcome.reason is OutcomeReason.RATE_LIMITED and not settlement.reason.is_dead:
             lane = self._router.state.lanes.get(claimed.lane_id)
             if lane is not None and lane.rows:
                 self._limits.pause(self._channel.rate, lane.rows[0].next_attempt_ms)

@@ -46,6 +46,9 @@ class EmailChannel:
     """Mails to a fixed list of recipients.
 
     A repeat has the same ``Message-ID``, so mailboxes may recognise it, but need not: ``repeatable`` is false.
+
+    Raises:
+        OSError: ``tls_ca_file`` cannot be read (``ssl.SSLError`` is one).
     """
 
     integration = "email"
@@ -66,6 +69,9 @@ class EmailChannel:
         self._recipients = tuple(recipients)
         self._headers = headers or {}
         self._text = text
+        encrypted = smarthost.require_tls or smarthost.port == IMPLICIT_TLS_PORT
+        # Made once: loading the machine's certificates takes tens of milliseconds.
+        self._tls = ssl.create_default_context(cafile=smarthost.tls_ca_file) if encrypted else None
 
     async def send(self, delivery: Delivery) -> Outcome:
         """See ``Channel.send``. The handle remembers who has the delivery already, if some recipients were refused."""
@@ -90,7 +96,7 @@ class EmailChannel:
             password = host.password.read() if host.password else ""
         except SecretError as error:
             return failed(OutcomeReason.SECRET_MISSING, str(error))
-        dialogue = _Dialogue(host, password)
+        dialogue = _Dialogue(host, password, self._tls)
         try:
             refused = await dialogue.run(letter, recipients)
         except (aiosmtplib.SMTPException, OSError, ssl.SSLError, ValueError) as error:
@@ -110,9 +116,10 @@ class EmailChannel:
 class _Dialogue:
     """One SMTP session, which knows how far it came, because that decides what a failure means."""
 
-    def __init__(self, host: Smarthost, password: str) -> None:
+    def __init__(self, host: Smarthost, password: str, tls: ssl.SSLContext | None) -> None:
         self._host = host
         self._password = password
+        self._tls = tls
         self._phase = "connect"
 
     async def run(self, letter: Letter, recipients: Sequence[str]) -> dict[str, tuple[int, str]]:
@@ -130,7 +137,7 @@ class _Dialogue:
             start_tls=host.require_tls and not implicit,
             local_hostname=host.hello,
             timeout=host.step_s,
-            tls_context=ssl.create_default_context(cafile=host.tls_ca_file) if host.require_tls or implicit else None,
+            tls_context=self._tls,
         )
         try:
             await client.connect()

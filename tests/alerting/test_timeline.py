@@ -457,10 +457,47 @@ async def test_a_delivery_given_up_is_told_on_another_channel_and_taken_back() -
     assert len(slack.open) == 2
     assert [letter.last_reason for letter in one.router.state.dead_letters.values()] == ["auth_error"]
 
-    # The repeat finds the incident unopened there, so it is a trigger; its success ends the complaint.
+    # The next look at the group tries again; its success ends the complaint.
     await one.until(14)
-    assert one.vendor.story == [(13.0, "trigger")]
+    assert one.vendor.story[0] == (3.0, "trigger")
     assert len(slack.open) == 1
+
+
+async def test_a_page_that_is_given_up_at_every_look_is_complained_of_once() -> None:
+    one = await rig(destinations=["oncall/pagerduty[0]", "oncall/slack[0]"])
+    one.vendor.down = failed(OutcomeReason.AUTH_ERROR, "invalid key")
+    await one.fire()
+    await one.until(3 * 3600)
+
+    complaints = [
+        arrival
+        for arrival in one.channels["oncall/slack[0]"].arrivals
+        if arrival.delivery.notification.reason == "notification_failed"
+    ]
+    assert len(one.vendor.arrivals) > 1000
+    assert len(complaints) == 1
+    assert len(one.router.state.dead_letters) <= 1000
+
+    # Nothing was opened, so nothing is to be closed.
+    await one.resolve()
+    await one.until(3 * 3600 + 10)
+    assert one.router.state.groups == {}
+    assert [lane.destination for lane in one.router.state.lanes.values()] == ["oncall/slack[0]"]
+
+
+async def test_an_update_given_up_does_not_lose_the_close() -> None:
+    one = await rig()
+    await one.fire("fraud")
+    await one.until(1.5)
+    one.vendor.script = [failed(OutcomeReason.CONTENT_REJECTED, "no")]
+    await one.fire("churn")
+    await one.until(3.5)
+    await one.resolve("fraud")
+    await one.resolve("churn")
+    await one.until(10)
+
+    assert [kind for _, kind in one.vendor.story] == ["trigger", "resolve"]
+    assert one.vendor.open == {}
 
 
 async def test_a_grave_page_that_fails_for_a_minute_is_told_on_another_channel() -> None:

@@ -49,6 +49,8 @@ SCRIPTS: dict[str, Script] = {
     "all-over-and-again": [(0, "fire", "a"), (1.5, "resolve", "a"), (2.4, "fire", "a"), (4.5, "resolve", "a")],
 }
 END = 10.0
+#: Seconds. A machine that is busy with other tests may act on the wrong side of a flush; the scripts then are played again.
+PUNCTUAL = 0.2
 #: A repeat_interval that is a multiple of group_interval would make Alertmanager's repeats depend on microseconds.
 TIMERS = {"group_by": ["script"], "group_wait": "1s", "group_interval": "1s", "repeat_interval": "2500ms"}
 OURS = {"group_by": ["script"], "group_wait": 1, "group_interval": 1, "repeat_interval": 2.5}
@@ -106,9 +108,10 @@ def labels_of(script: str, model: str) -> dict[str, str]:
     return {"alertname": "ErrorRateRose", "model": model, "script": script, "severity": "critical", "version": "3"}
 
 
-async def play(script: str, base: float, http: aiohttp.ClientSession) -> None:
-    """One script against the real one; the times are kept."""
+async def play(script: str, base: float, http: aiohttp.ClientSession) -> float:
+    """One script against the real one. Returns by how many seconds it was late at most."""
     started: dict[str, str] = {}
+    late = 0.0
     for at, action, models in SCRIPTS[script]:
         await asyncio.sleep(max(0, base + at - time.time()))
         now = datetime.now(UTC).isoformat()
@@ -124,6 +127,8 @@ async def play(script: str, base: float, http: aiohttp.ClientSession) -> None:
             alerts.append(alert if action == "fire" else {**alert, "endsAt": now})
         async with http.post("/api/v2/alerts", json=alerts) as answer:
             assert answer.status == 200, await answer.text()
+        late = max(late, time.time() - base - at)
+    return late
 
 
 async def rehearse(script: str) -> Rig:
@@ -155,19 +160,25 @@ async def rehearse(script: str) -> Rig:
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[float, dict[str, Any]]]]:
     """What Alertmanager sent for every script, all played at once; times in seconds since the first action."""
 
-    async def run() -> dict[str, list[tuple[float, dict[str, Any]]]]:
+    async def run() -> dict[str, list[tuple[float, dict[str, Any]]]] | None:
         async with Hook() as hook:
             with Alertmanager(tmp_path_factory.mktemp("alertmanager"), f"{hook.address}/") as server:
                 async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as http:
                     base = time.time() + 0.2
-                    await asyncio.gather(*(play(script, base, http) for script in SCRIPTS))
+                    late = await asyncio.gather(*(play(script, base, http) for script in SCRIPTS))
                     await asyncio.sleep(max(0, base + END + 0.5 - time.time()))
-        found: dict[str, list[tuple[float, dict[str, Any]]]] = {script: [] for script in SCRIPTS}
+        if max(late) > PUNCTUAL:
+            return None
+        sent: dict[str, list[tuple[float, dict[str, Any]]]] = {script: [] for script in SCRIPTS}
         for at, body in hook.taken:
-            found[body["groupLabels"]["script"]].append((at - base, body))
-        return found
+            sent[body["groupLabels"]["script"]].append((at - base, body))
+        return sent
 
-    return asyncio.run(run())
+    for _ in range(3):
+        found = asyncio.run(run())
+        if found is not None:
+            return found
+    pytest.fail("this machine is too busy to play a script in time")
 
 
 def said(body: dict[str, Any]) -> tuple[str, list[str], list[str]]:

@@ -120,9 +120,9 @@ async def test_bad_records_are_counted_and_do_not_stop_the_next(
 
 
 async def test_a_restart_neither_repeats_nor_forgets(
-    vendors: Vendors, embedded_broker: EmbeddedBroker, any_redis_url: str
+    vendors: Vendors, embedded_broker: EmbeddedBroker, redis_url: str
 ) -> None:
-    config = configured(vendors.settings(embedded_broker.settings, any_redis_url))
+    config = configured(vendors.settings(embedded_broker.settings, redis_url))
     now_ms = int(time.time() * 1000)
     async with running(config):
         await publish(embedded_broker.settings, make_alert(at_ms=now_ms))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driftbell.commands import config, demo, events, replay, router, state, status, topics, worker
+from driftbell.commands import config, demo, dlq, events, replay, router, state, status, topics, worker
 
 COMMANDS = (
     demo,
@@ -13,6 +13,7 @@ COMMANDS = (
     config,
     replay,
     events,
+    dlq,
     state,
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from driftbell.command import Commands
+from driftbell.errors import CommandError
 
 
 def register(commands: Commands) -> None:
@@ -27,6 +28,8 @@ def register(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Tell the story."""
-    from driftbell.demo.run import demo
-
+    try:
+        from driftbell.demo.run import demo
+    except ModuleNotFoundError as error:
+        raise CommandError(f"the demo needs {error.name}", "pip install 'driftbell[embedded]'") from None
     return demo(seed=options.seed, keep_logs=options.keep_logs)

@@ -59,9 +59,9 @@ def follow(config: Config, kinds: Mapping[str, TopicKind], start: Start | float)
                     message.partition() or 0,
                     message.offset() or 0,
                     message.timestamp()[1],
-                    _bytes(message.key()),
-                    _bytes(message.value()),
-                    _headers(message),
+                    bytes_of(message.key()),
+                    bytes_of(message.value()),
+                    headers_of(message),
                 )
     except KafkaException as error:
         raise CommandError(f"Kafka at {config.kafka.get('bootstrap.servers')}: {error.args[0].str()}") from error
@@ -90,12 +90,14 @@ def _positions(consumer: Consumer, config: Config, topics: list[str], start: Sta
     )
 
 
-def _headers(message: KafkaMessage) -> Headers:
+def headers_of(message: KafkaMessage) -> Headers:
+    """The headers of a consumed record."""
     # librdkafka gives a list of pairs; the type allows for the dict that a producer may be given.
     headers = message.headers() or []
     pairs = headers.items() if isinstance(headers, dict) else headers
-    return [(name, _bytes(value)) for name, value in pairs]
+    return [(name, bytes_of(value)) for name, value in pairs]
 
 
-def _bytes(data: bytes | str | None) -> bytes | None:
+def bytes_of(data: bytes | str | None) -> bytes | None:
+    """A key or value of a consumed record, which is always bytes; the client's type allows for text."""
     return data.encode() if isinstance(data, str) else data

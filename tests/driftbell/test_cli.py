@@ -27,6 +27,8 @@ COMMANDS = [
     ["config", "show"],
     ["replay"],
     ["events", "tail"],
+    ["dlq", "list"],
+    ["dlq", "replay"],
     ["status"],
     ["state", "reset-fence"],
 ]
@@ -162,6 +164,20 @@ def test_the_status_of_a_store_in_memory_cannot_be_seen(
 
     assert exit_code("status") == ExitCode.USAGE
     assert "memory://" in capsys.readouterr().err
+
+
+def test_a_missing_extra_is_told_with_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "driftbell.demo.run", raising=False)
+    monkeypatch.delitem(sys.modules, "driftbell.fakes.smtp", raising=False)
+    monkeypatch.setitem(sys.modules, "aiosmtpd", None)
+    monkeypatch.setitem(sys.modules, "aiosmtpd.smtp", None)
+    for name in [name for name in sys.modules if name.startswith("driftbell.demo.")]:
+        monkeypatch.delitem(sys.modules, name)
+
+    assert exit_code("demo") == ExitCode.FAILED
+    assert "pip install 'driftbell[embedded]'" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,70 @@
+"""A dead letter as data. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from schemas import Headers
+from schemas.dead_letter import HEADER_PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A record that could not be used: where it came from, why, and itself, untouched."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    detail: str
+    key: bytes | None
+    value: bytes | None
+    #: All headers, the ``dlq.`` ones too.
+    headers: Headers
+
+    @property
+    def identity(self) -> tuple[str, int, int]:
+        """A letter may be written twice, after a crash; the same identity is the same letter."""
+        return self.topic, self.partition, self.offset
+
+
+def letter_of(key: bytes | None, value: bytes | None, headers: Headers) -> Letter | None:
+    """The letter of a record; None for a record that carries no origin, which is not driftbell's."""
+    said = {
+        name.removeprefix(HEADER_PREFIX): (header or b"").decode(errors="replace")
+        for name, header in headers
+        if name.startswith(HEADER_PREFIX)
+    }
+    try:
+        return Letter(
+            topic=said["topic"],
+            partition=int(said["partition"]),
+            offset=int(said["offset"]),
+            reason=said["reason"],
+            detail=said.get("exception.message", ""),
+            key=key,
+            value=value,
+            headers=headers,
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def headers_to_resend(letter: Letter) -> Headers:
+    """The headers with which the record was first published."""
+    return [(name, value) for name, value in letter.headers if not name.startswith(HEADER_PREFIX)]
+
+
+def summary(letters: Iterable[Letter]) -> Iterator[str]:
+    """One line per topic and reason, most frequent first, with the latest example."""
+    counts: Counter[tuple[str, str]] = Counter()
+    examples: dict[tuple[str, str], Letter] = {}
+    for letter in letters:
+        counts[letter.topic, letter.reason] += 1
+        examples[letter.topic, letter.reason] = letter
+    for kind, count in counts.most_common():
+        example = examples[kind]
+        yield f"{count:>8,}  {kind[0]}  {kind[1]}"
+        yield f"{'':>8}  latest: partition {example.partition}, offset {example.offset}: {example.detail}"

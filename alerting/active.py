@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from alerting.alerts_consumer import AlertsConsumer, Assignment
@@ -40,6 +40,8 @@ class Active:
         self._caught_up = asyncio.Event()
         self._ends: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        #: Read and not saved yet.
+        self._records: list[Record] = []
         self._started = self._committed = time.monotonic()
 
     async def start(self, assignment: Assignment) -> None:
@@ -69,8 +71,13 @@ class Active:
             },
         )
 
-    async def turn(self, records: Sequence[Record], give_up: Callable[[], bool]) -> None:
-        """Take in what was read. While the store is away this waits, until ``give_up``; the records are read again then.
+    @property
+    def is_waiting(self) -> bool:
+        """Whether records that were read are not saved yet: then no more are to be read, which bounds what waits here."""
+        return bool(self._records)
+
+    async def turn(self, records: Sequence[Record]) -> None:
+        """Take in what was read; what the store does not take is tried again in the next turn.
 
         Raises:
             FencedError: another router owns the state.
@@ -79,14 +86,15 @@ class Active:
         for task in self._tasks:
             if task.done():
                 task.result()
-        while records and not give_up():
+        self._records += records
+        if self._records:
             try:
-                await self._router.apply(records)
-                break
+                await self._router.apply(self._records)
+                self._records = []
             except StoreUnavailableError as error:
-                # Not reading on is the back-pressure: the records wait in Kafka.
                 log.warning("store unavailable, reading stops", extra={"error": str(error)})
                 await asyncio.sleep(_STORE_PAUSE_S)
+                return
         if not self._caught_up.is_set():
             await self._look_whether_caught_up()
         if time.monotonic() - self._committed >= _COMMIT_S:

@@ -94,10 +94,16 @@ class AlertsConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._consumer.seek(tp, offset)
             self._consumer.resume(tp)
 
+    def check(self) -> None:
+        """Ask aiokafka for errors of its coordinator: on an unexpected one it stops until somebody asks.
+
+        Raises:
+            KafkaError: the coordinator goes on after it.
+        """
+        self._consumer._coordinator.check_errors()
+
     async def poll(self, timeout_s: float) -> list[Record]:
         """The next records, in order within each partition; empty after ``timeout_s`` without any."""
-        # aiokafka parks its coordinator on an unexpected error until somebody asks.
-        self._consumer._coordinator.check_errors()
         batches = await self._consumer.getmany(timeout_ms=round(timeout_s * 1000))
         return [_record(raw) for batch in batches.values() for raw in batch]
 

@@ -149,7 +149,7 @@ class _Service:
             await self._consumer.start()
             while not stop.is_set():
                 self._turned = time.monotonic()
-                await self._turn(stop)
+                await self._turn()
                 if on_ready is not None and self._state.ok:
                     on_ready()
                     on_ready = None
@@ -158,7 +158,7 @@ class _Service:
             await self._consumer.commit(self._router.state.offsets)
             await self._consumer.stop()
 
-    async def _turn(self, stop: asyncio.Event) -> None:
+    async def _turn(self) -> None:
         wanted = self._consumer.assignment
         if wanted != self._served:
             await self._retire()
@@ -166,7 +166,9 @@ class _Service:
             if wanted is not None and self._served is None:
                 await asyncio.sleep(_PAUSE_S)
         try:
-            records = await self._consumer.poll(_POLL_S)
+            self._consumer.check()
+            waiting = self._active is not None and self._active.is_waiting
+            records = [] if waiting else await self._consumer.poll(_POLL_S)
         except KafkaError as error:
             log.warning("broker trouble", extra={"error": repr(error)})
             await asyncio.sleep(_PAUSE_S)
@@ -174,7 +176,7 @@ class _Service:
         if self._active is None:
             return
         try:
-            await self._active.turn(records, lambda: stop.is_set() or self._consumer.assignment != wanted)
+            await self._active.turn(records)
         except FencedError as error:
             log.warning("another router has taken over", extra={"detail": str(error)})
             await self._retire()

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
 from alerting import service
 from alerting.errors import RefusedError
@@ -20,6 +21,7 @@ from runtime.config import Config
 from tests.alerting.alerts import make_alert
 from tests.alerting.vendors import Vendors, publish, publish_raw, until
 from tests.services.embedded import EmbeddedBroker
+from tests.services.ports import claim_port
 from tests.services.redis import RedisServer
 
 
@@ -214,6 +216,12 @@ async def test_without_a_configuration_pages_go_to_the_log(
         await until(lambda: any(record.name == "driftbell.page" for record in caplog.records), "the page in the log")
 
     assert any("no receiver is configured" in record.getMessage() for record in caplog.records)
+
+
+async def test_without_a_broker_the_start_fails_and_leaves_nothing_behind(vendors: Vendors) -> None:
+    config = configured(vendors.settings({"bootstrap.servers": f"127.0.0.1:{claim_port()}"}))
+    with pytest.raises(KafkaConnectionError):
+        await service.run(config, stop=asyncio.Event())
 
 
 @pytest.mark.parametrize(

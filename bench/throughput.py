@@ -61,7 +61,9 @@ def event(rng: random.Random, number: int, time_ms: int) -> bytes:
 def fill(kafka: KafkaCluster, topics: Topics, events: int, label_share: float) -> None:
     """Publish the events and the labels of a share of them."""
     rng = random.Random(7)  # noqa: S311
-    producer = Producer(producer_settings(kafka.settings) | {"queue.buffering.max.messages": 1_000_000, "linger.ms": 20})
+    producer = Producer(
+        producer_settings(kafka.settings) | {"queue.buffering.max.messages": 1_000_000, "linger.ms": 20}
+    )
     start_ms = int(time.time() * 1000) - events * 1000 // RATE - 60_000
     for number in range(events):
         at_ms = start_ms + number * 1000 // RATE
@@ -82,7 +84,9 @@ def floor(bootstrap: str, topic: str, events: int, *, adwin: bool) -> None:
     from schemas import Prediction
 
     consumer = Consumer(consumer_settings({"bootstrap.servers": bootstrap}, "floor") | {"fetch.wait.max.ms": 50})
-    consumer.assign([TopicPartition(topic, p, 0) for p in range(len(consumer.list_topics(topic).topics[topic].partitions))])
+    consumer.assign(
+        [TopicPartition(topic, p, 0) for p in range(len(consumer.list_topics(topic).topics[topic].partitions))]
+    )
     decode = msgspec.json.Decoder(Prediction).decode
     detectors = {f"f{i}": ADWIN() for i in range(10)}
     seen, cpu, wall = 0, time.process_time(), time.monotonic()
@@ -99,7 +103,7 @@ def floor(bootstrap: str, topic: str, events: int, *, adwin: bool) -> None:
 
 def in_child(*arguments: str) -> dict[str, float]:
     """Run this module's ``floor`` in a process of its own."""
-    out = subprocess.run(  # noqa: S603
+    out = subprocess.run(
         [sys.executable, "-m", "bench.throughput", *arguments], check=True, capture_output=True, text=True
     )
     measured: dict[str, float] = json.loads(out.stdout.splitlines()[-1])
@@ -153,7 +157,9 @@ def main() -> int:
             events = str(options.events)
             rows = {
                 "floor (fetch, decode)": in_child("floor", kafka.bootstrap, topics.predictions, events, "bare"),
-                "plain loop (River ADWIN x 10)": in_child("floor", kafka.bootstrap, topics.predictions, events, "adwin"),
+                "plain loop (River ADWIN x 10)": in_child(
+                    "floor", kafka.bootstrap, topics.predictions, events, "adwin"
+                ),
                 "driftbell (everything)": driftbell(folder, kafka, redis, topics, options.events),
                 "driftbell (checkpoint every 60 s)": driftbell(
                     folder, kafka, redis, topics, options.events, checkpoint_interval=60.0

@@ -12,7 +12,7 @@ from faust.types import TP
 
 from schemas.dead_letter import HEADER_PREFIX, dead_letter_headers
 from streams.engine import Source
-from streams.records import DeadLetter, Input, Output, OutboxRecord
+from streams.records import DeadLetter, Input, OutboxRecord, Output
 from streams.transport import ChunkConsumer, DriftbellApp
 
 log = logging.getLogger(__name__)

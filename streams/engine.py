@@ -253,9 +253,7 @@ class Engine:
         tries = 0
         while True:
             try:
-                claim = await self._store.claim(
-                    index, generation, self._owner, stale_after=STALE_SESSIONS * session
-                )
+                claim = await self._store.claim(index, generation, self._owner, stale_after=STALE_SESSIONS * session)
                 if claim.outcome is not ClaimOutcome.FENCED:
                     if claim.holder > generation:
                         log.warning(

@@ -57,7 +57,10 @@ class LostInput:
 
     def state(self) -> dict[str, Any]:
         """Everything needed to continue, as plain data."""
-        return {"losses": {name: dict(loss) for name, loss in self._losses.items()}, "lifecycle": self._lifecycle.state()}
+        return {
+            "losses": {name: dict(loss) for name, loss in self._losses.items()},
+            "lifecycle": self._lifecycle.state(),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from ``state``."""
@@ -68,7 +71,9 @@ class LostInput:
         topic: str = getattr(self._topics, source.value)
         lost = max(0, loss["available"] - loss["offset"])
         if loss["reason"] == "topic_recreated":
-            summary = f"topic {topic} [{self._partition}] was created anew; the checkpoint was at offset {loss['offset']:,}"
+            summary = (
+                f"topic {topic} [{self._partition}] was created anew; the checkpoint was at offset {loss['offset']:,}"
+            )
         else:
             summary = f"{lost:,} records of {topic} [{self._partition}] were deleted by retention before they were read"
         return Condition(

@@ -69,7 +69,9 @@ class EngineCollector(Collector):
             labels=["partition"],
         )
         models = GaugeMetricFamily("driftbell_models", "Models watched in a partition.", labels=["partition"])
-        firing = GaugeMetricFamily("driftbell_alerts_firing", "Alerts that fire now in a partition.", labels=["partition"])
+        firing = GaugeMetricFamily(
+            "driftbell_alerts_firing", "Alerts that fire now in a partition.", labels=["partition"]
+        )
         pending = GaugeMetricFamily(
             "driftbell_waiting_labels", "Labels that wait for their prediction in a partition.", labels=["partition"]
         )
@@ -118,7 +120,9 @@ class EngineCollector(Collector):
         now = self._engine.totals()
         yield CounterMetricFamily("driftbell_rebalances", "Assignments received from the group.", value=now.rebalances)
         yield CounterMetricFamily(
-            "driftbell_fenced_saves", "Saves refused because a later generation holds the partition.", value=now.fenced_saves
+            "driftbell_fenced_saves",
+            "Saves refused because a later generation holds the partition.",
+            value=now.fenced_saves,
         )
         yield CounterMetricFamily(
             "driftbell_rolled_back_stores", "Times the store had lost saves and a partition was read again.",
@@ -133,7 +137,9 @@ class EngineCollector(Collector):
             value=now.offset_gaps,
         )  # fmt: skip
         yield CounterMetricFamily(
-            "driftbell_unproven_waits", "Times the merge went on without knowing where an input ends.", value=now.unproven_waits
+            "driftbell_unproven_waits",
+            "Times the merge went on without knowing where an input ends.",
+            value=now.unproven_waits,
         )
         yield CounterMetricFamily(
             "driftbell_coordinator_errors", "Times group coordination had to be started again.",

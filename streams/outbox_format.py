@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streams.encoding import Format
-from streams.records import Output, OutboxRecord
+from streams.records import OutboxRecord, Output
 
 OUTBOX_FORMAT = Format("outbox", 1, compress_above=16_384)
 

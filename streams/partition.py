@@ -12,22 +12,21 @@ from typing import Any
 
 from runtime.config import Config
 from schemas import Alert, DeadLetterReason, Feedback, Prediction
-from schemas.cloudevents import alert_headers
 from schemas.bad_record import BadRecord
+from schemas.cloudevents import alert_headers
 from schemas.codec import decode_feedbacks, decode_predictions, encode_alert, encode_metric
 from schemas.timestamps import to_epoch_ms
 from schemas.trace import traceparent_of
+from streams.batch import JoinedEvent
 from streams.checkpoint import Checkpoint, Stored
 from streams.encoding import Format
 from streams.errors import TooManyDeadLetters
 from streams.join import LabelJoin
-from streams.lifecycle import Lifecycle
 from streams.lost_input import LostInput
 from streams.merge import NO_TIME, Merge, Slice, Step
 from streams.model import Emitted, Model
-from streams.batch import JoinedEvent
 from streams.monitor import Subject
-from streams.records import DeadLetter, Input, Output, OutboxRecord, RecordLike
+from streams.records import DeadLetter, Input, OutboxRecord, Output, RecordLike
 
 CORE_FORMAT = Format("partition", 1, compress_above=16_384)
 

@@ -41,7 +41,9 @@ class Replay:
         self._offsets = dict.fromkeys(Input, 0)
         self._records = 0
 
-    def run(self, records: Iterable[tuple[str, int, bytes | None]], *, until_ms: int | None = None) -> Iterator[ReplayStep]:
+    def run(
+        self, records: Iterable[tuple[str, int, bytes | None]], *, until_ms: int | None = None
+    ) -> Iterator[ReplayStep]:
         """Process records given as (input name, record time in ms, value), ordered by time; yields after every chunk.
 
         Args:
@@ -54,7 +56,9 @@ class Replay:
         source = iter(records)
         while chunk := list(itertools.islice(source, CHUNK_RECORDS)):
             for stream in Input:
-                self.partition.push(stream, [self._record(stream, *rest) for name, *rest in chunk if name == stream.value])
+                self.partition.push(
+                    stream, [self._record(stream, *rest) for name, *rest in chunk if name == stream.value]
+                )
             last_ms = max(last_ms, max(time for _, time, _ in chunk))
             self._records += len(chunk)
             yield self._advance(last_ms)

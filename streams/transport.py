@@ -180,7 +180,9 @@ class ChunkConsumer(driver.Consumer):
         if chunk.seeks != self._seeks[tp]:
             return
         if chunk.follows is not None and self._delivered.get(tp, chunk.follows) != chunk.follows:
-            raise ChunkLost(f"{tp}: records from {self._delivered[tp]} to {chunk.follows} were fetched and not delivered")
+            raise ChunkLost(
+                f"{tp}: records from {self._delivered[tp]} to {chunk.follows} were fetched and not delivered"
+            )
         self._delivered[tp] = chunk.records[-1].offset + 1
         self._engine.deliver(cast(DriftbellApp, self.app).source(tp), chunk.records)
 

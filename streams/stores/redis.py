@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
@@ -85,9 +84,7 @@ class RedisCheckpointStore:
             },
             core=fields[b"core"],
             sequence=int(fields.get(b"seq", 0)),
-            models={
-                name[len(_MODEL) :].decode(): blob for name, blob in fields.items() if name.startswith(_MODEL)
-            },
+            models={name[len(_MODEL) :].decode(): blob for name, blob in fields.items() if name.startswith(_MODEL)},
             waiting=_pairs(waiting),
             outbox=decode_outbox(fields[b"outbox"]) if fields.get(b"outbox") else (),
         )
@@ -199,7 +196,7 @@ class RedisCheckpointStore:
     async def _guard(awaitable: Any) -> Any:
         try:
             return await awaitable
-        except (RedisError, OSError, asyncio.TimeoutError) as error:
+        except (TimeoutError, RedisError, OSError) as error:
             raise StoreUnavailable(f"Redis: {type(error).__name__}: {error}") from error
 
 

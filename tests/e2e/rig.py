@@ -140,6 +140,8 @@ class Rig:
 
 def metrics(worker: WorkerProcess) -> dict[str, float]:
     """The samples of a worker's /metrics, by name with labels."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/metrics", timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/metrics", timeout=5) as answer:
         lines = answer.read().decode().splitlines()
-    return {name: float(value) for line in lines if not line.startswith("#") for name, _, value in [line.rpartition(" ")]}
+    return {
+        name: float(value) for line in lines if not line.startswith("#") for name, _, value in [line.rpartition(" ")]
+    }

@@ -110,7 +110,7 @@ def publish_with_kcat(config: Config, at_ms: int) -> int:
         )
         for i in range(50)
     ]
-    subprocess.run(  # noqa: S603
+    subprocess.run(
         [
             kcat, "-P", "-b", str(config.kafka["bootstrap.servers"]), "-t", config.topics.predictions,
             "-k", "model-0", "-X", "partitioner=murmur2_random",
@@ -150,7 +150,9 @@ def test_every_prediction_and_label_is_counted_once(finished: Finished) -> None:
     counts = [stored.core["counts"] for stored in finished.stored.values()]
     predictions, labels = raw(finished, Input.PREDICTIONS), raw(finished, Input.FEEDBACK)
 
-    assert sum(c["predictions"] for c in counts) == len(predictions) + finished.foreign == PREDICTIONS + finished.foreign
+    assert (
+        sum(c["predictions"] for c in counts) == len(predictions) + finished.foreign == PREDICTIONS + finished.foreign
+    )
     assert sum(c.get("labels", 0) for c in counts) == len(labels)
 
 

@@ -58,7 +58,7 @@ def _one(seed: int, name: str, folder: Path, kafka: KafkaCluster, options: argpa
             configuration(kafka, redis, topics, f"faults-{seed}"),
             kafka,
             redis,
-            random.Random(seed),  # noqa: S311
+            random.Random(seed),
         )
         prepare(name, run)
         try:

@@ -92,7 +92,9 @@ def play(
     producer.join()
     if not any(worker.running for worker in run.workers):
         run.start_worker()
-    wait_until(lambda: _all_read(run, events_by_topic=_ends(run)), "everything is read", timeout=drain_seconds, pause=0.5)
+    wait_until(
+        lambda: _all_read(run, events_by_topic=_ends(run)), "everything is read", timeout=drain_seconds, pause=0.5
+    )
     # The last alerts close some ticks after the last record.
     time.sleep(3 * run.config.worker.tick)
     codes: Counter[int] = Counter()

@@ -27,7 +27,12 @@ class LiveProducer(threading.Thread):
         super().__init__(name="producer", daemon=True)
         self._producer = Producer(
             producer_settings(kafka)
-            | {"linger.ms": 5, "queue.buffering.max.messages": 2_000_000, "delivery.timeout.ms": 300_000, "log_level": 0}
+            | {
+                "linger.ms": 5,
+                "queue.buffering.max.messages": 2_000_000,
+                "delivery.timeout.ms": 300_000,
+                "log_level": 0,
+            }
         )
         self._topics = {Input.PREDICTIONS: topics.predictions, Input.FEEDBACK: topics.feedback}
         self._events = events

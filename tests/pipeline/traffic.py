@@ -38,7 +38,7 @@ class Traffic:
 
     def events(self, start_ms: int) -> list[Event]:
         """All records in the order of their times; ``start_ms`` is the epoch time of the first."""
-        rng = random.Random(self.seed)  # noqa: S311
+        rng = random.Random(self.seed)
         made: list[Event] = []
         for number in range(self.predictions):
             made += self._prediction(rng, number, start_ms)

@@ -45,7 +45,9 @@ def plain_order(predictions: list[int], feedback: list[int]) -> list[tuple[str, 
 
 @given(timestamps, timestamps, st.data())
 @settings(max_examples=300)
-def test_the_order_is_a_function_of_the_contents(predictions: list[int], feedback: list[int], data: st.DataObject) -> None:
+def test_the_order_is_a_function_of_the_contents(
+    predictions: list[int], feedback: list[int], data: st.DataObject
+) -> None:
     merge = Merge(TICK_MS, RESOLUTION_MS)
     left = {Input.PREDICTIONS: records(predictions), Input.FEEDBACK: records(feedback)}
     seen: list[tuple[str, int]] = []
@@ -119,7 +121,9 @@ def test_a_label_waits_until_the_predictions_are_proved_complete() -> None:
 
     assert merge.next(open_batches=False, due_ms=None, most=10) is None
     merge.prove(Input.PREDICTIONS, 500)
-    assert merge.next(open_batches=False, due_ms=None, most=10) is None, "a prediction at 500 may still come, and goes first"
+    assert merge.next(open_batches=False, due_ms=None, most=10) is None, (
+        "a prediction at 500 may still come, and goes first"
+    )
     merge.prove(Input.PREDICTIONS, 550)
     step = merge.next(open_batches=False, due_ms=None, most=10)
 

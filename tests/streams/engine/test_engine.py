@@ -14,7 +14,7 @@ from streams.checkpoint import Checkpoint, SaveOutcome
 from streams.engine import Engine
 from streams.errors import StateLost, StoreUnavailable, TooManyDeadLetters
 from streams.partition import CORE_FORMAT, Partition
-from streams.records import Input, Output, OutboxRecord, Record
+from streams.records import Input, OutboxRecord, Output, Record
 from streams.stores.memory import MemoryCheckpointStore
 from tests.services.waiting import eventually
 from tests.streams.engine.fakes import FEEDBACK, PREDICTIONS, HeldClock, MemoryBroker, label, prediction

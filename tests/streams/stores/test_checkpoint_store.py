@@ -12,7 +12,7 @@ import redis.asyncio
 from streams.checkpoint import Checkpoint, CheckpointStore, ClaimOutcome, SaveOutcome
 from streams.errors import StoreUnavailable
 from streams.join import JoinDelta
-from streams.records import Output, OutboxRecord
+from streams.records import OutboxRecord, Output
 from streams.stores.memory import MemoryCheckpointStore
 from streams.stores.redis import RedisCheckpointStore
 
@@ -22,9 +22,7 @@ FULL = Checkpoint(
     offsets={"predictions": 120, "feedback": 7},
     core=b"core-1",
     models={"fraud": b"\x00\xff state", "m:odd name": b"x"},
-    join=JoinDelta(
-        put={3: {b"k1": b"v1", b"k2": b"v2"}, 4: {b"k3": b"v3"}}, wait={b"w1": b"label", b"w2": b"label"}
-    ),
+    join=JoinDelta(put={3: {b"k1": b"v1", b"k2": b"v2"}, 4: {b"k3": b"v3"}}, wait={b"w1": b"label", b"w2": b"label"}),
     outbox=(
         OutboxRecord(Output.ALERTS, b"f", b"{}", (("ce_id", b"1"),)),
         OutboxRecord(Output.ALERTS_ACTIVE, b"f", None),

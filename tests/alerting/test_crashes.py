@@ -6,16 +6,19 @@ sent), ``sent`` (the vendor has it, not yet noted), ``marked`` (noted).
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alerting.errors import StoreUnavailableError
 from alerting.outcome import OutcomeReason, failed
 from alerting.records import Kind
 from alerting.stores.memory import MemoryStore, MemoryTables
+from alerting.stores.store import Changes
 from schemas import Alert
 from tests.alerting.conftest import NewStore
 from tests.alerting.rig import Rig, VendorChannel, VirtualClock
@@ -56,6 +59,7 @@ class Life:
         self._killer = killer
         self._generation = 0
         self.rig: Rig | None = None
+        self.unavailable = 0
 
     async def live(self) -> None:
         """Two teams, three models, a vendor that fails for a while, everything over at the end."""
@@ -104,6 +108,9 @@ class Life:
                 return
             except Killed:
                 self.rig = None
+            except StoreUnavailableError:
+                # The process lives and tries again.
+                self.unavailable += 1
 
     def check(self) -> None:
         """The promises."""
@@ -159,6 +166,38 @@ async def test_a_crash_with_the_state_in_a_server(new_store: NewStore, point: st
     await life.live()
 
     assert killer.killed == 1
+    life.check()
+
+
+class FlakyStore(MemoryStore):
+    """A store whose answers get lost: some saves fail, written or not."""
+
+    def __init__(self, tables: MemoryTables, failures: Mapping[int, bool], saves: Iterator[int]) -> None:
+        super().__init__(tables)
+        self._failures = failures
+        self._saves = saves
+
+    async def save(self, changes: Changes) -> None:
+        number = next(self._saves)
+        if self._failures.get(number, True):
+            await super().save(changes)
+        if number in self._failures:
+            raise StoreUnavailableError("no answer")
+
+
+@given(
+    failures=st.dictionaries(st.integers(0, 80), st.booleans(), min_size=1, max_size=30),
+    kills=st.lists(st.tuples(st.sampled_from(POINTS), st.integers(0, 40)), max_size=3, unique=True),
+)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_a_store_that_answers_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, failures: dict[int, bool], kills: list[tuple[str, int]]
+) -> None:
+    monkeypatch.setattr("alerting.worker._STORE_PAUSE_S", 0)
+    tables, saves = MemoryTables(), itertools.count()
+    life = Life(lambda: FlakyStore(tables, failures, saves), Killer(*kills))
+    await life.live()
+
     life.check()
 
 

@@ -14,10 +14,14 @@ import aiohttp
 import msgspec
 import pytest
 from aiokafka.errors import KafkaConnectionError
+from confluent_kafka import Consumer, TopicPartition
 
 from alerting import service
 from alerting.errors import RefusedError
-from runtime.config import Config
+from alerting.stores.redis import RedisStore
+from alerting.stores.store import Table
+from runtime.config import Config, Redis
+from runtime.redis import connect
 from tests.alerting.alerts import make_alert
 from tests.alerting.vendors import Vendors, publish, publish_raw, until
 from tests.services.embedded import EmbeddedBroker
@@ -216,6 +220,55 @@ async def test_without_a_configuration_pages_go_to_the_log(
         await until(lambda: any(record.name == "driftbell.page" for record in caplog.records), "the page in the log")
 
     assert any("no receiver is configured" in record.getMessage() for record in caplog.records)
+
+
+async def test_kafka_is_shown_the_progress_and_the_store_a_sign_of_life(
+    vendors: Vendors,
+    embedded_broker: EmbeddedBroker,
+    redis_url: str,
+    redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("alerting.active._COMMIT_S", 0.1)
+    monkeypatch.setattr("alerting.active.HEARTBEAT_S", 0.1)
+    config = configured(vendors.settings(embedded_broker.settings, redis_url))
+    alert = make_alert(at_ms=int(time.time() * 1000))
+    with redis_server.client() as client:
+
+        def saved_ms() -> int:
+            return int(client.hget("{driftbell-router:driftbell-router}:meta", "saved_ms") or 0)
+
+        async with running(config), aiohttp.ClientSession(f"http://127.0.0.1:{config.router.http_port}") as http:
+            await publish(embedded_broker.settings, alert, alert, alert)
+            await until(lambda: vendors.pagerduty.open, "the page")
+            await asyncio.sleep(0.5)
+            before = saved_ms()
+            await until(lambda: saved_ms() > before, "a sign of life")
+            async with http.get("/metrics") as metrics:
+                text = await metrics.text()
+
+    assert any(line.startswith("driftbell_router_lag_records{") and line.endswith(" 0.0") for line in text.splitlines())
+    consumer = Consumer(embedded_broker.settings | {"group.id": "driftbell-router"})
+    committed = consumer.committed([TopicPartition("alerts", partition) for partition in range(4)], timeout=10)
+    consumer.close()
+    assert sum(max(0, partition.offset) for partition in committed) == 3
+
+
+async def test_a_router_whose_state_another_has_taken_sends_nothing(
+    vendors: Vendors, embedded_broker: EmbeddedBroker, redis_url: str
+) -> None:
+    config = configured(vendors.settings(embedded_broker.settings, redis_url))
+    thief = RedisStore(connect(Redis(url=redis_url)), service.group_of(config))
+    async with running(config), aiohttp.ClientSession(f"http://127.0.0.1:{config.router.http_port}") as http:
+        await thief.claim(1_000_000)
+        await publish(embedded_broker.settings, make_alert(at_ms=int(time.time() * 1000)))
+        assert await eventually(http, 503) in ("not_claimed", "rebalancing")
+        await asyncio.sleep(0.5)
+        tables = await thief.claim(1_000_000)
+    await thief.close()
+
+    assert vendors.pagerduty.events == [] and vendors.smtp.mails == []
+    assert tables[Table.ENTRIES] == {}
 
 
 async def test_without_a_broker_the_start_fails_and_leaves_nothing_behind(vendors: Vendors) -> None:

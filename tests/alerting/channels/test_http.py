@@ -1,0 +1,76 @@
+"""What is common to the channels that speak HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import web
+
+from alerting.channels.http import Answer, new_session, post, retry_after
+from alerting.outcome import Outcome, OutcomeReason
+from driftbell.fakes.server import FakeServer
+
+NOW = datetime(2026, 11, 24, 14, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, None),
+        ("120", 120.0),
+        (" 0 ", 0.0),
+        ("Tue, 24 Nov 2026 14:00:30 GMT", 30.0),
+        ("Tue, 24 Nov 2026 13:00:00 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(text: str | None, seconds: float | None) -> None:
+    assert retry_after(text, NOW) == seconds
+
+
+class Chatty(FakeServer):
+    """Answers with more than anyone wants to read."""
+
+    def add_routes(self, app: web.Application) -> None:
+        app.router.add_post("/{size}", self._talk)
+
+    async def _talk(self, request: web.Request) -> web.Response:
+        return web.Response(status=500, text="SECRET\r\n" * (int(request.match_info["size"]) // 8))
+
+
+@pytest.fixture
+async def chatty() -> AsyncIterator[Chatty]:
+    async with Chatty() as started:
+        yield started
+
+
+async def test_an_answer_is_shown_short_on_one_line_and_without_secrets(chatty: Chatty) -> None:
+    async with new_session() as session:
+        answer = await post(session, f"{chatty.address}/5000000", b"{}", secrets=("SECRET",))
+
+    assert isinstance(answer, Answer)
+    assert len(answer.text) < 1200 and "\n" not in answer.text
+    assert "SECRET" not in answer.text
+    assert len(answer.body) < 600_000
+
+
+@pytest.mark.parametrize("url", ["http://", "ftp://example.org", "http://[", "nonsense"])
+async def test_a_bad_url_is_an_outcome_that_does_not_show_it(url: str) -> None:
+    async with new_session() as session:
+        outcome = await post(session, url, b"{}")
+
+    assert isinstance(outcome, Outcome)
+    assert outcome.reason in (OutcomeReason.CLIENT_ERROR, OutcomeReason.CONNECTION_FAILED)
+
+
+async def test_a_name_that_does_not_exist_is_a_failed_connection() -> None:
+    async with new_session() as session:
+        outcome = await post(session, "http://host.invalid/SECRET", b"{}", secrets=("http://host.invalid/SECRET",))
+
+    assert isinstance(outcome, Outcome)
+    assert outcome.reason is OutcomeReason.CONNECTION_FAILED
+    assert "SECRET" not in outcome.detail

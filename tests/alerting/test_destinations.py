@@ -1,0 +1,122 @@
+"""From the configuration to channels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from alerting.channels.channel import Channel
+from alerting.channels.email import EmailChannel
+from alerting.channels.http import new_session
+from alerting.channels.log import LogChannel
+from alerting.channels.pagerduty import PagerDutyChannel
+from alerting.channels.slack_api import SlackApiChannel
+from alerting.channels.slack_webhook import SlackWebhookChannel
+from alerting.channels.webhook import WebhookChannel
+from alerting.destinations import build
+from alerting.errors import RefusedError, SecretError
+from runtime.router import LOG_ONLY, Router
+from runtime.router_check import check
+
+
+async def built(receiver: dict[str, Any], **defaults: Any) -> dict[str, Channel]:
+    router = msgspec.convert(
+        {"global": defaults, "route": {"receiver": "r"}, "receivers": [{"name": "r", **receiver}]}, Router
+    )
+    assert check(router) == []
+    async with new_session() as session:
+        endpoints = build(router, session)
+    return {endpoint.destination.id: endpoint.channel for endpoint in endpoints}
+
+
+async def test_every_kind_of_channel_is_built_under_its_own_name() -> None:
+    found = await built(
+        {
+            "slack_configs": [{"channel": "C1"}, {"api_url": "https://hooks.example.org/x"}],
+            "pagerduty_configs": [{"routing_key": "k" * 32}],
+            "email_configs": [{"to": "a@example.org"}],
+            "webhook_configs": [{"url": "https://example.org/hook"}],
+            "log_configs": [{}],
+        },
+        slack_bot_token="xoxb-1",
+        smtp_smarthost="localhost:25",
+        smtp_from="d@example.org",
+    )
+
+    assert {name: type(channel) for name, channel in found.items()} == {
+        "r/slack[0]": SlackApiChannel,
+        "r/slack[1]": SlackWebhookChannel,
+        "r/pagerduty[0]": PagerDutyChannel,
+        "r/email[0]": EmailChannel,
+        "r/webhook[0]": WebhookChannel,
+        "r/log[0]": LogChannel,
+    }
+    for channel in found.values():
+        await channel.close()
+
+
+async def test_the_empty_configuration_is_a_log() -> None:
+    async with new_session() as session:
+        [endpoint] = build(LOG_ONLY, session)
+
+    assert endpoint.destination.id == "log/log[0]"
+
+
+async def test_what_shares_a_vendors_account_shares_its_limit() -> None:
+    found = await built({"pagerduty_configs": [{"routing_key": key * 32} for key in "aab"]})
+    rates = [channel.rate.key for channel in found.values() if channel.rate is not None]
+
+    assert rates[0] == rates[1] != rates[2]
+    assert not any("aaaa" in key for key in rates)
+
+
+async def test_the_global_webhook_serves_slack_without_a_token() -> None:
+    found = await built({"slack_configs": [{}]}, slack_api_url="https://hooks.example.org/x")
+
+    assert isinstance(found["r/slack[0]"], SlackWebhookChannel)
+
+
+@pytest.mark.parametrize(
+    ("receiver", "error", "message"),
+    [
+        ({"pagerduty_configs": [{"routing_key_file": "/not/there"}]}, SecretError, "/not/there cannot be read"),
+        ({"pagerduty_configs": [{"routing_key_env": "DRIFTBELL_NOT_SET"}]}, SecretError, "DRIFTBELL_NOT_SET is empty"),
+        ({"slack_configs": [{"channel": "C", "bot_token_env": "DRIFTBELL_NOT_SET"}]}, SecretError, "bot_token"),
+        (
+            {"email_configs": [{"to": "a@b.c", "from": "d@e.f", "smarthost": "h:25", "headers": {"Bcc": "x"}}]},
+            RefusedError,
+            "Bcc is set by driftbell",
+        ),
+        (
+            {"email_configs": [{"to": "a@b.c", "from": "d@e.f", "smarthost": "h:25", "tls_ca_file": "/not/there.pem"}]},
+            RefusedError,
+            r"r/email\[0\].tls_ca_file: /not/there.pem",
+        ),
+        (
+            {"pagerduty_configs": [{"routing_key": "k", "details": {"x": "{{ nothing }}"}}]},
+            RefusedError,
+            r"r/pagerduty\[0\].details.x",
+        ),
+    ],
+)
+async def test_what_cannot_work_is_refused_with_its_place(
+    receiver: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        await built(receiver)
+
+
+async def test_a_secret_may_come_from_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRIFTBELL_TEST_KEY", "k" * 32)
+
+    assert await built({"pagerduty_configs": [{"routing_key_env": "DRIFTBELL_TEST_KEY"}]})
+
+
+async def test_an_empty_secret_is_no_secret(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("\n")
+    with pytest.raises(SecretError, match="is empty"):
+        await built({"pagerduty_configs": [{"routing_key_file": str(file)}]})

@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 import yaml
+from prometheus_client import CollectorRegistry
 
 from alerting.decision import Reason
 from alerting.differences import DIFFERENCES
+from alerting.metrics import RouterMetrics
 from alerting.outcome import RETRY, OutcomeReason, Retry
 from alerting.templates import variables
 from runtime import router
@@ -53,3 +55,11 @@ def test_every_field_of_a_receiver_is_listed() -> None:
             name = field.removesuffix("_")
             if not name.endswith(("_file", "_env")) or name == "tls_ca_file":
                 assert f"`{name}`" in TEXT, name
+
+
+def test_every_metric_is_listed() -> None:
+    registry = CollectorRegistry()
+    RouterMetrics(registry)
+    for metric in registry.collect():
+        name = metric.name.removeprefix("driftbell_router_") + ("_total" if metric.type == "counter" else "")
+        assert f"`{name}`" in TEXT, name

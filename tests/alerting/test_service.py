@@ -20,10 +20,11 @@ from alerting import service
 from alerting.errors import RefusedError
 from alerting.stores.redis import RedisStore
 from alerting.stores.store import Table
+from driftbell.fakes.slack import TOKEN
 from runtime.config import Config, Redis
 from runtime.redis import connect
 from tests.alerting.alerts import make_alert
-from tests.alerting.vendors import Vendors, publish, publish_raw, until
+from tests.alerting.vendors import ROUTING_KEY, Vendors, publish, publish_raw, until
 from tests.services.embedded import EmbeddedBroker
 from tests.services.ports import claim_port
 from tests.services.redis import RedisServer
@@ -70,8 +71,9 @@ async def eventually(http: aiohttp.ClientSession, status: int) -> str:
 
 
 async def test_an_alert_pages_all_channels_and_its_end_closes_all(
-    vendors: Vendors, embedded_broker: EmbeddedBroker
+    vendors: Vendors, embedded_broker: EmbeddedBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG, logger="alerting")
     now_ms = int(time.time() * 1000)
     async with running(configured(vendors.settings(embedded_broker.settings))):
         await publish(embedded_broker.settings, make_alert(at_ms=now_ms))
@@ -94,6 +96,10 @@ async def test_an_alert_pages_all_channels_and_its_end_closes_all(
         assert vendors.smtp.mails[1].thread == mail.thread
         assert "resolved after 12 min" in vendors.smtp.mails[1].text
         assert vendors.smtp.violations == []
+
+    logged = " ".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    assert "delivered" in logged and "group looked at" in logged
+    assert TOKEN not in logged and ROUTING_KEY not in logged
 
 
 async def test_health_and_metrics_are_served(vendors: Vendors, embedded_broker: EmbeddedBroker) -> None:

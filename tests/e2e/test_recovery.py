@@ -40,7 +40,8 @@ def test_the_checkpoint_decides_where_to_go_on_not_kafkas_offset(rig: Rig, share
         for p in range(PARTITIONS)
     ]
     request = [ConsumerGroupTopicPartitions(group, moved)]
-    for future in rig.kafka.admin().alter_consumer_group_offsets(request).values():
+    admin = rig.kafka.admin()
+    for future in admin.alter_consumer_group_offsets(request).values():
         future.result(30)
     with rig.worker():
         rig.wait_until_read()
@@ -54,9 +55,11 @@ def test_kafkas_offset_follows_the_checkpoint_so_that_lag_tools_stay_truthful(ri
     with rig.worker():
         rig.wait_until_read()
 
+        admin = rig.kafka.admin()
+
         def shown() -> int:
             request = [ConsumerGroupTopicPartitions(rig.config.worker.group)]
-            (future,) = rig.kafka.admin().list_consumer_group_offsets(request).values()
+            (future,) = admin.list_consumer_group_offsets(request).values()
             return sum(max(0, tp.offset) for tp in future.result(30).topic_partitions)
 
         wait_until(lambda: shown() == 4000, "Kafka shows the progress", timeout=20, pause=0.5)
@@ -106,7 +109,8 @@ def test_records_deleted_by_retention_before_they_were_read_are_an_alert(rig: Ri
 
 def _delete_up_to_now(rig: Rig, topic: str) -> None:
     ends = [TopicPartition(topic, p, -1) for p in range(PARTITIONS)]
-    for future in rig.kafka.admin().delete_records(ends).values():
+    admin = rig.kafka.admin()
+    for future in admin.delete_records(ends).values():
         future.result(30)
 
 
@@ -147,15 +151,16 @@ def test_a_store_that_was_emptied_is_refused_until_a_rebuild_is_asked_for(rig: R
 
 
 def _group_offset(rig: Rig) -> int:
-    (future,) = rig.kafka.admin().list_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(rig.config.worker.group)]
-    ).values()
+    admin = rig.kafka.admin()
+    request = [ConsumerGroupTopicPartitions(rig.config.worker.group)]
+    (future,) = admin.list_consumer_group_offsets(request).values()
     return sum(max(0, tp.offset) for tp in future.result(30).topic_partitions)
 
 
 def test_unequal_partition_counts_are_refused_with_the_fix(rig: Rig) -> None:
     new = [NewPartitions(rig.config.topics.feedback, PARTITIONS + 2)]
-    for future in rig.kafka.admin().create_partitions(new).values():
+    admin = rig.kafka.admin()
+    for future in admin.create_partitions(new).values():
         future.result(30)
     refused = rig.start_worker()
 
@@ -168,7 +173,8 @@ def test_partitions_added_to_both_inputs_are_refused_while_state_exists(rig: Rig
     with rig.worker():
         rig.wait_until_read()
     new = [NewPartitions(name, PARTITIONS + 2) for name in (rig.config.topics.predictions, rig.config.topics.feedback)]
-    for future in rig.kafka.admin().create_partitions(new).values():
+    admin = rig.kafka.admin()
+    for future in admin.create_partitions(new).values():
         future.result(30)
     refused = rig.start_worker()
 

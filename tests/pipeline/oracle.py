@@ -44,8 +44,9 @@ def read_partition(config: Config, topic: str, partition: int) -> list[Record]:
         source = TopicPartition(topic, partition, 0)
         low, end = consumer.get_watermark_offsets(source, timeout=30)
         consumer.assign([TopicPartition(topic, partition, low)])
-        while (records[-1].offset + 1 if records else low) < end:
-            for message in consumer.consume(10_000, timeout=5):
+        while (left := end - (records[-1].offset + 1 if records else low)) > 0:
+            # No more than there are: librdkafka waits for the number asked for.
+            for message in consumer.consume(min(left, 10_000), timeout=5):
                 if message.error() is None:
                     records.append(
                         Record(

@@ -36,6 +36,11 @@ class Destination:
     send_resolved: bool
 
 
+def integration_of(destination: str) -> str:
+    """The kind of channel: ``pagerduty`` of ``oncall/pagerduty[0]``."""
+    return destination.rpartition("/")[2].partition("[")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What one flush decided for one destination."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alerting.dispatch import Destination
+from alerting.dispatch import Destination, integration_of
 from alerting.lane import Queued, enqueue_firing, enqueue_resolved, new_lane
 from alerting.notification import notify
 from alerting.page import subject
@@ -29,7 +29,7 @@ class Escalation:
                 key=lambda other: (
                     other.receiver != sick.receiver,
                     other.receiver != root_receiver,
-                    _integration(other.id) == _integration(sick.id),
+                    integration_of(other.id) == integration_of(sick.id),
                 )
             )
             self._fallback[sick.id] = others[0] if others else None
@@ -135,7 +135,3 @@ def _alert(
         reason="notification_failed",
         evidence=Evidence(metric="notifications_failed"),
     )
-
-
-def _integration(destination: str) -> str:
-    return destination.rpartition("/")[2].partition("[")[0]

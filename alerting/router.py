@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from random import Random
 
 from alerting.channels.channel import Delivery
-from alerting.dispatch import Decision, Dispatch
+from alerting.dispatch import Decision, Dispatch, integration_of
 from alerting.errors import FencedError, StoreUnavailableError
 from alerting.escalation import Escalation
+from alerting.gauges import measure
 from alerting.intake import Intake
 from alerting.lane import Settled, Settlement, claim, interrupted, kind_of, recover, settle
 from alerting.metrics import RouterMetrics
@@ -239,24 +240,7 @@ class Router:
 
     def measure(self) -> None:
         """Bring the gauges up to date."""
-        now_ms = self.clock()
-        rows: dict[str, int] = {}
-        incidents: dict[str, int] = {}
-        oldest: dict[str, int] = {}
-        for destination in self._dispatch.destinations:
-            name = integration_of(destination)
-            for counts in (rows, incidents, oldest):
-                counts.setdefault(name, 0)
-            for lane in self.state.lanes_of(destination):
-                rows[name] += len(lane.rows)
-                incidents[name] += sum(incident.told != "no" for incident in lane.incidents)
-                oldest[name] = max([oldest[name], *(now_ms - row.since_ms for row in lane.rows)])
-        for name, waiting in rows.items():
-            self.metrics.queue.labels(name).set(waiting)
-            self.metrics.incidents.labels(name).set(incidents[name])
-            self.metrics.queue_age.labels(name).set(oldest[name] / 1000)
-        self.metrics.groups.set(len(self.state.groups))
-        self.metrics.firing.set(sum(entry.status == "firing" for entry in self.state.entries.values()))
+        measure(self.metrics, self.state, self._dispatch.destinations, self.clock())
 
     def _take_in(self, draft: Draft, record: Record, now_ms: int) -> Intake | None:
         alert = record.alert
@@ -384,11 +368,6 @@ class Router:
         self.timers.set()
         for event in self.wake.values():
             event.set()
-
-
-def integration_of(destination: str) -> str:
-    """The kind of channel: ``pagerduty`` of ``oncall/pagerduty[0]``."""
-    return destination.rpartition("/")[2].partition("[")[0]
 
 
 def time_to_first_notify_ms(delivery: Delivery, now_ms: int) -> int | None:

@@ -16,12 +16,11 @@ from alerting.alerts_consumer import AlertsConsumer, Assignment
 from alerting.channels.http import new_session
 from alerting.clock import Clock
 from alerting.destinations import Endpoint, build
-from alerting.dispatch import Dispatch
+from alerting.dispatch import Dispatch, integration_of
 from alerting.errors import FencedError, RefusedError, StoreUnavailableError
 from alerting.escalation import Escalation
 from alerting.metrics import RouterMetrics
 from alerting.router import Router as AlertRouter
-from alerting.router import integration_of
 from alerting.routes import compile_tree
 from alerting.stores.memory import MemoryStore
 from alerting.stores.redis import RedisStore

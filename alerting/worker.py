@@ -8,10 +8,11 @@ import time
 
 from alerting.bucket import TokenBucket
 from alerting.channels.channel import Channel, Rate
+from alerting.dispatch import integration_of
 from alerting.errors import StoreUnavailableError
 from alerting.lane import Settlement
 from alerting.outcome import Outcome, OutcomeReason, failed
-from alerting.router import Claimed, Router, integration_of, time_to_first_notify_ms
+from alerting.router import Claimed, Router, time_to_first_notify_ms
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,9 @@ import time
 from pathlib import Path
 
 from tests.faults.faults import FAULTS, prepare
+from tests.faults.pager import Pager
 from tests.faults.scenario import PARTITIONS, Run, configuration, play
+from tests.pipeline import RouterProcess
 from tests.services import KafkaCluster, RedisServer, ValkeyServer
 
 
@@ -50,29 +52,25 @@ def main() -> int:
 def _one(seed: int, name: str, folder: Path, kafka: KafkaCluster, options: argparse.Namespace) -> bool:
     server = RedisServer if options.store == "redis" else ValkeyServer
     started = time.monotonic()
-    with server(folder / f"store-{seed}") as redis:
-        topics = kafka.create_all(partitions=PARTITIONS)
-        run = Run(
-            seed,
-            folder / f"run-{seed}",
-            configuration(kafka, redis, topics, f"faults-{seed}"),
-            kafka,
-            redis,
-            random.Random(seed),
-        )
+    with server(folder / f"store-{seed}") as redis, Pager() as pager:
+        # As `driftbell topics create` does it: a producer that waited out an outage does not bring old times.
+        topics = kafka.create_all(partitions=PARTITIONS, inputs={"message.timestamp.type": "LogAppendTime"})
+        config = configuration(kafka, redis, topics, f"faults-{seed}", pager)
+        router = RouterProcess(folder / f"run-{seed}" / "router", config)
+        run = Run(seed, folder / f"run-{seed}", config, kafka, redis, random.Random(seed), pager, router)
         prepare(name, run)
         try:
             outcome = play(
                 run, FAULTS[name], workers=options.workers, predictions=options.predictions, seconds=options.seconds
             )
         finally:
-            for worker in run.workers:
-                if worker.running:
-                    worker.kill()
+            for process in (*run.workers, run.router):
+                if process.running:
+                    process.kill()
     verdict = "exact" if not outcome.differences else "WRONG"
     print(
         f"seed {seed:3} {name:28} {verdict}  {outcome.predictions:,} records, {outcome.alerts} alerts "
-        f"({outcome.repeated_alert_records} repeated records), exits {dict(outcome.exit_codes)}, "
+        f"({outcome.repeated_alert_records} repeated records), {outcome.pages} pages, exits {dict(outcome.exit_codes)}, "
         f"{time.monotonic() - started:.0f} s",
         flush=True,
     )

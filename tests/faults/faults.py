@@ -66,6 +66,12 @@ def _broker_gone(run: Run) -> None:
     run.kafka.start()
 
 
+def _router_killed(run: Run) -> None:
+    """The router dies without a word and is started again."""
+    run.router.kill()
+    run.router.launch()
+
+
 FAULTS: dict[str, Fault] = {
     "none": _none,
     "sigterm": _sigterm,
@@ -76,6 +82,7 @@ FAULTS: dict[str, Fault] = {
     "redis_rolled_back": _redis_rolled_back,
     "broker_killed": _broker_killed,
     "broker_gone": _broker_gone,
+    "router_killed": _router_killed,
 }
 
 

@@ -6,14 +6,21 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+from confluent_kafka import Consumer, TopicPartition
+
 from runtime.config import Config, Join, Monitoring, MonitorSettings, Reference, Topics, Worker
 from runtime.config import Redis as RedisSettings
+from runtime.kafka import consumer_settings
+from runtime.router import Router
+from schemas import Alert
 from streams.records import Input
-from tests.pipeline import LiveProducer, Traffic, WorkerProcess, expected_of, stored_of
+from tests.faults.pager import Pager
+from tests.pipeline import LiveProducer, RouterProcess, Traffic, WorkerProcess, expected_of, stored_of
 from tests.pipeline.oracle import published_alerts
 from tests.services import KafkaCluster, RedisServer
 from tests.services.waiting import wait_until
@@ -31,6 +38,8 @@ class Run:
     kafka: KafkaCluster
     redis: RedisServer
     rng: random.Random
+    pager: Pager
+    router: RouterProcess
     workers: list[WorkerProcess] = field(default_factory=list)
     #: Environment of the workers started first, by number.
     environment: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -59,10 +68,11 @@ class Outcome:
     predictions: int
     alerts: int
     repeated_alert_records: int
+    pages: int
     exit_codes: Counter[int]
 
 
-def configuration(kafka: KafkaCluster, redis: RedisServer, topics: Topics, group: str) -> Config:
+def configuration(kafka: KafkaCluster, redis: RedisServer, topics: Topics, group: str, pager: Pager) -> Config:
     """Small references and short sessions, so that a run of seconds sees drift, pages and rebalances."""
     calm = {name: MonitorSettings(keep_firing_for=2.0) for name in ("error_rate", "feature_drift", "prediction_drift")}
     return Config(
@@ -72,6 +82,7 @@ def configuration(kafka: KafkaCluster, redis: RedisServer, topics: Topics, group
         worker=Worker(group=group, session_timeout=6.0, checkpoint_patience=120.0, shutdown_grace=30.0),
         join=Join(horizon=20.0, cache_predictions=2000),
         monitoring=Monitoring(reference=Reference(events=400, labels=300), monitors=calm, metrics_window=5.0),
+        router=msgspec.convert(pager.router(), Router),
     )
 
 
@@ -79,10 +90,11 @@ def play(
     run: Run, fault: Fault, *, workers: int, predictions: int, seconds: float, drain_seconds: float = 120.0
 ) -> Outcome:
     """Publish live for ``seconds`` while ``fault`` strikes, wait until everything is read, stop, and compare."""
+    run.router.launch()
     for _ in range(workers):
         run.start_worker()
-    for worker in run.workers:
-        worker.wait_until_it_answers()
+    for process in (*run.workers, run.router):
+        process.wait_until_it_answers()
     start_ms = int(time.time() * 1000) + 200
     events = Traffic(run.seed, predictions, int(seconds * 1000)).events(start_ms)
     producer = LiveProducer(run.config.kafka, run.config.topics, events, start_ms)
@@ -102,16 +114,13 @@ def play(
         worker.stop()
         codes[worker.exit_code(5.0) or 0] += 1
     outcome = _compare(run, codes, len(events))
+    run.router.stop()
     if not outcome.differences:
         shutil.rmtree(run.folder, ignore_errors=True)
     return outcome
 
 
 def _ends(run: Run) -> dict[tuple[str, int], int]:
-    from confluent_kafka import Consumer, TopicPartition
-
-    from runtime.kafka import consumer_settings
-
     consumer = Consumer(consumer_settings(run.config.kafka, "ends") | {"log_level": 0})
     try:
         return {
@@ -158,9 +167,20 @@ def _compare(run: Run, codes: Counter[int], predictions: int) -> Outcome:
         for identity in expected_alerts.keys() & by_id.keys()
         if expected_alerts[identity] != by_id[identity]
     ]
+    differences += _pages(run, expected_alerts.values())
     if not expected_alerts:
         differences.append("the traffic raised no alert at all: the run proves nothing about alerts")
-    return Outcome(differences, predictions, len(by_id), len(published) - len(by_id), codes)
+    pages = len(run.pager.service.incidents)
+    return Outcome(differences, predictions, len(by_id), len(published) - len(by_id), pages, codes)
+
+
+def _pages(run: Run, alerts: Iterable[Alert]) -> list[str]:
+    """What is wrong at the pager, once it has had the time to hear of everything."""
+    decided = list(alerts)
+    give_up_at = time.monotonic() + 40
+    while (wrong := run.pager.differences(decided)) and time.monotonic() < give_up_at:
+        time.sleep(0.5)
+    return [f"pager: {difference}" for difference in wrong]
 
 
 def _first_difference(ours: object, theirs: object) -> str:

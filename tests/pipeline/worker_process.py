@@ -26,7 +26,8 @@ class _DriftbellProcess(ServiceProcess):
         self.port = claim_port()
         self.environment = dict(env or {})
         settings = msgspec.to_builtins(config)
-        settings.setdefault("worker", {})["http_port"] = self.port
+        section = "router" if self.command_name == "router" else "worker"
+        settings[section]["http_port"] = self.port
         self._file = folder / "driftbell.yaml"
         folder.mkdir(parents=True, exist_ok=True)
         # JSON is YAML.

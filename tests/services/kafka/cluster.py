@@ -130,8 +130,11 @@ class KafkaCluster:
                 if error.args[0].name() != "UNKNOWN_TOPIC_OR_PART":
                     raise
 
-    def create_all(self, partitions: int = 4) -> Topics:
-        """Create every topic of a configuration under names that nothing else uses, dead-letter topics too."""
+    def create_all(self, partitions: int = 4, *, inputs: Mapping[str, str] | None = None) -> Topics:
+        """Create every topic of a configuration under names that nothing else uses, dead-letter topics too.
+
+        ``inputs`` are topic settings of predictions and feedback.
+        """
         mark = uuid.uuid4().hex[:8]
         topics = Topics(
             predictions=f"predictions-{mark}",
@@ -143,8 +146,9 @@ class KafkaCluster:
             replication_factor=self.replication,
         )
         names = [topics.predictions, topics.feedback]
-        names += [name + topics.dead_letter_suffix for name in names]
-        self.create_topics([*names, topics.alerts, topics.metrics], partitions)
+        self.create_topics(names, partitions, inputs)
+        letters = [name + topics.dead_letter_suffix for name in names]
+        self.create_topics([*letters, topics.alerts, topics.metrics], partitions)
         self.create_topics([topics.alerts_active], partitions, {"cleanup.policy": "compact"})
         return topics
 

@@ -1,0 +1,67 @@
+"""A PagerDuty to page during the runs, and what its incidents must be."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+from driftbell.fakes.pagerduty import PagerDuty
+from schemas import Alert
+
+ROUTING_KEY = "0123456789abcdef0123456789abcdef"
+
+
+class Pager:
+    """The fake service in a thread of its own; a context manager."""
+
+    def __init__(self) -> None:
+        self.service = PagerDuty()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="pager", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.service.start(), self._loop).result(10)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self.service.stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def router(self) -> dict[str, Any]:
+        """The router's configuration: every alert is an incident of its own, at once."""
+        return {
+            "global": {"pagerduty_url": self.service.url},
+            "route": {"receiver": "pager", "group_by": ["..."], "group_wait": 0, "group_interval": 1},
+            "receivers": [{"name": "pager", "pagerduty_configs": [{"routing_key": ROUTING_KEY}]}],
+            "session_timeout": 6,
+        }
+
+    def differences(self, alerts: Iterable[Alert]) -> list[str]:
+        """What is wrong with the incidents, given every alert transition that was decided."""
+        fired: Counter[str] = Counter()
+        open_: set[str] = set()
+        for alert in sorted(alerts, key=lambda a: (a.episode, a.updatedAt)):
+            if alert.status == "firing":
+                fired[alert.fingerprint] += 1
+                open_.add(alert.fingerprint)
+            elif alert.status == "resolved":
+                open_.discard(alert.fingerprint)
+        found: list[str] = []
+        incidents = self.service.incidents
+        if len(incidents) != fired.total():
+            found.append(f"{fired.total()} alerts fired, {len(incidents)} incidents were opened")
+        found += [f"paged {i.triggers} times: {i.summary}" for i in incidents if i.triggers > 1]
+        still = [incident for incident in incidents if incident.closed is None]
+        if len(still) != len(open_):
+            found.append(f"{len(open_)} alerts still fire, {len(still)} incidents are open")
+        found += [f"{e.effect}: {e.body}" for e in self.service.events if e.effect in {"dropped", "refused"}]
+        return found

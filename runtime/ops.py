@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Self
 
 import msgspec
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Info, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Info, PlatformCollector, ProcessCollector, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.registry import Collector
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ def new_registry() -> CollectorRegistry:
     Ours are named ``driftbell_<thing>_<unit>``, counters end in ``_total``, and label values come from enums, so that their
     number is known (docs/metrics.md).
     """
+    # Else every counter and histogram has a second series, `..._created`, that Prometheus stores for nothing.
+    disable_created_metrics()
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
@@ -49,6 +53,20 @@ def new_registry() -> CollectorRegistry:
     return registry
 
 
+class _Readiness(Collector):
+    """``driftbell_ready``: what /readyz says, for those who look at metrics only."""
+
+    def __init__(self, ask: Probe) -> None:
+        self._ask = ask
+
+    def collect(self) -> Iterator[Metric]:
+        """One series, 0 or 1, with the reason."""
+        health = self._ask()
+        ready = GaugeMetricFamily("driftbell_ready", "1 while /readyz answers 200, with its reason.", labels=["reason"])
+        ready.add_metric([health.reason], float(health.ok))
+        yield ready
+
+
 class OpsServer:
     """Serves the probes and the metrics on the running event loop; use as ``async with``.
 
@@ -58,7 +76,8 @@ class OpsServer:
     Args:
         host: address to listen on.
         port: 0 picks a free one; ``port`` tells which.
-        registry: what ``/metrics`` shows. It is collected on the event loop, so collectors may read its state as it is.
+        registry: what ``/metrics`` shows, with ``driftbell_ready`` while it listens. It is collected on the event loop, so
+            collectors may read its state as it is.
         health: called for each request; an exception counts as failing, with reason ``probe_failed``.
         ready: as ``health``.
         routes: further routes of this process.
@@ -80,6 +99,7 @@ class OpsServer:
         self._probes = {"/healthz": health, "/readyz": ready}
         self._routes = list(routes)
         self._runner: web.AppRunner | None = None
+        self._readiness = _Readiness(lambda: self._ask("/readyz"))
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -103,6 +123,7 @@ class OpsServer:
         # An orchestrator's probes and Prometheus would fill the log.
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
+        self._registry.register(self._readiness)
         try:
             await web.TCPSite(self._runner, self.host, self.port).start()
         except OSError as error:
@@ -115,18 +136,22 @@ class OpsServer:
     async def stop(self) -> None:
         """Stop listening and drop connections. Does nothing when it does not listen."""
         if self._runner:
+            self._registry.unregister(self._readiness)
             await self._runner.cleanup()
             self._runner = None
 
     async def _index(self, request: web.Request) -> web.Response:
         return web.json_response({"endpoints": [*self._probes, "/metrics"]})
 
-    async def _probe(self, request: web.Request) -> web.Response:
+    def _ask(self, path: str) -> Health:
         try:
-            health = self._probes[request.path]()
+            return self._probes[path]()
         except Exception as error:  # a probe that fails must say so, not look like a network error
-            log.exception("probe failed", extra={"probe": request.path})
-            health = Health(False, "probe_failed", repr(error))
+            log.exception("probe failed", extra={"probe": path})
+            return Health(False, "probe_failed", repr(error))
+
+    async def _probe(self, request: web.Request) -> web.Response:
+        health = self._ask(request.path)
         body = {"status": "ok" if health.ok else "failing", "reason": health.reason, "detail": health.detail}
         return web.Response(
             body=msgspec.json.encode(body) + b"\n",

@@ -9,17 +9,19 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from runtime.config import Config
 from streams.checkpoint import Checkpoint, CheckpointStore, Claim, ClaimOutcome
 from streams.clock import Clock
 from streams.crash_points import CrashPoint, reach
+from streams.distribution import Distribution
 from streams.errors import StateLost, StoreUnavailable
 from streams.partition import Partition
+from streams.reasons import Loss
 from streams.records import Input
-from streams.runner import RETRY_SECONDS, Publisher, Runner, Stopped
+from streams.runner import ALERT_DELAY_SECONDS, RETRY_SECONDS, SAVE_SECONDS, Publisher, Runner, Stopped
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,9 @@ STALE_SESSIONS = 10
 
 #: How long a revoked partition may take for its last save; the group waits for us meanwhile.
 REVOKE_SECONDS = 5.0
+
+#: Bounds of the time that the event loop could not run; 0.25 s is what it must never exceed.
+LOOP_BLOCKED_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
 
 class Broker(Publisher, Protocol):
@@ -78,9 +83,19 @@ class EngineCounts:
     skipped_replay: int = 0
     offset_gaps: int = 0
     unproven_waits: int = 0
-    saves: int = 0
-    save_seconds_sum: float = 0.0
     loop_blocked_seconds_max: float = 0.0
+    loop_blocked: Distribution = field(default_factory=lambda: Distribution(LOOP_BLOCKED_SECONDS))
+    save_seconds: Distribution = field(default_factory=lambda: Distribution(SAVE_SECONDS))
+    alert_delay: Distribution = field(default_factory=lambda: Distribution(ALERT_DELAY_SECONDS))
+    lost_input: Counter[tuple[Input, Loss]] = field(default_factory=Counter)
+
+    def add(self, runner: Runner) -> None:
+        """Count what one partition has counted, too."""
+        self.fenced_saves += runner.fenced_saves
+        self.skipped_replay += runner.partition.skipped_replay
+        self.offset_gaps += runner.partition.offset_gaps
+        self.save_seconds.update(runner.save_seconds)
+        self.alert_delay.update(runner.alert_delay)
 
 
 class Engine:
@@ -103,9 +118,6 @@ class Engine:
     ) -> None:
         self.config = config
         self.counts = EngineCounts()
-        #: What partitions no longer held had counted in this process.
-        self.past_counts: Counter[str] = Counter()
-        self.past_joins: Counter[str] = Counter()
         self.progress_at = clock.monotonic()
         self._store = store
         self._broker = broker
@@ -113,6 +125,11 @@ class Engine:
         self._clock = clock
         self._on_failure = on_failure
         self._runners: dict[int, Runner] = {}
+        #: Runners on their way out: still counted, so that no counter ever falls while they save for the last time.
+        self._leaving: list[Runner] = []
+        #: What partitions no longer held had counted in this process.
+        self._past_counts: Counter[str] = Counter()
+        self._past_joins: Counter[str] = Counter()
         self._claiming: set[int] = set()
         self._assigning = asyncio.Lock()
         self._reclaims: dict[int, asyncio.Task[None]] = {}
@@ -235,6 +252,7 @@ class Engine:
     async def _claim_again(self, index: int) -> None:
         """Go back to what the store still has, in the middle of a generation."""
         runner = self._runners.pop(index)
+        self._leaving.append(runner)
         await runner.stop(Stopped.ROLLED_BACK, deadline_seconds=REVOKE_SECONDS)
         self._settle(runner)
         self.counts.rolled_back_stores += 1
@@ -304,10 +322,14 @@ class Engine:
             offset, first, end = partition.offsets[source[0]], earliest[source], ends[source]
             if offset > end:
                 log.error("%s: the checkpoint is at %d, the log ends at %d: created anew", source, offset, end)
-                partition.lost_input(source[0], offset, first, "topic_recreated")
+                self._lost(partition, source[0], offset, first, Loss.TOPIC_RECREATED)
             elif offset < first:
                 log.error("%s: records %d to %d were deleted before they were read", source, offset, first)
-                partition.lost_input(source[0], offset, first, "retention")
+                self._lost(partition, source[0], offset, first, Loss.RETENTION)
+
+    def _lost(self, partition: Partition, stream: Input, offset: int, available: int, why: Loss) -> None:
+        self.counts.lost_input[stream, why] += 1
+        partition.lost_input(stream, offset, available, why.value)
 
     async def _answer(self, ask: Callable[[], Awaitable[Mapping[Source, int]]]) -> Mapping[Source, int]:
         """Ask the brokers until they answer; OSError after ``worker.checkpoint_patience``."""
@@ -327,35 +349,46 @@ class Engine:
 
     async def _let_go(self, partitions: Sequence[int]) -> None:
         runners = [self._runners.pop(partition) for partition in partitions]
+        self._leaving += runners
         await asyncio.gather(*(r.stop(r.stopped or Stopped.REVOKED, deadline_seconds=REVOKE_SECONDS) for r in runners))
         for runner in runners:
             self._settle(runner)
 
     def _settle(self, runner: Runner) -> None:
         """Keep what a runner that goes has counted."""
-        self.past_counts.update(runner.partition.run_counts)
-        self.past_joins.update(runner.partition.run_joins)
-        self.counts.fenced_saves += runner.fenced_saves
-        self.counts.skipped_replay += runner.partition.skipped_replay
-        self.counts.offset_gaps += runner.partition.offset_gaps
+        self._leaving.remove(runner)
+        self._past_counts.update(runner.partition.run_counts)
+        self._past_joins.update(runner.partition.run_joins)
+        self.counts.add(runner)
+
+    async def _commit(self, index: int, checkpoint: Checkpoint) -> None:
+        self.progress_at = self._clock.monotonic()
+        await self._broker.commit({(Input(name), index): offset for name, offset in checkpoint.offsets.items()})
+
+    # ---- what is counted; a counter never falls while this process lives
 
     def totals(self) -> EngineCounts:
         """The counts of this process, those of the partitions now held included."""
-        running = self._runners.values()
-        return replace(
-            self.counts,
-            fenced_saves=self.counts.fenced_saves + sum(r.fenced_saves for r in running),
-            skipped_replay=self.counts.skipped_replay + sum(r.partition.skipped_replay for r in running),
-            offset_gaps=self.counts.offset_gaps + sum(r.partition.offset_gaps for r in running),
+        now = replace(
+            self.counts, save_seconds=self.counts.save_seconds.copy(), alert_delay=self.counts.alert_delay.copy()
         )
+        for runner in (*self._runners.values(), *self._leaving):
+            now.add(runner)
+        return now
 
-    async def _commit(self, index: int, checkpoint: Checkpoint) -> None:
-        runner = self._runners.get(index)
-        if runner is not None:
-            self.counts.saves += 1
-            self.counts.save_seconds_sum += runner.save_seconds
-        self.progress_at = self._clock.monotonic()
-        await self._broker.commit({(Input(name), index): offset for name, offset in checkpoint.offsets.items()})
+    def run_counts(self) -> Counter[str]:
+        """``Partition.run_counts`` over all partitions that this process has held."""
+        now = Counter(self._past_counts)
+        for runner in (*self._runners.values(), *self._leaving):
+            now.update(runner.partition.run_counts)
+        return now
+
+    def run_joins(self) -> Counter[str]:
+        """``Partition.run_joins`` over all partitions that this process has held."""
+        now = Counter(self._past_joins)
+        for runner in (*self._runners.values(), *self._leaving):
+            now.update(runner.partition.run_joins)
+        return now
 
     # ---- proofs
 
@@ -367,6 +400,7 @@ class Engine:
                 self.progress_at = self._clock.monotonic()
                 blocked = self.progress_at - slept_at - PROOF_SECONDS
                 self.counts.loop_blocked_seconds_max = max(self.counts.loop_blocked_seconds_max, blocked)
+                self.counts.loop_blocked.observe(max(0.0, blocked))
                 sources = self._sources_to_prove()
                 if sources:
                     await self._prove(sources)

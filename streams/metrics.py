@@ -6,20 +6,18 @@ thousand. Names follow the exporters people know (``kafka_consumergroup_lag`` an
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
-from prometheus_client import Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
-from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from schemas import DeadLetterReason
+from streams.distribution import Distribution
 from streams.engine import Engine, Source
 from streams.join import JoinOutcome
+from streams.reasons import Loss
 from streams.records import Input
-
-#: Seconds between the stream time of a decision and its alert's acknowledgement by Kafka.
-ALERT_DELAY_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
 class EngineCollector(Collector):
@@ -65,7 +63,7 @@ class EngineCollector(Collector):
         )
         age = GaugeMetricFamily(
             "driftbell_checkpoint_age_seconds",
-            "Time since the last save of a partition; a crash now repeats that much work.",
+            "Time since the last save of a partition; a crash now repeats that much work. An idle one renews it.",
             labels=["partition"],
         )
         models = GaugeMetricFamily("driftbell_models", "Models watched in a partition.", labels=["partition"])
@@ -90,10 +88,7 @@ class EngineCollector(Collector):
         yield from (lag, buffered, age, models, firing, pending)
 
     def _counts(self) -> Iterator[Metric]:
-        counts, joins = Counter(self._engine.past_counts), Counter(self._engine.past_joins)
-        for partition in self._engine.partitions.values():
-            counts.update(partition.run_counts)
-            joins.update(partition.run_joins)
+        counts, joins = self._engine.run_counts(), self._engine.run_joins()
         events = CounterMetricFamily("driftbell_events", "Good events processed, by input.", labels=["input"])
         events.add_metric(["predictions"], counts["predictions"])
         events.add_metric(["feedback"], counts["labels"])
@@ -145,9 +140,24 @@ class EngineCollector(Collector):
             "driftbell_coordinator_errors", "Times group coordination had to be started again.",
             value=self._coordinator_errors(),
         )  # fmt: skip
-        yield SummaryMetricFamily(
-            "driftbell_checkpoint_duration_seconds", "Time a save took in the store.", count_value=now.saves,
-            sum_value=now.save_seconds_sum,
+        lost = CounterMetricFamily(
+            "driftbell_lost_input",
+            "Times records were gone before they were read, by input and reason.",
+            labels=["input", "reason"],
+        )
+        for stream in Input:
+            for why in Loss:
+                lost.add_metric([stream.value, why.value], now.lost_input[stream, why])
+        yield lost
+        yield _histogram("driftbell_checkpoint_duration_seconds", "Time a save took in the store.", now.save_seconds)
+        yield _histogram(
+            "driftbell_alert_delay_seconds",
+            "From the stream time of a decision to its alert's acknowledgement by Kafka.",
+            now.alert_delay,
+        )
+        yield _histogram(
+            "driftbell_event_loop_blocked_seconds", "How long the event loop could not run, looked at every 50 ms.",
+            now.loop_blocked,
         )  # fmt: skip
         yield GaugeMetricFamily(
             "driftbell_event_loop_blocked_seconds_max", "Longest time the event loop could not run, since start.",
@@ -155,16 +165,6 @@ class EngineCollector(Collector):
         )  # fmt: skip
 
 
-def alert_delay(registry: CollectorRegistry) -> Histogram:
-    """Seconds from the stream time of a decision to its alert's acknowledgement by Kafka."""
-    return Histogram(
-        "driftbell_alert_delay_seconds",
-        "From the decision in stream time to the alert's acknowledgement by Kafka.",
-        buckets=ALERT_DELAY_BUCKETS,
-        registry=registry,
-    )
-
-
-def difference(now: Mapping[str, int], before: Mapping[str, int]) -> Counter[str]:
-    """What was counted since ``before``."""
-    return Counter({name: count - before.get(name, 0) for name, count in now.items()})
+def _histogram(name: str, documentation: str, seconds: Distribution) -> Metric:
+    buckets = [(floatToGoString(bound), float(count)) for bound, count in seconds.buckets()]
+    return HistogramMetricFamily(name, documentation, buckets=buckets, sum_value=seconds.sum)

@@ -1,4 +1,4 @@
-"""Named reasons of what the stream processor decides about alerts."""
+"""Named reasons of what the stream processor decides about alerts and finds out about its inputs."""
 
 from __future__ import annotations
 
@@ -20,3 +20,12 @@ class Transition(enum.StrEnum):
     RECOVERED = "recovered"
     #: Its version, variant or model is no longer watched.
     RETIRED = "retired"
+
+
+class Loss(enum.StrEnum):
+    """Why input was gone before it was read. The value is the metric label and the reason of the alert."""
+
+    #: Deleted by the topic's retention.
+    RETENTION = "retention"
+    #: The topic ends before what was read of it: deleted and created anew.
+    TOPIC_RECREATED = "topic_recreated"

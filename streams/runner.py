@@ -16,10 +16,11 @@ from runtime.config import Config
 from streams.checkpoint import Checkpoint, CheckpointStore, SaveOutcome
 from streams.clock import Clock
 from streams.crash_points import CrashPoint, reach
+from streams.distribution import Distribution
 from streams.errors import StateLost, StoreUnavailable
-from streams.merge import Slice, Step
+from streams.merge import NO_TIME, Slice, Step
 from streams.partition import Partition
-from streams.records import DeadLetter, Input, OutboxRecord
+from streams.records import DeadLetter, Input, OutboxRecord, Output
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,12 @@ TOUCH_SECONDS = 10.0
 
 #: Waits between two tries of the store, in seconds.
 RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+#: Bounds of the time that a save took in the store.
+SAVE_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
+
+#: Bounds of the time from the stream time of a decision to its alert's acknowledgement by Kafka.
+ALERT_DELAY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 
 
 class Publisher(Protocol):
@@ -87,7 +94,8 @@ class Runner:
         self.stopped: Stopped | None = None
         self.saves = 0
         self.fenced_saves = 0
-        self.save_seconds = 0.0
+        self.save_seconds = Distribution(SAVE_SECONDS)
+        self.alert_delay = Distribution(ALERT_DELAY_SECONDS)
         self.last_saved_at = clock.monotonic()
         self._config = config
         self._store = store
@@ -257,19 +265,31 @@ class Runner:
         reach(CrashPoint.SAVED)
         self.saves += 1
         self.last_saved_at = self._clock.monotonic()
-        self.save_seconds = self.last_saved_at - started
+        self.save_seconds.observe(self.last_saved_at - started)
         partition.saved(checkpoint)
         if checkpoint.outbox:
             await self._publisher.publish(partition.index, checkpoint.outbox)
             partition.published(checkpoint)
+            self._note_delay(checkpoint)
         reach(CrashPoint.PUBLISHED)
         await self._commit(partition.index, checkpoint)
         reach(CrashPoint.COMMITTED)
 
+    def _note_delay(self, checkpoint: Checkpoint) -> None:
+        alerts = sum(record.output is Output.ALERTS for record in checkpoint.outbox)
+        if alerts and checkpoint.stream_ms > NO_TIME:
+            # A producer's clock may be ahead of ours.
+            self.alert_delay.observe(max(0, self._clock.wall_ms() - checkpoint.stream_ms) / 1000, alerts)
+
     async def _touch_when_due(self) -> None:
         if self._saving is not None and not self._saving.done():
             return
-        if self._clock.monotonic() - self.last_saved_at < TOUCH_SECONDS or self.saves == 0:
+        if self._clock.monotonic() - self.last_saved_at < TOUCH_SECONDS:
+            return
+        if self.saves == 0:
+            # There is nothing of ours to renew, and nothing that would have to be done again.
+            if not self.partition.changed:
+                self.last_saved_at = self._clock.monotonic()
             return
 
         async def renew() -> SaveOutcome:

@@ -7,10 +7,9 @@ import logging
 from typing import Any, cast
 
 from faust.types import TP
-from prometheus_client import CollectorRegistry
 
 from runtime.config import Config
-from runtime.ops import Health, OpsServer
+from runtime.ops import Health, OpsServer, new_registry
 from streams import startup
 from streams.app import create_app
 from streams.engine import Source
@@ -65,7 +64,7 @@ def serve_ops(app: DriftbellApp) -> None:
     if worker.http_port is None:
         return
     port = worker.http_port
-    registry = CollectorRegistry()
+    registry = new_registry()
     registry.register(
         EngineCollector(
             app.engine,

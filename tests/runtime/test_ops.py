@@ -69,6 +69,21 @@ async def test_metrics_speak_both_formats() -> None:
     assert {"driftbell_build", "process_resident_memory_bytes", "python_gc_collections"} <= families.keys()
 
 
+async def test_readiness_is_a_metric_with_its_reason() -> None:
+    answers = [Health(False, "no_partitions"), Health(True, "ok")]
+    async with _server(ready=lambda: answers[0]) as (_, client):
+        for expected in ({"no_partitions": 0.0}, {"ok": 1.0}):
+            async with client.get("/metrics") as answer:
+                families = {family.name: family for family in parse_text(await answer.text())}
+            assert {sample.labels["reason"]: sample.value for sample in families["driftbell_ready"].samples} == expected
+            del answers[:1]
+
+
+async def test_a_counter_is_one_series() -> None:
+    async with _server() as (_, client), client.get("/metrics") as answer:
+        assert "_created" not in await answer.text()
+
+
 async def test_further_routes_are_served_and_unknown_ones_are_not() -> None:
     async with _server() as (_, client):
         async with client.get("/extra") as answer:

@@ -132,6 +132,7 @@ class Engine:
         self._past_joins: Counter[str] = Counter()
         self._claiming: set[int] = set()
         self._assigning = asyncio.Lock()
+        self._settled = False
         self._reclaims: dict[int, asyncio.Task[None]] = {}
         self._last_proof: dict[int, float] = {}
         self._answered_at = clock.monotonic()
@@ -155,6 +156,7 @@ class Engine:
             self._proofs = asyncio.create_task(self._prove_for_ever(), name="proofs")
         async with self._assigning:
             await self._assigned(set(partitions), generation)
+        self._settled = True
 
     async def _assigned(self, wanted: set[int], generation: int) -> None:
         await self._let_go([p for p in self._runners if p not in wanted or self._runners[p].generation != generation])
@@ -203,8 +205,8 @@ class Engine:
 
     @property
     def ready(self) -> bool:
-        """Whether partitions are held and none is being claimed."""
-        return bool(self._runners) and not self._claiming
+        """Whether the group has assigned us partitions (or none: we stand by) and none is being claimed."""
+        return self._settled and not self._claiming
 
     @property
     def silent_seconds(self) -> float:

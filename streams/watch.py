@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,8 @@ from streams.monitor import Condition, Family, State, Subject
 from streams.monitors import MODEL_REGISTRY, REGISTRY, BaseMonitor, Context, Options
 from streams.monitors.feature_drift import FeatureDrift
 from streams.reference import Reference, Unwatched
+
+log = logging.getLogger(__name__)
 
 #: Features named as the likely cause of a performance alert.
 _CAUSES = 5
@@ -71,27 +74,71 @@ def _build(
 
 
 class _Watching:
-    """The verbs that both kinds of watch share."""
+    """The verbs that both kinds of watch share.
 
+    A monitor that raises is switched off, and that is a condition of its own: one faulty monitor must not blind the others,
+    and a worker that dies of it would read the same events again and die again.
+    """
+
+    subject: Subject
+    settings: Monitoring
     _monitors: dict[str, BaseMonitor[Any]]
+    #: Why monitors were switched off, by name.
+    _broken: dict[str, str]
 
     def conditions(self, now_ms: int) -> list[Condition]:
         """What is wrong at stream time ``now_ms``."""
-        return [replace(found, monitor=name) for name, m in self._monitors.items() for found in m.conditions(now_ms)]
+        found: list[Condition] = []
+        self._each(lambda m: found.extend(replace(c, monitor=m.name) for c in m.conditions(now_ms)))
+        return found + [_broken_condition(name, why) for name, why in self._broken.items()]
 
     def due_ms(self) -> int | None:
-        """The stream time at which ``conditions`` may change though no event comes."""
-        times = [due for monitor in self._monitors.values() if (due := monitor.due_ms()) is not None]
-        return min(times, default=None)
+        """The stream time at which ``conditions`` may change though no event comes; None when it cannot."""
+        due = [monitor.due_ms() for monitor in self._monitors.values()]
+        return min((d for d in due if d is not None), default=None)
+
+    def _each(self, call: Callable[[BaseMonitor[Any]], None]) -> None:
+        for name, monitor in list(self._monitors.items()):
+            try:
+                call(monitor)
+            except Exception as error:
+                self._break(name, error)
+
+    def _break(self, name: str, error: Exception) -> None:
+        log.exception("monitor %s of %s failed and is switched off", name, self.subject)
+        self._broken[name] = f"{type(error).__name__}: {error}"[:200]
+        self._monitors.pop(name, None)
 
     def _monitor_states(self) -> dict[str, State]:
         return {name: monitor.state() for name, monitor in self._monitors.items()}
 
-    def _restore_monitors(self, states: Mapping[str, State]) -> None:
-        # A monitor switched on since starts anew; one switched off is forgotten.
+    def _restore_monitors(self, state: State, fresh: Callable[[], dict[str, BaseMonitor[Any]]]) -> None:
+        """Restore each monitor; one that cannot be restored starts anew, as after an upgrade that changed its detector."""
+        states: Mapping[str, State] = state["monitors"]
+        self._broken = dict(state["broken"])
+        for name in self._broken:
+            self._monitors.pop(name, None)
         for name, monitor in self._monitors.items():
-            if name in states:
+            # A monitor that was switched on since starts afresh.
+            if name not in states:
+                continue
+            try:
                 monitor.restore(states[name])
+            except (ValueError, KeyError, TypeError, IndexError) as error:
+                log.warning("monitor %s of %s starts anew: its state does not fit (%s)", name, self.subject, error)
+                self._monitors[name] = fresh()[name]
+
+
+def _broken_condition(name: str, why: str) -> Condition:
+    return Condition(
+        alertname="MonitorBroken",
+        family=Family.HEALTH,
+        severity="warning",
+        reason="monitor_raised",
+        metric="monitor",
+        summary=f"monitor {name} failed and is switched off ({why}); the other monitors go on",
+        labels={"monitor": name},
+    )
 
 
 class Watch(_Watching):
@@ -107,12 +154,12 @@ class Watch(_Watching):
         self.settings = settings
         self.reference = Reference(settings.reference)
         self._monitors = _build(REGISTRY, subject, settings, self.reference)
+        self._broken = {}
 
     def predictions(self, batch: PredictionBatch) -> None:
         """Learn from a batch of predictions."""
         learning = not self.reference.ready
-        for monitor in self._monitors.values():
-            monitor.predictions(batch)
+        self._each(lambda monitor: monitor.predictions(batch))
         # Last, so that the batch that completes the reference is not also compared with it.
         if learning:
             self.reference.learn(batch)
@@ -132,8 +179,7 @@ class Watch(_Watching):
 
     def joined(self, batch: JoinedBatch) -> None:
         """Learn from a batch of joined labels."""
-        for monitor in self._monitors.values():
-            monitor.joined(batch)
+        self._each(lambda monitor: monitor.joined(batch))
 
     def conditions(self, now_ms: int) -> list[Condition]:
         """What is wrong at stream time ``now_ms``.
@@ -159,12 +205,16 @@ class Watch(_Watching):
 
     def state(self) -> State:
         """Everything needed to continue, as plain data."""
-        return {"reference": self.reference.state(), "monitors": self._monitor_states()}
+        return {
+            "reference": self.reference.state(),
+            "monitors": self._monitor_states(),
+            "broken": dict(self._broken),
+        }
 
     def restore(self, state: State) -> None:
         """Continue from ``state``."""
         self.reference.restore(state["reference"])
-        self._restore_monitors(state["monitors"])
+        self._restore_monitors(state, lambda: _build(REGISTRY, self.subject, self.settings, self.reference))
 
 
 class ModelWatch(_Watching):
@@ -178,22 +228,25 @@ class ModelWatch(_Watching):
         """
         self.subject = subject
         self.settings = settings
-        self._monitors = _build(MODEL_REGISTRY, subject, settings, Reference(settings.reference))
+        self.settings = settings
+        self._monitors = self._fresh()
+        self._broken = {}
+
+    def _fresh(self) -> dict[str, BaseMonitor[Any]]:
+        return _build(MODEL_REGISTRY, self.subject, self.settings, Reference(self.settings.reference))
 
     def predictions(self, batch: PredictionBatch) -> None:
         """Learn from a batch of predictions of any version."""
-        for monitor in self._monitors.values():
-            monitor.predictions(batch)
+        self._each(lambda monitor: monitor.predictions(batch))
 
     def joined(self, batch: JoinedBatch) -> None:
         """Learn from a batch of joined labels of any version."""
-        for monitor in self._monitors.values():
-            monitor.joined(batch)
+        self._each(lambda monitor: monitor.joined(batch))
 
     def state(self) -> State:
         """Everything needed to continue, as plain data."""
-        return {"monitors": self._monitor_states()}
+        return {"monitors": self._monitor_states(), "broken": dict(self._broken)}
 
     def restore(self, state: State) -> None:
         """Continue from ``state``."""
-        self._restore_monitors(state["monitors"])
+        self._restore_monitors(state, self._fresh)

@@ -96,7 +96,9 @@ def readiness(app: DriftbellApp) -> Health:
     """Whether partitions are held and their last save is recent."""
     engine = app.engine
     if not engine.ready:
-        return Health(False, "no_partitions", "no partition is held yet, or there are more workers than partitions")
+        return Health(False, "not_assigned", "the group has not assigned partitions yet, or they are being claimed")
+    if not engine.runners:
+        return Health(True, "standing_by", "there are more workers than partitions: this one waits for its turn")
     slow = [index for index, runner in engine.runners.items() if runner.store_is_slow]
     if slow:
         return Health(False, "store_slow", f"Redis does not take the checkpoints of partitions {slow}")

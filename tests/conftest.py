@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.services.fixtures import (
@@ -29,6 +33,21 @@ __all__ = [
     "valkey_server",
     "valkey_url",
 ]
+
+
+
+@pytest.fixture(autouse=True)
+def _no_monitor_breaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """In production a monitor that raises is switched off; in a test it fails the test that made it raise."""
+    watch = sys.modules.get("streams.watch")
+    if watch is not None and request.node.get_closest_marker("broken_monitors") is None:
+
+        def fail(_watch: object, name: str, error: Exception) -> None:
+            raise AssertionError(f"monitor {name} raised") from error
+
+        monkeypatch.setattr(watch._Watching, "_break", fail)
+    yield
+
 
 # A property that holds must not fail because the machine is busy; pytest-timeout catches what hangs.
 settings.register_profile("driftbell", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -198,7 +198,7 @@ def test_the_error_rate_pages_when_it_changes_and_closes_when_it_is_fixed(finish
     start = finished.events[0]
     first_ms = int(json.loads(start.value)["timestamp"])
     for model in ("model-0", "model-1"):
-        episodes = [a for a in alerts if a.labels["model"] == model and a.labels["alertname"] == "ErrorRate"]
+        episodes = [a for a in alerts if a.labels["model"] == model and a.labels["alertname"] == "ErrorRateHigh"]
         statuses = [alert.status for alert in episodes if alert.status != "pending"]
         fired = next(alert for alert in episodes if alert.status == "firing")
 

@@ -44,7 +44,11 @@ def main() -> int:
             for seed, name in zip(
                 range(options.first_seed, options.first_seed + runs), itertools.cycle(names), strict=False
             ):
-                failed += not _one(seed, name, folder, kafka, options)
+                try:
+                    failed += not _one(seed, name, folder, kafka, options)
+                except (RuntimeError, TimeoutError) as error:
+                    print(f"seed {seed:3} {name:28} FAILED  {error}", flush=True)
+                    failed += 1
     print(f"{runs - failed} of {runs} runs exact", flush=True)
     return 1 if failed else 0
 

@@ -1,0 +1,73 @@
+"""A monitor that raises is switched off and told about; the others go on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from runtime.config import Monitoring
+from schemas import Prediction
+from streams.batch import PredictionBatch
+from streams.encoding import encode
+from streams.monitor import Subject
+from streams.monitors.failure_rate import FailureRate
+from streams.watch import Watch
+
+SUBJECT = Subject("fraud", "3", "live")
+
+
+def batch() -> PredictionBatch:
+    """A hundred ordinary predictions."""
+    events = [
+        Prediction(
+            prediction_id=str(i), model="fraud", version="3", timestamp=i, features={"amount": float(i % 7)}, prediction=True
+        )
+        for i in range(100)
+    ]
+    return PredictionBatch(events, np.arange(100, dtype=np.int64), 1000)
+
+
+def _broken(self: FailureRate, _batch: PredictionBatch) -> None:
+    raise RuntimeError("a bug")
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    """A watch with one faulty monitor."""
+    monkeypatch.setattr(FailureRate, "predictions", _broken)
+    return Watch(SUBJECT, Monitoring())
+
+
+@pytest.mark.broken_monitors
+def test_a_faulty_monitor_is_a_condition_and_the_others_go_on(watch: Watch) -> None:
+    for _ in range(3):
+        watch.predictions(batch())
+    found = watch.conditions(1000)
+
+    assert [(c.alertname, c.labels["monitor"], c.reason) for c in found] == [
+        ("MonitorBroken", "failure_rate", "monitor_raised")
+    ]
+    assert "a bug" in found[0].summary
+    assert watch.reference.events == 300
+
+
+@pytest.mark.broken_monitors
+def test_it_stays_switched_off_after_a_restart(watch: Watch) -> None:
+    watch.predictions(batch())
+    again = Watch(SUBJECT, Monitoring())
+    again.restore(watch.state())
+
+    assert [c.alertname for c in again.conditions(1000)] == ["MonitorBroken"]
+    assert encode(again.state()) == encode(watch.state())
+
+
+def test_a_state_that_does_not_fit_lets_that_monitor_start_anew() -> None:
+    watch = Watch(SUBJECT, Monitoring())
+    watch.predictions(batch())
+    state = {**watch.state()}
+    state["monitors"] = {**state["monitors"], "latency": {"from": "another release"}}
+    again = Watch(SUBJECT, Monitoring())
+    again.restore(state)
+
+    assert again.conditions(1000) == []
+    assert again.reference.events == 100

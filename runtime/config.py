@@ -173,6 +173,9 @@ class Monitoring(Section, frozen=True):
     positive_class: str | None = None
     #: Length of the windows on the ``metrics`` topic.
     metrics_window: Duration = 60.0
+    #: Over how many keys the publishers spread the events of a model too big for one partition (``Client(shards=...)``).
+    #: Each partition then watches its share, and its alerts carry a ``shard`` label.
+    shards: Positive = 1
     #: Link on every alert of the model.
     runbook_url: str | None = None
     #: Labels on every alert of the model, for routing: a team, a tier.

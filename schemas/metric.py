@@ -9,12 +9,14 @@ class Metric(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """All windowed metrics of one (model, version, variant) for one window, published to ``metrics``, key ``model``.
 
     The window is of *prediction* time. Labels that come later publish the same window again with a higher
-    ``revision``: the latest revision of (model, version, variant, window_start) is the truth.
+    ``revision``: the latest revision of (model, version, variant, shard, window_start) is the truth.
     """
 
     model: str
     version: str
     variant: str = "live"
+    #: Of a sharded model: the partition whose share of the events this is.
+    shard: str | None = None
     window_start: str
     window_end: str
     revision: int

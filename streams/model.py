@@ -50,7 +50,8 @@ class Model:
     ``now_ms`` is always the last tick of stream time, so that it does not depend on how records were fetched.
     """
 
-    def __init__(self, name: str, settings: Monitoring, *, batch_events: int, max_subjects: int) -> None:
+    def __init__(self, name: str, settings: Monitoring, *, batch_events: int, max_subjects: int, floor: int = 0) -> None:
+        """``floor``: no episode of this model has had a higher number before it was forgotten."""
         self.name = name
         self.settings = settings
         self.batch_events = batch_events
@@ -61,7 +62,7 @@ class Model:
         self._stirred = False
         self._subjects: dict[tuple[str, str], _Watched] = {}
         self._arms: dict[str, ModelWatch] = {}
-        self._lifecycle = Lifecycle(settings)
+        self._lifecycle = Lifecycle(settings, floor=floor)
 
     def wants_tick(self, now_ms: int) -> bool:
         """Whether a tick at ``now_ms`` would do anything."""
@@ -79,6 +80,11 @@ class Model:
     def idle_since_ms(self) -> int:
         """Stream time of the latest prediction."""
         return max(watched.last_ms for watched in self._subjects.values())
+
+    @property
+    def last_episode(self) -> int:
+        """The highest episode number of its alerts; the ``floor`` of whoever comes after it."""
+        return self._lifecycle.last_episode
 
     def active(self) -> list[Alert]:
         """The alerts that fire now."""

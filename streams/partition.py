@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from runtime.config import Config
 from schemas import Alert, DeadLetterReason, Feedback, Prediction
 from schemas.bad_record import BadRecord
@@ -50,6 +52,8 @@ class Partition:
         self._outbox: list[OutboxRecord] = []
         self._dead_letters: list[DeadLetter] = []
         self._bad_in_a_row = 0
+        #: The highest episode number of models that were forgotten.
+        self._forgotten_episode = 0
         self._since_safe_point = 0
         self._max_age_ms, self._max_future_ms = round(worker.max_age * 1000), round(worker.max_future * 1000)
         self._decoded: tuple[Slice, list[Feedback | BadRecord | None]] | None = None
@@ -69,6 +73,7 @@ class Partition:
             core: dict[str, Any] = CORE_FORMAT.decode(stored.core)
             self._merge = Merge(tick_ms, resolution_ms, stream_ms=core["stream_ms"], last_times=core["last_times"])
             self._bad_in_a_row = core["bad_in_a_row"]
+            self._forgotten_episode = core["forgotten_episode"]
             self._join.restore(core["join"], stored.waiting)
             self._lost.restore(core["lost"])
             self.counts.update(core["counts"])
@@ -260,6 +265,7 @@ class Partition:
                 "stream_ms": self._merge.stream_ms,
                 "last_times": self._merge.last_times(),
                 "bad_in_a_row": self._bad_in_a_row,
+                "forgotten_episode": self._forgotten_episode,
                 "join": self._join.state(),
                 "lost": self._lost.state(),
                 "counts": dict(sorted(self.counts.items())),
@@ -366,6 +372,8 @@ class Partition:
                 model.tick(now_ms, out)
             if model.idle_since_ms + self.config.worker.forget_models_after * 1000 <= now_ms:
                 model.retire_all(now_ms, out)
+                # Should it come back, its alerts must not be taken for repeats of old ones.
+                self._forgotten_episode = max(self._forgotten_episode, model.last_episode)
                 del self._models[name]
                 self._removed.add(name)
             yield
@@ -396,6 +404,8 @@ class Partition:
                 self._outbox.append(OutboxRecord(Output.ALERTS_ACTIVE, key, None))
             self.counts[f"alerts_{alert.status}"] += 1
         for metric in out.metrics:
+            if self.config.monitoring_for(metric.model).shards > 1:
+                metric = replace(metric, shard=str(self.index))
             self._outbox.append(OutboxRecord(Output.METRICS, metric.model.encode(), encode_metric(metric)))
 
     def _decode(self, decode: Callable[..., list[Any]], step: Slice) -> list[Any]:
@@ -439,11 +449,15 @@ class Partition:
 
     def _new_model(self, name: str) -> Model:
         worker = self.config.worker
+        settings = self.config.monitoring_for(name)
+        if settings.shards > 1:
+            settings = replace(settings, labels={**settings.labels, "shard": str(self.index)})
         return Model(
             name,
-            self.config.monitoring_for(name),
+            settings,
             batch_events=worker.batch_events,
             max_subjects=worker.max_subjects_per_model,
+            floor=self._forgotten_episode,
         )
 
     def _too_many_models(self, name: str) -> BadRecord:

@@ -177,10 +177,13 @@ class Engine:
         await self._let_go(list(self._runners))
 
     def deliver(self, source: Source, records: Sequence[object]) -> None:
-        """Fetched records of one input of one partition, in offset order. Ignored for partitions not held."""
+        """Fetched records of one input of one partition, in offset order.
+
+        Ignored for partitions not held, and for those that are being rewound: what was fetched before would leave a gap.
+        """
         stream, partition = source
         runner = self._runners.get(partition)
-        if runner is not None and runner.stopped is None:
+        if runner is not None and runner.stopped is None and partition not in self._reclaims:
             runner.push(stream, records)
 
     def positions(self) -> dict[Source, int]:
@@ -261,6 +264,8 @@ class Engine:
         await self._claim(index, runner.generation)
         partition = self._runners[index].partition
         await self._broker.rewind({(stream, index): partition.fetched(stream) for stream in Input})
+        # From here on what is delivered was fetched after the rewind.
+        self._reclaims.pop(index, None)
 
     def _reclaimed(self, index: int, task: asyncio.Task[None]) -> None:
         self._reclaims.pop(index, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from streams.engine import Source
 from streams.records import DeadLetter, Input, OutboxRecord, Record
@@ -37,6 +37,7 @@ class MemoryBroker:
         self.rewound: list[Mapping[Source, int]] = []
         self.order: list[str] = []
         self.answers = True
+        self.while_rewinding: Callable[[], None] = lambda: None
 
     async def publish(self, partition: int, records: Sequence[OutboxRecord]) -> None:
         """See ``Publisher``."""
@@ -73,6 +74,7 @@ class MemoryBroker:
     async def rewind(self, offsets: Mapping[Source, int]) -> None:
         """See ``Broker``."""
         self.rewound.append(dict(offsets))
+        self.while_rewinding()
 
     async def commit(self, offsets: Mapping[Source, int]) -> None:
         """See ``Broker``."""

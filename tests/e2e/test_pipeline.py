@@ -243,7 +243,7 @@ def test_rubbish_is_in_the_dead_letter_topic_with_its_reason(finished: Finished)
     topic = finished.config.topics.predictions + finished.config.topics.dead_letter_suffix
     letters = read_topic(finished.config, topic, PARTITIONS)
     rubbish = [event for event in finished.events if event.value in (b"{", b"\x00\x00\x00\x00\x01x", b'{"model": 3}')]
-    reasons = {dict(letter.headers)["dlq.errors.reason"].decode() for letter in letters}
+    reasons = {dict(letter.headers)["dlq.reason"].decode() for letter in letters}
 
     assert len(letters) == len(rubbish)
     assert reasons == {"not_json", "registry_framed", "wrong_type"} or reasons == {

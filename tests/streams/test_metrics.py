@@ -7,88 +7,26 @@ import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from runtime.config import Config, Worker
 from schemas import DeadLetterReason
 from streams import runner, worker
-from streams.checkpoint import Checkpoint, SaveOutcome
-from streams.engine import Engine
 from streams.join import JoinOutcome
-from streams.metrics import EngineCollector
 from streams.reasons import Loss
 from streams.records import Input, OutboxRecord, Output, Record
-from streams.stores.memory import MemoryCheckpointStore
 from streams.transport import DriftbellApp
 from tests.services.missing import missing
 from tests.services.ports import claim_port
 from tests.services.waiting import eventually
-from tests.streams.engine.fakes import FEEDBACK, PREDICTIONS, HeldClock, MemoryBroker, label, prediction
-
-START_MS = 1_000_000_000_000
-
-
-class SlowStore(MemoryCheckpointStore):
-    """A memory store whose saves wait while ``open`` is not set."""
-
-    def __init__(self, clock: HeldClock) -> None:
-        super().__init__(clock.monotonic)
-        self.open = asyncio.Event()
-        self.open.set()
-        self.waiting = asyncio.Event()
-
-    async def save(self, partition: int, generation: int, sequence: int, checkpoint: Checkpoint) -> SaveOutcome:
-        """Save, when it is allowed."""
-        self.waiting.set()
-        await self.open.wait()
-        return await super().save(partition, generation, sequence, checkpoint)
-
-
-@dataclass
-class Watched:
-    """An engine, and what it exports."""
-
-    config: Config = field(default_factory=lambda: Config(worker=Worker(checkpoint_interval=0.01)))
-    clock: HeldClock = field(default_factory=lambda: HeldClock(START_MS))
-    broker: MemoryBroker = field(default_factory=MemoryBroker)
-    failures: list[BaseException] = field(default_factory=list)
-    coordinator_errors: int = 0
-
-    def __post_init__(self) -> None:
-        self.store = SlowStore(self.clock)
-        self.engine = Engine(
-            self.config, self.store, self.broker, owner="test", clock=self.clock, on_failure=self.failures.append
-        )
-        self.registry = CollectorRegistry()
-        collector = EngineCollector(
-            self.engine, end_offset=self.broker.ends.get, coordinator_errors=lambda: self.coordinator_errors
-        )
-        self.registry.register(collector)
-
-    def value(self, name: str, **labels: str) -> float | None:
-        """One sample of ``driftbell_<name>``."""
-        return self.registry.get_sample_value(f"driftbell_{name}", labels)
-
-    def series(self) -> dict[str, float]:
-        """Every sample, by name and labels."""
-        return {f"{s.name}{s.labels}": s.value for metric in self.registry.collect() for s in metric.samples}
-
-    def deliver(self, *records: Record, stream: Input = Input.PREDICTIONS) -> None:
-        """Records arrive on partition 0."""
-        self.broker.ends[stream, 0] = records[-1].offset + 1
-        self.engine.deliver((stream, 0), records)
-
-    async def committed(self, offset: int, stream: Input = Input.PREDICTIONS) -> None:
-        """Let time pass until Kafka shows ``offset``."""
-        self.clock.now_ms += 20_000
-        await eventually(lambda: self.broker.commits.get((stream, 0), 0) >= offset, f"a commit at {offset}")
+from tests.streams.engine.fakes import FEEDBACK, PREDICTIONS, label, prediction
+from tests.streams.watched import START_MS, Watched
 
 
 @pytest.fixture
@@ -295,7 +233,7 @@ async def test_a_worker_reports_its_process_its_version_and_its_readiness(watche
     assert found["process_resident_memory_bytes"].value > 1_000_000
     assert "version" in found["driftbell_build_info"].labels
     assert found["driftbell_coordinator_errors_total"].value == 3
-    assert (found["driftbell_ready"].labels, found["driftbell_ready"].value) == ({"reason": "no_partitions"}, 0)
+    assert (found["driftbell_ready"].labels, found["driftbell_ready"].value) == ({"reason": "not_assigned"}, 0)
     await watched.engine.assigned([0], 1)
     await scrape()
     assert (found["driftbell_ready"].labels, found["driftbell_ready"].value) == ({"reason": "ok"}, 1)

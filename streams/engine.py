@@ -38,6 +38,13 @@ PROOF_TIMEOUT_SECONDS = 5.0
 #: Records of one input buffered in a partition before fetching it stops, and below which it goes on.
 BUFFER_RECORDS = 40_000
 
+#: Memory that the buffered records of all inputs of this worker may take together; each input has an equal part of it. Without
+#: it a worker that catches up on 12 partitions held a gigabyte of records.
+BUFFER_BYTES = 128 * 1024 * 1024
+
+#: ... but at least so much per input: a chunk or two.
+LEAST_BUFFER_BYTES = 1024 * 1024
+
 #: A generation counts as gone, and the group as reset, when its last save is this many sessions old.
 STALE_SESSIONS = 10
 
@@ -197,7 +204,11 @@ class Engine:
     def full(self, source: Source) -> bool:
         """Whether fetching this input should pause."""
         runner = self._runners.get(source[1])
-        return runner is not None and runner.partition.buffered(source[0]) >= BUFFER_RECORDS
+        if runner is None:
+            return False
+        most = max(LEAST_BUFFER_BYTES, BUFFER_BYTES // (len(Input) * len(self._runners)))
+        partition, stream = runner.partition, source[0]
+        return partition.buffered(stream) >= BUFFER_RECORDS or partition.buffered_bytes(stream) >= most
 
     # ---- what people ask
 

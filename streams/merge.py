@@ -24,6 +24,10 @@ from streams.records import Input, RecordLike
 #: Before the first record there is no time at all.
 NO_TIME = -1
 
+#: What a fetched record takes in memory beside its key and value: aiokafka's object with its numbers, the headers of two bytes
+#: objects, a place in two lists (measured on Python 3.11: 327).
+RECORD_BYTES = 330
+
 
 @dataclass(frozen=True, slots=True)
 class Slice:
@@ -52,7 +56,9 @@ class _Queue:
     #: Everything with a time before this has arrived, says the broker.
     complete_ms: int = NO_TIME
     size: int = 0
-    chunks: deque[tuple[Sequence[RecordLike], IntArray]] = field(default_factory=deque)
+    #: Memory of the chunks; one is kept whole until its last record is taken.
+    memory: int = 0
+    chunks: deque[tuple[Sequence[RecordLike], IntArray, int]] = field(default_factory=deque)
     #: How many records of the head chunk have been taken.
     taken: int = 0
 
@@ -62,8 +68,10 @@ class _Queue:
         np.maximum.accumulate(times, out=times)
         np.maximum(times, self.last_time, out=times)
         self.last_time = int(times[-1])
-        self.chunks.append((records, times))
+        memory = RECORD_BYTES * len(records) + sum([len(r.value or b"") + len(r.key or b"") for r in records])
+        self.chunks.append((records, times, memory))
         self.size += len(records)
+        self.memory += memory
 
     @property
     def head(self) -> int:
@@ -77,12 +85,13 @@ class _Queue:
 
     def take(self, before_ms: int, most: int) -> tuple[Sequence[RecordLike], IntArray]:
         """Take records with a time below ``before_ms``, at least one, from the head chunk."""
-        records, times = self.chunks[0]
+        records, times, memory = self.chunks[0]
         start = self.taken
         end = min(int(np.searchsorted(times, before_ms, side="left")), start + most)
         self.taken = end
         if end == len(records):
             self.chunks.popleft()
+            self.memory -= memory
             self.taken = 0
         self.size -= end - start
         return records[start:end], times[start:end]
@@ -117,6 +126,10 @@ class Merge:
     def buffered(self, source: Input) -> int:
         """How many records of one input wait."""
         return self._queues[source].size
+
+    def buffered_bytes(self, source: Input) -> int:
+        """What the buffered records of one input take in memory, about."""
+        return self._queues[source].memory
 
     def last_times(self) -> dict[str, int]:
         """The running maximum of record times per input *as processed so far*, for the checkpoint."""

@@ -7,28 +7,27 @@ steps at a *safe point* (all batches closed) it may take a checkpoint. The same 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from runtime.config import Config
-from schemas import Alert, DeadLetterReason, Feedback, Prediction
+from schemas import Alert, Feedback, Prediction
 from schemas.bad_record import BadRecord
-from schemas.cloudevents import alert_headers
-from schemas.codec import decode_feedbacks, decode_predictions, encode_alert, encode_metric
-from schemas.timestamps import to_epoch_ms
+from schemas.codec import decode_feedbacks, decode_predictions
 from schemas.trace import traceparent_of
 from streams.batch import JoinedEvent
 from streams.checkpoint import Checkpoint, Stored
 from streams.encoding import Format
-from streams.errors import TooManyDeadLetters
+from streams.intake import Intake
 from streams.join import LabelJoin
 from streams.lost_input import LostInput
 from streams.merge import NO_TIME, Merge, Slice, Step
 from streams.model import Emitted, Model
 from streams.monitor import Subject
-from streams.records import DeadLetter, Input, OutboxRecord, Output, RecordLike
+from streams.outbox import alert_records, metric_record
+from streams.records import Input, OutboxRecord, RecordLike
 
 CORE_FORMAT = Format("partition", 1, compress_above=16_384)
 
@@ -50,18 +49,16 @@ class Partition:
         self._encoded: dict[str, bytes] = {}
         self._lost = LostInput(index, config)
         self._outbox: list[OutboxRecord] = []
-        self._dead_letters: list[DeadLetter] = []
-        self._bad_in_a_row = 0
         #: The highest episode number of models that were forgotten.
         self._forgotten_episode = 0
         self._since_safe_point = 0
-        self._max_age_ms, self._max_future_ms = round(worker.max_age * 1000), round(worker.max_future * 1000)
         self._decoded: tuple[Slice, list[Feedback | BadRecord | None]] | None = None
         self._fetched: dict[Input, int] = {}
         self._changed = False
         self.offsets: dict[Input, int] = {}
         #: Exact counts of what was processed, part of the state.
         self.counts: Counter[str] = Counter()
+        self._intake = Intake(index, config, self.counts)
         #: Records skipped because the checkpoint already counts them; not state.
         self.skipped_replay = 0
         #: Jumps in the offsets: legal after compaction and transactions, otherwise records are missing. Not state.
@@ -72,7 +69,7 @@ class Partition:
         else:
             core: dict[str, Any] = CORE_FORMAT.decode(stored.core)
             self._merge = Merge(tick_ms, resolution_ms, stream_ms=core["stream_ms"], last_times=core["last_times"])
-            self._bad_in_a_row = core["bad_in_a_row"]
+            self._intake.bad_in_a_row = core["bad_in_a_row"]
             self._forgotten_episode = core["forgotten_episode"]
             self._join.restore(core["join"], stored.waiting)
             self._lost.restore(core["lost"])
@@ -106,7 +103,7 @@ class Partition:
     @property
     def join_counts(self) -> Mapping[str, int]:
         """Labels and predictions by join outcome, part of the state."""
-        return self._join.counts
+        return {outcome.value: count for outcome, count in self._join.counts.items()}
 
     @property
     def run_joins(self) -> Counter[str]:
@@ -161,6 +158,10 @@ class Partition:
         """How many records of one input wait."""
         return self._merge.buffered(source)
 
+    def buffered_bytes(self, source: Input) -> int:
+        """What they take in memory, about."""
+        return self._merge.buffered_bytes(source)
+
     @property
     def waiting_for(self) -> tuple[Input, ...]:
         """Inputs of which nothing is buffered; see ``prove``."""
@@ -184,7 +185,7 @@ class Partition:
         """Keys of pending predictions that must be looked up in the store and given to ``run``."""
         if not isinstance(step, Slice) or step.input is Input.PREDICTIONS:
             return []
-        decoded = self._decode(decode_feedbacks, step)
+        decoded = self._intake.decode(decode_feedbacks, step)
         self._decoded = (step, decoded)
         return self._join.unknown([label for label in decoded if isinstance(label, Feedback)])
 
@@ -248,14 +249,13 @@ class Partition:
         self._removed.clear()
         self._encoded.clear()
         self._changed = False
-        letters, self._dead_letters = self._dead_letters, []
         return Checkpoint(
             offsets={source.value: offset for source, offset in self.offsets.items()},
             core=self._core() if with_state else b"",
             models=blobs,
             join=self._join.delta(),
             outbox=tuple(self._outbox),
-            dead_letters=letters,
+            dead_letters=self._intake.take(),
             stream_ms=self._merge.stream_ms,
         )
 
@@ -264,7 +264,7 @@ class Partition:
             {
                 "stream_ms": self._merge.stream_ms,
                 "last_times": self._merge.last_times(),
-                "bad_in_a_row": self._bad_in_a_row,
+                "bad_in_a_row": self._intake.bad_in_a_row,
                 "forgotten_episode": self._forgotten_episode,
                 "join": self._join.state(),
                 "lost": self._lost.state(),
@@ -284,29 +284,28 @@ class Partition:
     # ---- the steps
 
     def _predictions(self, step: Slice, out: Emitted) -> None:
-        now_ms = self.stream_ms
+        intake = self._intake
         good: list[Prediction] = []
         good_ms: list[int] = []
         # A run: consecutive events of one subject, handed over at once.
         run_start, run_of, trace = 0, None, None
-        earliest, latest = -self._max_age_ms, self._max_future_ms
-        for record, arrived_ms, event in zip(
-            step.records, step.times, self._decode(decode_predictions, step), strict=True
-        ):
-            if event.__class__ is not Prediction:
-                self._reject(step.input, record, event)
+        earliest, latest = -intake.max_age_ms, intake.max_future_ms
+        events = intake.decode(decode_predictions, step)
+        for record, arrived_ms, event in zip(step.records, step.times, events, strict=True):
+            if type(event) is not Prediction:
+                intake.reject(step.input, record, event, len(good))
                 continue
-            time_ms = event.timestamp
-            if time_ms.__class__ is not int or not earliest <= time_ms - arrived_ms <= latest:
-                time_ms = self._time_of(event, arrived_ms)
-                if time_ms.__class__ is not int:
-                    self._reject(step.input, record, time_ms)
+            time_ms: int | float | str | BadRecord = event.timestamp
+            if type(time_ms) is not int or not earliest <= time_ms - arrived_ms <= latest:
+                time_ms = intake.time_of(event, arrived_ms)
+                if isinstance(time_ms, BadRecord):
+                    intake.reject(step.input, record, time_ms, len(good))
                     continue
             subject = (event.model, event.version, event.variant)
             if subject != run_of:
                 self._hand_on(good, good_ms, run_start, trace, out)
                 if event.model not in self._models and not self._admit(event.model):
-                    self._reject(step.input, record, self._too_many_models(event.model))
+                    intake.reject(step.input, record, intake.too_many_models(event.model), len(good))
                     run_start, run_of, trace = len(good), None, None
                     continue
                 run_start, run_of, trace = len(good), subject, None
@@ -317,13 +316,12 @@ class Partition:
                 self._hand_on(good, good_ms, run_start, trace, out)
                 run_start, trace = len(good), None
         self._hand_on(good, good_ms, run_start, trace, out)
+        intake.end_of_step(len(good))
         if good:
-            self._bad_in_a_row = 0
             self.counts["predictions"] += len(good)
             # Labels that came first. They are handed over when the batches close, so that where a slice was cut cannot
             # decide which batch they fall into.
-            self._waiting_joins += self._join.predictions(good, good_ms, now_ms)
-        self._stop_if_all_is_bad(step.input)
+            self._waiting_joins += self._join.predictions(good, good_ms, self.stream_ms)
 
     def _hand_on(
         self, events: list[Prediction], times: list[int], start: int, traceparent: str | None, out: Emitted
@@ -336,25 +334,24 @@ class Partition:
         assert self._decoded is not None
         assert self._decoded[0] is step, "lookups() comes before run()"
         decoded, self._decoded = self._decoded[1], None
-        now_ms = self.stream_ms
+        intake = self._intake
         good: list[Feedback] = []
         good_ms: list[int] = []
         for record, arrived_ms, event in zip(step.records, step.times, decoded, strict=True):
             if not isinstance(event, Feedback):
-                self._reject(step.input, record, event)
+                intake.reject(step.input, record, event, len(good))
                 continue
-            time_ms = self._time_of(event, arrived_ms)
-            if not isinstance(time_ms, int):
-                self._reject(step.input, record, time_ms)
+            time_ms = intake.time_of(event, arrived_ms)
+            if isinstance(time_ms, BadRecord):
+                intake.reject(step.input, record, time_ms, len(good))
                 continue
             good.append(event)
             good_ms.append(time_ms)
+        intake.end_of_step(len(good))
         if good:
-            self._bad_in_a_row = 0
             self.counts["labels"] += len(good)
-            for subject, joined in self._join.labels(good, good_ms, now_ms):
+            for subject, joined in self._join.labels(good, good_ms, self.stream_ms):
                 self._hand_over(subject, joined, out)
-        self._stop_if_all_is_bad(step.input)
 
     def _join_expired(self, now_ms: int) -> None:
         expired = self._join.advance(now_ms)
@@ -395,49 +392,11 @@ class Partition:
 
     def _publish(self, out: Emitted) -> None:
         for alert in out.alerts:
-            key, value = alert.fingerprint.encode(), encode_alert(alert)
-            headers = tuple(alert_headers(alert, f"/driftbell/{self.config.worker.group}"))
-            self._outbox.append(OutboxRecord(Output.ALERTS, key, value, headers))
-            if alert.status == "firing":
-                self._outbox.append(OutboxRecord(Output.ALERTS_ACTIVE, key, value, headers))
-            elif alert.status == "resolved":
-                self._outbox.append(OutboxRecord(Output.ALERTS_ACTIVE, key, None))
+            self._outbox += alert_records(alert, self.config.worker.group)
             self.counts[f"alerts_{alert.status}"] += 1
         for metric in out.metrics:
-            if self.config.monitoring_for(metric.model).shards > 1:
-                metric = replace(metric, shard=str(self.index))
-            self._outbox.append(OutboxRecord(Output.METRICS, metric.model.encode(), encode_metric(metric)))
-
-    def _decode(self, decode: Callable[..., list[Any]], step: Slice) -> list[Any]:
-        """One event, bad record or None (a tombstone) per record."""
-        records = step.records
-        values = [record.value for record in records]
-        limit = self.config.worker.max_record_bytes
-        if None in values:
-            full = [record for record in records if record.value is not None]
-            decoded = iter(decode([r.value for r in full], [r.headers for r in full], max_bytes=limit))
-            return [None if value is None else next(decoded) for value in values]
-        headers = [record.headers for record in records]
-        return decode(values, headers if any(headers) else None, max_bytes=limit)
-
-    # ---- what is not as it should be
-
-    def _time_of(self, event: Prediction | Feedback, arrived_ms: int) -> int | BadRecord:
-        """The event's own time in epoch ms, if it can be true for a record that arrived at ``arrived_ms``."""
-        try:
-            time_ms = to_epoch_ms(event.timestamp)
-        except ValueError as error:
-            return BadRecord(DeadLetterReason.BAD_TIMESTAMP, str(error))
-        ahead_ms = time_ms - arrived_ms
-        if ahead_ms > self._max_future_ms:
-            return BadRecord(
-                DeadLetterReason.TIMESTAMP_IN_FUTURE, f"timestamp lies {ahead_ms / 1000:.0f} s after its record's"
-            )
-        if -ahead_ms > self._max_age_ms:
-            return BadRecord(
-                DeadLetterReason.TIMESTAMP_TOO_OLD, f"timestamp lies {-ahead_ms / 1000:.0f} s before its record's"
-            )
-        return time_ms
+            sharded = self.config.monitoring_for(metric.model).shards > 1
+            self._outbox.append(metric_record(replace(metric, shard=str(self.index)) if sharded else metric))
 
     def _admit(self, name: str) -> bool:
         """Make room for a model not seen before, if there is any."""
@@ -459,36 +418,6 @@ class Partition:
             max_subjects=worker.max_subjects_per_model,
             floor=self._forgotten_episode,
         )
-
-    def _too_many_models(self, name: str) -> BadRecord:
-        most = self.config.worker.max_models_per_partition
-        return BadRecord(
-            DeadLetterReason.TOO_MANY_MODELS,
-            f"model {name!r} would be one more than worker.max_models_per_partition ({most}) in this partition",
-        )
-
-    def _reject(self, source: Input, record: RecordLike, why: BadRecord | None) -> None:
-        """Set a record aside as a dead letter; a tombstone (null value) is only counted."""
-        if why is None:
-            self.counts["tombstones"] += 1
-            return
-        self._bad_in_a_row += 1
-        self.counts[f"dead_letters_{why.reason}"] += 1
-        self._dead_letters.append(
-            DeadLetter(
-                source, record.offset, record.key, record.value, tuple(record.headers or ()), why.reason, why.detail
-            )
-        )
-
-    def _stop_if_all_is_bad(self, source: Input) -> None:
-        most = self.config.worker.max_consecutive_dead_letters
-        if most and self._bad_in_a_row >= most:
-            last = self._dead_letters[-1]
-            raise TooManyDeadLetters(
-                f"{self._bad_in_a_row:,} bad records in a row in {getattr(self.config.topics, source.value)} "
-                f"[{self.index}], the last at offset {last.offset}: {last.reason.value}: {last.detail}. Is this the right "
-                f"topic and format? Nothing was skipped. Set worker.max_consecutive_dead_letters to 0 to dead-letter them all."
-            )
 
 
 __all__ = ("CORE_FORMAT", "NO_TIME", "STEP_RECORDS", "Partition")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,7 +40,9 @@ class ColumnLearner:
         self._max_categories = max_categories
         self._events = absent
         self._missing = absent
-        self._numbers: list[npt.NDArray[np.float32]] = []
+        #: float32 on end. An array of its own per batch would cost a hundred bytes more each: gigabytes for a thousand models
+        #: that learn from a few events a second.
+        self._numbers = array("f")
         self._texts: Counter[str] = Counter()
         self._truths: Counter[str] = Counter()
         #: Texts seen, neighbours that were equal, and the most by which a count may be too low.
@@ -55,7 +58,7 @@ class ColumnLearner:
         types = set(map(type, column))
         if int in types or float in types:
             numbers, _ = floats_of(column, types)
-            self._numbers.append(rounded(numbers[~np.isnan(numbers)]))
+            self._numbers.frombytes(rounded(numbers[~np.isnan(numbers)]).tobytes())
         if str in types:
             self._learn_texts([shortened(text) for text in texts_of(column)])
         if bool in types:
@@ -76,7 +79,7 @@ class ColumnLearner:
 
     def profile(self, bins: int) -> Profile:
         """What was learned."""
-        number_events = sum(map(len, self._numbers))
+        number_events = len(self._numbers)
         truth_events = self._truths.total()
         sizes = {Kind.NUMBER: number_events, Kind.TEXT: self._text_events, Kind.BOOLEAN: truth_events}
         kind = max(sizes, key=lambda k: sizes[k])
@@ -89,7 +92,7 @@ class ColumnLearner:
         elif size < _ONE_TYPE * total:
             unwatched = Unwatched.MIXED_TYPES
         elif kind is Kind.NUMBER:
-            values = np.concatenate(self._numbers)
+            values = np.array(self._numbers, np.float32)
             if _monotonic(values):
                 unwatched = Unwatched.MONOTONIC
             else:
@@ -128,7 +131,7 @@ class ColumnLearner:
         return {
             "name": self.name,
             "events": [self._events, self._missing, self._text_events, self._repeats, self._uncertain],
-            "numbers": np.concatenate(self._numbers) if self._numbers else None,
+            "numbers": np.array(self._numbers, np.float32) if self._numbers else None,
             "texts": dict(self._texts),
             "truths": dict(self._truths),
             "last": self._last,
@@ -137,7 +140,9 @@ class ColumnLearner:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from ``state``."""
         self._events, self._missing, self._text_events, self._repeats, self._uncertain = state["events"]
-        self._numbers = [] if state["numbers"] is None else [np.array(state["numbers"], np.float32)]
+        self._numbers = array("f")
+        if state["numbers"] is not None:
+            self._numbers.frombytes(np.asarray(state["numbers"], np.float32).tobytes())
         self._texts = Counter(state["texts"])
         self._truths = Counter(state["truths"])
         self._last = state["last"]

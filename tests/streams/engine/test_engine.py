@@ -13,6 +13,7 @@ from runtime.config import Config, Join, Monitoring, Reference, Worker
 from streams.checkpoint import Checkpoint, SaveOutcome
 from streams.engine import Engine
 from streams.errors import StateLost, StoreUnavailable, TooManyDeadLetters
+from streams.merge import RECORD_BYTES
 from streams.partition import CORE_FORMAT, Partition
 from streams.records import Input, OutboxRecord, Output, Record
 from streams.stores.memory import MemoryCheckpointStore
@@ -326,6 +327,25 @@ async def test_a_full_buffer_stops_the_fetching_of_its_input(house: House, monke
     assert not house.engine.full(FEEDBACK)
     house.broker.answers = True
     await house.settle(150)
+    assert not house.engine.full(PREDICTIONS)
+
+
+@pytest.mark.parametrize(("held", "full"), [([0], False), ([0, 1], True)])
+async def test_all_inputs_of_a_worker_share_one_budget_of_memory(
+    house: House, monkeypatch: pytest.MonkeyPatch, held: list[int], full: bool
+) -> None:
+    records = predictions(100)
+    taken = 100 * RECORD_BYTES + sum(len(record.value or b"") + len(record.key or b"") for record in records)
+    monkeypatch.setattr("streams.engine.LEAST_BUFFER_BYTES", 0)
+    monkeypatch.setattr("streams.engine.BUFFER_BYTES", 3 * taken)
+    await house.engine.assigned(held, 1)
+    house.broker.answers = False
+    house.deliver(*records)
+
+    assert house.engine.full(PREDICTIONS) is full
+    assert not house.engine.full(FEEDBACK)
+    house.broker.answers = True
+    await house.settle(100)
     assert not house.engine.full(PREDICTIONS)
 
 

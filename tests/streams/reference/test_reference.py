@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -196,3 +197,19 @@ def test_failed_predictions_teach_nothing_about_answers_and_empty_ones_nothing_a
 def test_asking_for_profiles_while_learning_is_a_mistake_that_is_named() -> None:
     with pytest.raises(RuntimeError, match="still being learned"):
         _ = Reference(ReferenceSettings()).features
+
+
+def test_learning_from_one_event_at_a_time_takes_no_more_memory_than_its_values() -> None:
+    rows = column([RNG.gauss(0, 1) for _ in range(2000)])
+    reference = Reference(ReferenceSettings(events=len(rows) + 1))
+    batches = [batch([row]) for row in rows]
+    tracemalloc.start()
+    try:
+        for one in batches:
+            reference.learn(one)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    values = 2 * 4 * len(rows)  # the feature and the prediction, 4 bytes each
+    assert taken < 3 * values

@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import random
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tests.faults.faults import FAULTS, prepare
-from tests.faults.pager import Pager
-from tests.faults.scenario import PARTITIONS, Run, configuration, play
-from tests.pipeline import RouterProcess
-from tests.services import KafkaCluster, RedisServer, ValkeyServer
+from tests.faults.faults import FAULTS
+from tests.faults.strike import STORES, strike
+from tests.services import KafkaCluster
 
 
 def main() -> int:
@@ -30,7 +27,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=None, help="runs in all (default: one per fault)")
     parser.add_argument("--first-seed", type=int, default=1, help="the first seed (default 1)")
     parser.add_argument("--fault", action="append", choices=sorted(FAULTS), help="only these faults")
-    parser.add_argument("--store", choices=("redis", "valkey"), default="redis", help="the store (default redis)")
+    parser.add_argument("--store", choices=sorted(STORES), default="redis", help="the store (default redis)")
     parser.add_argument("--workers", type=int, default=2, help="workers at the start (default 2)")
     parser.add_argument("--predictions", type=int, default=12_000, help="predictions in a run (default 12,000)")
     parser.add_argument("--seconds", type=float, default=12.0, help="how long they flow (default 12)")
@@ -54,23 +51,17 @@ def main() -> int:
 
 
 def _one(seed: int, name: str, folder: Path, kafka: KafkaCluster, options: argparse.Namespace) -> bool:
-    server = RedisServer if options.store == "redis" else ValkeyServer
     started = time.monotonic()
-    with server(folder / f"store-{seed}") as redis, Pager() as pager:
-        # As `driftbell topics create` does it: a producer that waited out an outage does not bring old times.
-        topics = kafka.create_all(partitions=PARTITIONS, inputs={"message.timestamp.type": "LogAppendTime"})
-        config = configuration(kafka, redis, topics, f"faults-{seed}", pager)
-        router = RouterProcess(folder / f"run-{seed}" / "router", config)
-        run = Run(seed, folder / f"run-{seed}", config, kafka, redis, random.Random(seed), pager, router)
-        prepare(name, run)
-        try:
-            outcome = play(
-                run, FAULTS[name], workers=options.workers, predictions=options.predictions, seconds=options.seconds
-            )
-        finally:
-            for process in (*run.workers, run.router):
-                if process.running:
-                    process.kill()
+    outcome = strike(
+        seed,
+        name,
+        folder,
+        kafka,
+        STORES[options.store],
+        workers=options.workers,
+        predictions=options.predictions,
+        seconds=options.seconds,
+    )
     verdict = "exact" if not outcome.differences else "WRONG"
     print(
         f"seed {seed:3} {name:28} {verdict}  {outcome.predictions:,} records, {outcome.alerts} alerts "

@@ -4,7 +4,8 @@ The order in which events meet the detectors is a function of the topics' conten
 among the two heads goes next; the time of a record is the running maximum of its partition's timestamps (offset order is never
 changed). If one input has nothing buffered, the other waits until the first is proved complete up to its time: by a record
 of the empty input seen earlier with a later time, or by the broker (``prove``). *Stream time* advances in ticks at fixed
-multiples of ``tick_ms``; a tick comes before every record with a time at or after it. Sources: Kafka Streams' ``PartitionGroup``.
+multiples of ``tick_ms``; a tick comes before every record with a time at or after it. Source: ``PartitionGroup`` of Kafka
+Streams.
 
 Times are compared at a resolution (50 ms unless configured): finely interleaved inputs would otherwise be cut into slices of
 one record each. Within one such step predictions go first, which is still a function of the topics' contents alone.
@@ -53,6 +54,8 @@ class _Queue:
     """What is buffered of one input."""
 
     last_time: int = NO_TIME
+    #: The same of what has been taken: what a restart goes on from.
+    taken_time: int = NO_TIME
     #: Everything with a time before this has arrived, says the broker.
     complete_ms: int = NO_TIME
     size: int = 0
@@ -94,6 +97,7 @@ class _Queue:
             self.memory -= memory
             self.taken = 0
         self.size -= end - start
+        self.taken_time = int(times[end - 1])
         return records[start:end], times[start:end]
 
 
@@ -111,7 +115,8 @@ class Merge:
         self.tick_ms = tick_ms
         self.resolution_ms = resolution_ms
         self.stream_ms = stream_ms
-        self._queues = {i: _Queue(last_time=(last_times or {}).get(i, NO_TIME)) for i in Input}
+        known = last_times or {}
+        self._queues = {i: _Queue(known.get(i, NO_TIME), known.get(i, NO_TIME)) for i in Input}
 
     def push(self, source: Input, records: Sequence[RecordLike]) -> None:
         """Buffer fetched records of one input, in offset order."""
@@ -133,8 +138,7 @@ class Merge:
 
     def last_times(self) -> dict[str, int]:
         """The running maximum of record times per input *as processed so far*, for the checkpoint."""
-        # Buffered records will be fetched again after a restart, the head first: its time is the maximum by then.
-        return {source.value: queue.head if queue.chunks else queue.last_time for source, queue in self._queues.items()}
+        return {source.value: queue.taken_time for source, queue in self._queues.items()}
 
     @property
     def waiting_for(self) -> tuple[Input, ...]:

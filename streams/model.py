@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,7 +51,9 @@ class Model:
     ``now_ms`` is always the last tick of stream time, so that it does not depend on how records were fetched.
     """
 
-    def __init__(self, name: str, settings: Monitoring, *, batch_events: int, max_subjects: int, floor: int = 0) -> None:
+    def __init__(
+        self, name: str, settings: Monitoring, *, batch_events: int, max_subjects: int, floor: int = 0
+    ) -> None:
         """``floor``: no episode of this model has had a higher number before it was forgotten."""
         self.name = name
         self.settings = settings
@@ -170,11 +173,17 @@ class Model:
     def _admit(self, version: str, variant: str, now_ms: int, out: Emitted) -> _Watched:
         if len(self._subjects) >= self.max_subjects:
             self._retire(now_ms, out)
-        subject = Subject(self.name, version, variant)
-        watched = _Watched(subject, Watch(subject, self.settings), MetricWindows(subject, self.settings), now_ms)
-        self._subjects[version, variant] = watched
+        watched = self._begin(version, variant, now_ms)
         if variant not in self._arms:
             self._arms[variant] = ModelWatch(Subject(self.name, "", variant), self.settings)
+        self._retire_arms(now_ms, out)
+        return watched
+
+    def _begin(self, version: str, variant: str, now_ms: int) -> _Watched:
+        # Interned, as msgspec leaves out a field only if it is the very default: a restart must not change a record's bytes.
+        subject = Subject(self.name, sys.intern(version), sys.intern(variant))
+        watched = _Watched(subject, Watch(subject, self.settings), MetricWindows(subject, self.settings), now_ms)
+        self._subjects[version, variant] = watched
         return watched
 
     def _retire(self, now_ms: int, out: Emitted) -> None:
@@ -189,7 +198,12 @@ class Model:
         """Close everything the model has open: it is gone."""
         while self._subjects:
             self._retire(now_ms, out)
-        for variant in self._arms:
+        self._retire_arms(now_ms, out)
+
+    def _retire_arms(self, now_ms: int, out: Emitted) -> None:
+        """Let variants go of which no version is watched any more: producers may name any number of them."""
+        for variant in sorted(self._arms.keys() - {variant for _, variant in self._subjects}):
+            del self._arms[variant]
             out.alerts.extend(self._lifecycle.retire(Subject(self.name, "", variant), now_ms))
 
     def state(self) -> bytes:
@@ -225,13 +239,9 @@ class Model:
             arm = self._arms[variant] = ModelWatch(Subject(self.name, "", variant), self.settings)
             arm.restore(arm_state)
         for entry in state["subjects"]:
-            subject = Subject(self.name, entry["version"], entry["variant"])
-            watched = _Watched(
-                subject, Watch(subject, self.settings), MetricWindows(subject, self.settings), entry["last_ms"]
-            )
+            watched = self._begin(entry["version"], entry["variant"], entry["last_ms"])
             watched.watch.restore(entry["watch"])
             watched.windows.restore(entry["windows"])
-            self._subjects[entry["version"], entry["variant"]] = watched
 
 
 __all__: Sequence[str] = ("MODEL_FORMAT", "Emitted", "Model")

@@ -92,7 +92,7 @@ def floor(bootstrap: str, topic: str, events: int, *, adwin: bool) -> None:
     seen, cpu, wall = 0, time.process_time(), time.monotonic()
     while seen < events:
         for message in consumer.consume(5000, timeout=1.0):
-            features = decode(message.value()).features
+            features = decode(message.value() or b"").features
             if adwin:
                 for name, detector in detectors.items():
                     detector.update(features[name])
@@ -130,7 +130,7 @@ def driftbell(
     def done() -> bool:
         with redis.client() as client:
             keys = [f"driftbell:{{{group}:{p}}}" for p in range(topics.partitions)]
-            return sum(int(client.hget(key, "off:predictions") or 0) for key in keys) >= events  # type: ignore[arg-type]
+            return sum(int(client.hget(key, "off:predictions") or 0) for key in keys) >= events
 
     wait_until(done, "all is read", timeout=600, pause=0.1)
     measured = {"cpu": cpu_seconds(process.pid) - cpu, "wall": time.monotonic() - wall}

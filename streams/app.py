@@ -12,6 +12,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, cast
 
 import faust
@@ -21,11 +22,13 @@ from mode.supervisors import CrashingSupervisor
 from runtime.config import Config
 from runtime.kafka import faust_broker
 from runtime.redis import connect, is_memory
+from streams import startup
 from streams.broker import KafkaBroker
 from streams.checkpoint import CheckpointStore
 from streams.clock import SystemClock
 from streams.engine import Engine
 from streams.errors import Refused
+from streams.ops import serve_ops
 from streams.records import Input
 from streams.stores.memory import MemoryCheckpointStore
 from streams.stores.redis import RedisCheckpointStore
@@ -93,6 +96,7 @@ def create_app(config: Config) -> DriftbellApp:
         on_failure=lambda error: _fail(app, error),
     )
     _wire(app)
+    serve_ops(app)
     return app
 
 
@@ -117,12 +121,15 @@ def _wire(app: DriftbellApp) -> None:
         internal=False,
     )
 
+    def consumer() -> ChunkConsumer:
+        return cast(ChunkConsumer, app.consumer)
+
     @app.agent(inputs, name="driftbell.consume", concurrency=1)
     async def consume(stream: Any) -> None:
         """Pass chunks on to the engine."""
         async for event in stream.events():
             message = event.message
-            cast(ChunkConsumer, app.consumer).deliver(message.tp, message.value)
+            consumer().deliver(message.tp, message.value)
 
     async def claim(assigned: Iterable[TP]) -> None:
         numbers: dict[Input, set[int]] = {stream: set() for stream in Input}
@@ -136,21 +143,21 @@ def _wire(app: DriftbellApp) -> None:
             )
         await app.engine.assigned(numbers[Input.PREDICTIONS], app.consumer_generation_id)
 
-    async def on_partitions_assigned(_app: Any, assigned: Iterable[TP], **_: Any) -> None:
-        await claim(assigned)
+    async def on_partitions_assigned(_app: Any, /, *given: Iterable[TP], **_: Any) -> None:
+        await claim(given[0])
 
-    async def on_rebalance_complete(_app: Any, **_: Any) -> None:
+    async def on_rebalance_complete(_app: Any, /, *_given: Any, **_: Any) -> None:
         # Faust seeks and resumes after this signal, and does not wait for the one above: claiming again waits for the claim.
-        await claim(app.consumer.assignment())
+        await claim(consumer().assignment())
 
-    async def on_partitions_revoked(_app: Any, _revoked: Iterable[TP], **_: Any) -> None:
+    async def on_partitions_revoked(_app: Any, /, *_given: Any, **_: Any) -> None:
         await app.engine.revoked()
-        await app.consumer.force_commit()
+        await consumer().force_commit()
 
-    async def on_before_shutdown(_app: Any, **_: Any) -> None:
+    async def on_before_shutdown(_app: Any, /, *_given: Any, **_: Any) -> None:
         # The producer and the consumer's thread still run here, so the last save can be published and shown.
         await app.engine.stop()
-        await app.consumer.force_commit()
+        await consumer().force_commit()
 
     app.on_partitions_assigned.connect(on_partitions_assigned, weak=False)
     app.on_rebalance_complete.connect(on_rebalance_complete, weak=False)
@@ -160,7 +167,8 @@ def _wire(app: DriftbellApp) -> None:
 
 def _fail(app: DriftbellApp, error: BaseException) -> None:
     log.error("%s", error) if isinstance(error, Refused) else log.error("the worker must stop", exc_info=error)
-    asyncio.ensure_future(app.crash(error))
+    # Kept, as the event loop itself holds its tasks only weakly.
+    app.failing = asyncio.ensure_future(app.crash(error))
 
 
 def __getattr__(name: str) -> Any:
@@ -168,7 +176,9 @@ def __getattr__(name: str) -> Any:
     if name == "app":
         from runtime.loader import load
 
-        globals()["app"] = app = create_app(load())
+        config = load()
+        globals()["app"] = app = create_app(config)
+        app.check = partial(startup.check, config)
         return app
     raise AttributeError(name)
 

@@ -23,19 +23,22 @@ class CrashPoint(enum.StrEnum):
     CLAIMED = "claimed"
 
 
-def _armed() -> tuple[CrashPoint | None, int]:
-    name, _, nth = os.environ.get("DRIFTBELL_CRASH_AT", "").partition(":")
-    return (CrashPoint(name), int(nth or 1)) if name else (None, 0)
+class _Fuse:
+    """What the environment asks for: the point, and how often it may still be reached."""
+
+    def __init__(self, text: str) -> None:
+        name, _, nth = text.partition(":")
+        self.point = CrashPoint(name) if name else None
+        self.left = int(nth or 1)
 
 
-_point, _left = _armed()
+_fuse = _Fuse(os.environ.get("DRIFTBELL_CRASH_AT", ""))
 
 
 def reach(point: CrashPoint) -> None:
     """Die here, if that is what the environment asks for."""
-    global _left
-    if point is not _point:
+    if point is not _fuse.point:
         return
-    _left -= 1
-    if _left == 0:
+    _fuse.left -= 1
+    if _fuse.left == 0:
         os.kill(os.getpid(), signal.SIGKILL)

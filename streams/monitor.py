@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from schemas import FeatureShift, Severity
 from streams.batch import JoinedBatch, PredictionBatch
 
-#: Plain data that ``streams.encoding`` can write: None, bool, int, float, str, bytes, numpy arrays, lists and string-keyed dicts.
+#: Plain data that ``streams.encoding`` can write: None, bool, int, float, str, bytes, numpy arrays, lists, string-keyed dicts.
 State = Mapping[str, Any]
 
 

@@ -31,15 +31,24 @@ class RecordLike(Protocol):
     """The attributes of a consumed record that the core reads (aiokafka's ``ConsumerRecord`` has them)."""
 
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Its place in its partition."""
+
     @property
-    def timestamp(self) -> int: ...
+    def timestamp(self) -> int:
+        """Epoch milliseconds, by the producer or the broker as the topic is set."""
+
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> bytes | None:
+        """What the partition was chosen by."""
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """The event; None for a tombstone."""
+
     @property
-    def headers(self) -> Headers: ...
+    def headers(self) -> Headers:
+        """Names and values."""
 
 
 class Record(NamedTuple):

@@ -56,10 +56,9 @@ class Replay:
         source = iter(records)
         while chunk := list(itertools.islice(source, CHUNK_RECORDS)):
             for stream in Input:
-                self.partition.push(
-                    stream, [self._record(stream, *rest) for name, *rest in chunk if name == stream.value]
-                )
-            last_ms = max(last_ms, max(time for _, time, _ in chunk))
+                mine = [self._record(stream, time, value) for name, time, value in chunk if name == stream.value]
+                self.partition.push(stream, mine)
+            last_ms = max(last_ms, *(time for _, time, _ in chunk))
             self._records += len(chunk)
             yield self._advance(last_ms)
         tick_ms = round(self.partition.config.worker.tick * 1000)

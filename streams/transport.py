@@ -18,8 +18,8 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 import aiokafka
 import faust
@@ -37,6 +37,8 @@ from streams.errors import DriftbellError
 from streams.records import Input
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: A long poll keeps the one request in flight to a broker; other partitions wait for it, so it is short.
 FETCH_MAX_WAIT_MS = 100
@@ -288,7 +290,7 @@ class ChunkConsumer(driver.Consumer):
         """Whether a fetched chunk has not reached the engine."""
         return tp in self._fetched and self._fetched[tp] != self._delivered.get(tp)
 
-    async def _asked(self, answer: Any) -> Any:
+    async def _asked(self, answer: Awaitable[T]) -> T:
         try:
             return await answer
         except KafkaError as error:
@@ -318,6 +320,7 @@ class DriftbellApp(faust.App):
 
     driftbell: Config
     engine: Engine
+    failing: asyncio.Future[None] | None = None
 
     def source(self, tp: TP) -> Source:
         """Which input a topic partition is."""

@@ -102,7 +102,7 @@ class Rig:
         with redis.Redis.from_url(self.config.redis.url) as client:
             keys = [f"driftbell:{{{self.config.worker.group}:{p}}}" for p in range(PARTITIONS)]
             return {
-                name: sum(int(client.hget(key, f"off:{name}") or 0) for key in keys)  # type: ignore[arg-type]
+                name: sum(int(client.hget(key, f"off:{name}") or 0) for key in keys)
                 for name in ("predictions", "feedback")
             }
 

@@ -145,14 +145,14 @@ def _all_read(run: Run, events_by_topic: dict[tuple[str, int], int]) -> bool:
     with run.redis.client() as client:
         for (name, partition), end in events_by_topic.items():
             done = client.hget(f"driftbell:{{{run.config.worker.group}:{partition}}}", f"off:{name}")
-            if int(done or 0) < end:  # type: ignore[arg-type]
+            if int(done or 0) < end:
                 return False
     return True
 
 
 def _compare(run: Run, codes: Counter[int], predictions: int) -> Outcome:
     differences: list[str] = []
-    expected_alerts = {}
+    expected_alerts: dict[str, Alert] = {}
     for partition in range(PARTITIONS):
         stored = stored_of(run.config, partition)
         if stored is None:

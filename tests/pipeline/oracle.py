@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from runtime.config import Config
 from runtime.kafka import consumer_settings
@@ -36,6 +36,12 @@ class Expected:
     alerts: Mapping[str, Alert] = field(default_factory=dict)
 
 
+def record_of(message: Message[bytes, bytes]) -> Record:
+    """One consumed record, as the core sees it."""
+    headers: Any = message.headers() or ()
+    return Record(message.offset() or 0, message.timestamp()[1], message.value(), message.key(), tuple(headers))
+
+
 def read_partition(config: Config, topic: str, partition: int) -> list[Record]:
     """Everything in one partition, by a consumer that knows nothing of driftbell."""
     consumer = Consumer(consumer_settings(config.kafka, "oracle") | {"log_level": 0})
@@ -46,17 +52,7 @@ def read_partition(config: Config, topic: str, partition: int) -> list[Record]:
         consumer.assign([TopicPartition(topic, partition, low)])
         while (left := end - (records[-1].offset + 1 if records else low)) > 0:
             # No more than there are: librdkafka waits for the number asked for.
-            for message in consumer.consume(min(left, 10_000), timeout=5):
-                if message.error() is None:
-                    records.append(
-                        Record(
-                            message.offset() or 0,
-                            message.timestamp()[1],
-                            message.value(),
-                            message.key(),
-                            tuple(message.headers() or ()),
-                        )
-                    )
+            records += [record_of(m) for m in consumer.consume(min(left, 10_000), timeout=5) if m.error() is None]
     finally:
         consumer.close()
     return records
@@ -122,7 +118,8 @@ async def _stored_of(config: Config, partition: int) -> Expected | None:
         pattern = f"driftbell:{{{config.worker.group}:{partition}}}:pending:*"
         keys = [key async for key in client.scan_iter(match=pattern, count=1000)]
         for key in sorted(keys, key=lambda name: int(name.rsplit(b":", 1)[1])):
-            pending |= await client.hgetall(key)  # type: ignore[misc]
+            entries: Any = await client.hgetall(key)
+            pending |= entries
     finally:
         await close(client)
     return Expected(

@@ -47,7 +47,7 @@ class LiveProducer(threading.Thread):
             if self._paced and (wait := due_ms / 1000 - time.time()) > 0:
                 self._producer.poll(0)
                 time.sleep(wait)
-            at: dict[str, int] = {} if self._paced else {"timestamp": due_ms}
+            at: dict[str, Any] = {} if self._paced else {"timestamp": due_ms}
             self._producer.produce(
                 self._topics[event.input], key=event.key, value=event.value, on_delivery=self._delivered, **at
             )

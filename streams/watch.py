@@ -105,7 +105,7 @@ class _Watching:
                 self._break(name, error)
 
     def _break(self, name: str, error: Exception) -> None:
-        log.exception("monitor %s of %s failed and is switched off", name, self.subject)
+        log.error("monitor %s of %s failed and is switched off", name, self.subject, exc_info=error)
         self._broken[name] = f"{type(error).__name__}: {error}"[:200]
         self._monitors.pop(name, None)
 

@@ -23,10 +23,12 @@ class Identified(Protocol):
     """A prediction or a label."""
 
     @property
-    def prediction_id(self) -> str: ...
+    def prediction_id(self) -> str:
+        """Unique in its model."""
 
     @property
-    def model(self) -> str: ...
+    def model(self) -> str:
+        """Whose prediction it is."""
 
 
 class Keys:

@@ -19,8 +19,7 @@ from streams.windows.family import LabelColumns, MetricFamily, Values, compact
 
 
 class Classification(MetricFamily):
-    """``accuracy_score``, ``precision_score``, ``recall_score``, ``f1_score``, ``balanced_accuracy_score`` and
-    ``matthews_corrcoef``.
+    """Accuracy, precision, recall, F1, balanced accuracy and Matthews' correlation, by scikit-learn's names.
 
     Precision, recall and F1 are those of the positive class of a binary classifier, else the plain mean over classes.
     """

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,9 +42,7 @@ class Finished:
 
 
 @pytest.fixture(scope="module")
-def finished(
-    kafka: KafkaCluster, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
-) -> Finished:
+def finished(kafka: KafkaCluster, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """Publish, run one worker until all is read, stop it."""
     topics = kafka.create_all(partitions=PARTITIONS)
     config = Config(
@@ -85,7 +82,7 @@ def processed(redis: RedisServer, config: Config) -> int:
     """Prediction records that the checkpoints cover."""
     with redis.client() as client:
         keys = [f"driftbell:{{{config.worker.group}:{p}}}" for p in range(PARTITIONS)]
-        return sum(int(client.hget(key, "off:predictions") or 0) for key in keys)  # type: ignore[arg-type]
+        return sum(int(client.hget(key, "off:predictions") or 0) for key in keys)
 
 
 def settled(config: Config) -> bool:

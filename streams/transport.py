@@ -18,7 +18,7 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
 import aiokafka
@@ -321,6 +321,8 @@ class DriftbellApp(faust.App):
     driftbell: Config
     engine: Engine
     failing: asyncio.Future[None] | None = None
+    #: What Faust's own ``worker`` command must look at before it starts; ``driftbell worker`` has looked by itself.
+    check: Callable[[], None] | None = None
 
     def source(self, tp: TP) -> Source:
         """Which input a topic partition is."""
@@ -343,6 +345,12 @@ class DriftbellWorker(faust.Worker):
     """Faust's worker with a hard end: a second signal, or a drain beyond ``worker.shutdown_grace``, exits 1."""
 
     _signalled = False
+
+    async def on_first_start(self) -> None:
+        """Look at Kafka and Redis before anything runs."""
+        if (check := cast(DriftbellApp, self.app).check) is not None:
+            await asyncio.to_thread(check)
+        await super().on_first_start()
 
     def _flag_as_shutdown_by_signal(self) -> None:
         if self._signalled:

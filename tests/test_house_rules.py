@@ -54,6 +54,7 @@ SHELL = {
     "streams/startup.py": "looks at Kafka and Redis before starting",
     "streams/stores/redis.py": "checkpoints in Redis",
     "streams/transport.py": "all coupling to Faust's internals",
+    "streams/ops.py": "serves HTTP",
     "streams/worker.py": "the process",
     "alerting/active.py": "the router while it holds the partition",
     "alerting/alerts_consumer.py": "reads alerts from Kafka",

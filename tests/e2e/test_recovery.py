@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
-from confluent_kafka.admin import NewPartitions
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, ResourceType
 
 from runtime.kafka import producer_settings
 from tests.e2e.rig import PARTITIONS, Rig, metrics
+from tests.pipeline.oracle import read_topic
+from tests.pipeline.worker_process import FaustProcess
 from tests.services import KafkaCluster
 from tests.services.waiting import wait_until
 
@@ -239,3 +241,39 @@ def _body(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:  # noqa: S310
         text: str = answer.read().decode()
     return text
+
+
+def test_a_value_of_10_mb_is_set_aside_and_named_where_it_does_not_fit(rig: Rig) -> None:
+    topic = rig.config.topics.predictions
+    larger = ConfigEntry("max.message.bytes", str(16 * 1024 * 1024), incremental_operation=AlterConfigOpType.SET)
+    admin = rig.kafka.admin()
+    request = [ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[larger])]
+    for future in admin.incremental_alter_configs(request).values():
+        future.result(30)
+    producer = Producer(producer_settings(rig.config.kafka) | {"message.max.bytes": 16 * 1024 * 1024, "compression.type": "none"})
+    rig.publish(100)
+    producer.produce(topic, b"{" + b" " * 10_000_000 + b"}", "model-0")
+    assert producer.flush(60) == 0
+    rig.publish(100)
+    with rig.worker():
+        wait_until(lambda: rig.offsets()["predictions"] == 201, "all is read", pause=0.2)
+    (letter,) = read_topic(rig.config, topic + rig.config.topics.dead_letter_suffix, PARTITIONS)
+    headers = dict(letter.headers)
+
+    assert headers["dlq.reason"] == b"too_large"
+    assert headers["dlq.value.omitted.bytes"] == b"10000002"
+    assert rig.counted() == 200
+
+
+def test_fausts_own_command_runs_the_same_worker(rig: Rig, tmp_path: Path) -> None:
+    rig.publish(400)
+    process = FaustProcess(tmp_path / "faust", rig.config)
+    process.launch()
+    rig.workers.append(process)
+    process.wait_until_it_answers()
+    rig.wait_until_read()
+    process.stop()
+
+    assert process.exit_code(5) == 0
+    assert rig.counted() == 400
+    rig.assert_exact()

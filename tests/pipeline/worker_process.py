@@ -66,6 +66,15 @@ class WorkerProcess(_DriftbellProcess):
     command_name = "worker"
 
 
+class FaustProcess(WorkerProcess):
+    """The worker as Faust's users start it: ``faust -A streams.app worker``."""
+
+    def command(self) -> Sequence[str]:
+        """The command line."""
+        faust = [sys.executable, "-m", "faust", "-A", "streams.app", "worker", "--without-web", "-l", "info"]
+        return ["env", f"DRIFTBELL_CONFIG={self._file}", *faust]
+
+
 class RouterProcess(_DriftbellProcess):
     """A router."""
 

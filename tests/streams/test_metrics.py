@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from runtime.config import Config, Worker
 from schemas import DeadLetterReason
-from streams import runner, worker
+from streams import ops, runner
 from streams.join import JoinOutcome
 from streams.reasons import Loss
 from streams.records import Input, OutboxRecord, Output, Record
@@ -216,7 +216,7 @@ async def test_a_worker_reports_its_process_its_version_and_its_readiness(watche
         task=tasks.append,
         wait_until_stopped=stop.wait,
     )
-    worker.serve_ops(cast(DriftbellApp, app))
+    ops.serve_ops(cast(DriftbellApp, app))
     serving = asyncio.create_task(tasks[0](app))
     found: dict[str, Any] = {}
 

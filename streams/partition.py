@@ -25,6 +25,7 @@ from streams.join import LabelJoin
 from streams.lost_input import LostInput
 from streams.merge import NO_TIME, Merge, Slice, Step
 from streams.model import Emitted, Model
+from streams.models import Models
 from streams.monitor import Subject
 from streams.outbox import alert_records, metric_record
 from streams.records import Input, OutboxRecord, RecordLike
@@ -42,15 +43,11 @@ class Partition:
         self.index = index
         self.config = config
         worker = config.worker
-        self._models: dict[str, Model] = {}
-        self._removed: set[str] = set()
+        self._models = Models(index, config)
         self._join = LabelJoin(config.join)
         self._waiting_joins: list[tuple[Subject, JoinedEvent]] = []
-        self._encoded: dict[str, bytes] = {}
         self._lost = LostInput(index, config)
         self._outbox: list[OutboxRecord] = []
-        #: The highest episode number of models that were forgotten.
-        self._forgotten_episode = 0
         self._since_safe_point = 0
         self._decoded: tuple[Slice, list[Feedback | BadRecord | None]] | None = None
         self._fetched: dict[Input, int] = {}
@@ -70,18 +67,21 @@ class Partition:
             core: dict[str, Any] = CORE_FORMAT.decode(stored.core)
             self._merge = Merge(tick_ms, resolution_ms, stream_ms=core["stream_ms"], last_times=core["last_times"])
             self._intake.bad_in_a_row = core["bad_in_a_row"]
-            self._forgotten_episode = core["forgotten_episode"]
+            self._models.forgotten_episode = core["forgotten_episode"]
             self._join.restore(core["join"], stored.waiting)
             self._lost.restore(core["lost"])
             self.counts.update(core["counts"])
             self.offsets = {Input(name): offset for name, offset in stored.offsets.items()}
             self._fetched = dict(self.offsets)
             self._outbox = list(stored.outbox)
-            for name, blob in stored.models.items():
-                self._models[name] = model = self._new_model(name)
-                model.restore(blob)
+            for _ in self.restore_models(stored.models):
+                pass
             self._changed = bool(self._outbox)
         self._counts_before, self._joins_before = Counter(self.counts), Counter(self.join_counts)
+
+    def restore_models(self, stored: Mapping[str, bytes]) -> Iterator[None]:
+        """Continue with these models, yielding after each; before anything else is done. The constructor does it at once."""
+        return self._models.restore(stored)
 
     # ---- what the owner asks
 
@@ -93,7 +93,7 @@ class Partition:
     @property
     def models(self) -> Mapping[str, Model]:
         """The models seen, by name."""
-        return self._models
+        return self._models.by_name
 
     @property
     def run_counts(self) -> Counter[str]:
@@ -132,7 +132,7 @@ class Partition:
 
     def active_alerts(self) -> list[Alert]:
         """The alerts that fire now in this partition."""
-        return [alert for model in self._models.values() for alert in model.active()] + self._lost.active()
+        return self._models.active() + self._lost.active()
 
     def push(self, source: Input, records: Sequence[RecordLike]) -> None:
         """Buffer fetched records, in offset order; what the checkpoint already counts is skipped."""
@@ -179,7 +179,10 @@ class Partition:
     def next_step(self) -> Step | None:
         """The next step, None when nothing is certain to come next."""
         most = min(STEP_RECORDS, self.config.worker.safe_point_records - self._since_safe_point)
-        return self._merge.next(open_batches=self._since_safe_point > 0, due_ms=self._due_ms(), most=most)
+        open_batches = self._since_safe_point > 0
+        # Asking every model what is due takes microseconds each, and matters only when no batch is open.
+        due_ms = None if open_batches else self._due_ms()
+        return self._merge.next(open_batches=open_batches, due_ms=due_ms, most=most)
 
     def lookups(self, step: Step) -> list[bytes]:
         """Keys of pending predictions that must be looked up in the store and given to ``run``."""
@@ -230,11 +233,7 @@ class Partition:
 
     def encode_models(self) -> Iterator[None]:
         """Encode the dirty models for the next checkpoint, yielding after each; no step may come between."""
-        for name, model in self._models.items():
-            if model.dirty:
-                self._encoded[name] = model.state()
-                model.dirty = False
-                yield
+        return self._models.encode()
 
     def checkpoint(self, *, with_state: bool = True) -> Checkpoint:
         """Everything that changed since the last checkpoint; only at a safe point, and one at a time.
@@ -245,14 +244,11 @@ class Partition:
         assert self.at_safe_point
         for _ in self.encode_models() if with_state else ():
             pass
-        blobs: dict[str, bytes | None] = {**dict.fromkeys(self._removed), **self._encoded}
-        self._removed.clear()
-        self._encoded.clear()
         self._changed = False
         return Checkpoint(
             offsets={source.value: offset for source, offset in self.offsets.items()},
             core=self._core() if with_state else b"",
-            models=blobs,
+            models=self._models.take(),
             join=self._join.delta(),
             outbox=tuple(self._outbox),
             dead_letters=self._intake.take(),
@@ -265,7 +261,7 @@ class Partition:
                 "stream_ms": self._merge.stream_ms,
                 "last_times": self._merge.last_times(),
                 "bad_in_a_row": self._intake.bad_in_a_row,
-                "forgotten_episode": self._forgotten_episode,
+                "forgotten_episode": self._models.forgotten_episode,
                 "join": self._join.state(),
                 "lost": self._lost.state(),
                 "counts": dict(sorted(self.counts.items())),
@@ -284,7 +280,7 @@ class Partition:
     # ---- the steps
 
     def _predictions(self, step: Slice, out: Emitted) -> None:
-        intake = self._intake
+        intake, models = self._intake, self._models.by_name
         good: list[Prediction] = []
         good_ms: list[int] = []
         # A run: consecutive events of one subject, handed over at once.
@@ -304,7 +300,7 @@ class Partition:
             subject = (event.model, event.version, event.variant)
             if subject != run_of:
                 self._hand_on(good, good_ms, run_start, trace, out)
-                if event.model not in self._models and not self._admit(event.model):
+                if event.model not in models and not self._models.admit(event.model):
                     intake.reject(step.input, record, intake.too_many_models(event.model), len(good))
                     run_start, run_of, trace = len(good), None, None
                     continue
@@ -327,8 +323,7 @@ class Partition:
         self, events: list[Prediction], times: list[int], start: int, traceparent: str | None, out: Emitted
     ) -> None:
         if start < len(events):
-            model = self._models[events[start].model]
-            model.predict(events[start:], times[start:], self.stream_ms, traceparent, out)
+            self._models.predict(events[start:], times[start:], self.stream_ms, traceparent, out)
 
     def _labels(self, step: Slice, out: Emitted) -> None:
         assert self._decoded is not None
@@ -364,30 +359,17 @@ class Partition:
         for subject, joined in self._waiting_joins:
             self._hand_over(subject, joined, out)
         self._waiting_joins.clear()
-        for name, model in list(self._models.items()):
-            if model.wants_tick(now_ms):
-                model.tick(now_ms, out)
-            if model.idle_since_ms + self.config.worker.forget_models_after * 1000 <= now_ms:
-                model.retire_all(now_ms, out)
-                # Should it come back, its alerts must not be taken for repeats of old ones.
-                self._forgotten_episode = max(self._forgotten_episode, model.last_episode)
-                del self._models[name]
-                self._removed.add(name)
-            yield
+        yield from self._models.tick(now_ms, out)
         out.alerts += self._lost.observe(now_ms)
         self._publish(out)
         self._since_safe_point = 0
 
     def _due_ms(self) -> int | None:
-        forget_ms = round(self.config.worker.forget_models_after * 1000)
-        due = [self._join.due_ms(), self._lost.due_ms()]
-        for model in self._models.values():
-            due += [model.due_ms(), model.idle_since_ms + forget_ms]
+        due = (self._join.due_ms(), self._lost.due_ms(), *self._models.due_ms())
         return min((d for d in due if d is not None), default=None)
 
     def _hand_over(self, subject: Subject, joined: JoinedEvent, out: Emitted) -> None:
-        model = self._models.get(subject.model)
-        if model is None or not model.join(subject.version, subject.variant, joined, self.stream_ms, out):
+        if not self._models.join(subject, joined, self.stream_ms, out):
             self.counts["labels_of_retired_subjects"] += 1
 
     def _publish(self, out: Emitted) -> None:
@@ -395,29 +377,8 @@ class Partition:
             self._outbox += alert_records(alert, self.config.worker.group)
             self.counts[f"alerts_{alert.status}"] += 1
         for metric in out.metrics:
-            sharded = self.config.monitoring_for(metric.model).shards > 1
+            sharded = self._models.sharded(metric.model)
             self._outbox.append(metric_record(replace(metric, shard=str(self.index)) if sharded else metric))
-
-    def _admit(self, name: str) -> bool:
-        """Make room for a model not seen before, if there is any."""
-        if len(self._models) >= self.config.worker.max_models_per_partition:
-            return False
-        self._models[name] = self._new_model(name)
-        self._removed.discard(name)
-        return True
-
-    def _new_model(self, name: str) -> Model:
-        worker = self.config.worker
-        settings = self.config.monitoring_for(name)
-        if settings.shards > 1:
-            settings = replace(settings, labels={**settings.labels, "shard": str(self.index)})
-        return Model(
-            name,
-            settings,
-            batch_events=worker.batch_events,
-            max_subjects=worker.max_subjects_per_model,
-            floor=self._forgotten_episode,
-        )
 
 
 __all__ = ("CORE_FORMAT", "NO_TIME", "STEP_RECORDS", "Partition")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from random import SystemRandom
 
 from aiokafka.errors import KafkaError
+from msgspec import structs
 
 from alerting.active import Active
 from alerting.alerts_consumer import AlertsConsumer, Assignment
@@ -81,7 +82,8 @@ def effective(router: Router) -> Router:
     """
     if router.is_default:
         log.warning("no receiver is configured (router.route, router.receivers): pages go to this log only")
-        return LOG_ONLY
+        # Its other settings (ports, timeouts) hold all the same.
+        return structs.replace(router, route=LOG_ONLY.route, receivers=LOG_ONLY.receivers)
     problems = check(router)
     if problems:
         raise RefusedError(str(RouterConfigError(problems)))

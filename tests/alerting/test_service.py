@@ -23,6 +23,7 @@ from alerting.stores.store import Table
 from driftbell.fakes.slack import TOKEN
 from runtime.config import Config, Redis
 from runtime.redis import connect
+from runtime.router import LOG_ONLY, Router
 from tests.alerting.alerts import make_alert
 from tests.alerting.vendors import ROUTING_KEY, Vendors, publish, publish_raw, until
 from tests.services.embedded import EmbeddedBroker
@@ -226,6 +227,13 @@ async def test_without_a_configuration_pages_go_to_the_log(
         await until(lambda: any(record.name == "driftbell.page" for record in caplog.records), "the page in the log")
 
     assert any("no receiver is configured" in record.getMessage() for record in caplog.records)
+
+
+def test_without_receivers_the_other_settings_hold_all_the_same() -> None:
+    made = service.effective(Router(http_host="0.0.0.0", http_port=9000, shutdown_grace=5.0))  # noqa: S104 - never bound
+
+    assert (made.http_host, made.http_port, made.shutdown_grace) == ("0.0.0.0", 9000, 5.0)  # noqa: S104
+    assert (made.route, made.receivers) == (LOG_ONLY.route, LOG_ONLY.receivers)
 
 
 async def test_kafka_is_shown_the_progress_and_the_store_a_sign_of_life(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from runtime.config import Config
-from streams.checkpoint import Checkpoint, CheckpointStore, Claim, ClaimOutcome
+from streams.checkpoint import Checkpoint, CheckpointStore, Claim, ClaimOutcome, Stored
 from streams.clock import Clock
 from streams.crash_points import CrashPoint, reach
 from streams.distribution import Distribution
@@ -22,6 +22,7 @@ from streams.partition import Partition
 from streams.reasons import Loss
 from streams.records import Input
 from streams.runner import ALERT_DELAY_SECONDS, RETRY_SECONDS, SAVE_SECONDS, Publisher, Runner, Stopped
+from streams.turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +140,7 @@ class Engine:
         self._past_joins: Counter[str] = Counter()
         self._claiming: set[int] = set()
         self._assigning = asyncio.Lock()
+        self._turn = Turn(clock)
         self._settled = False
         self._reclaims: dict[int, asyncio.Task[None]] = {}
         self._last_proof: dict[int, float] = {}
@@ -241,7 +243,7 @@ class Engine:
     async def _claim(self, index: int, generation: int) -> None:
         claim = await self._claim_with_patience(index, generation)
         reach(CrashPoint.CLAIMED)
-        partition = Partition(index, self.config, claim.stored)
+        partition = await self._restored(index, claim.stored)
         if claim.outcome is ClaimOutcome.FRESH:
             await self._refuse_lost_state(index)
         await self._compare_with_log(partition)
@@ -254,11 +256,21 @@ class Engine:
             publisher=self._broker,
             commit=self._commit,
             clock=self._clock,
+            turn=self._turn,
             on_failure=self._on_failure,
             on_rolled_back=self._rolled_back,
         )
         self._runners[index] = runner
         runner.start()
+
+    async def _restored(self, index: int, stored: Stored | None) -> Partition:
+        """A partition as it was saved; its models, of which there may be thousands, one by one."""
+        if stored is None:
+            return Partition(index, self.config)
+        async with self._turn:
+            partition = Partition(index, self.config, replace(stored, models={}))
+        await self._turn.exhaust(partition.restore_models(stored.models))
+        return partition
 
     def _rolled_back(self, index: int) -> None:
         task = asyncio.create_task(self._claim_again(index), name=f"claim-again-{index}")

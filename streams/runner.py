@@ -18,16 +18,14 @@ from streams.clock import Clock
 from streams.crash_points import CrashPoint, reach
 from streams.distribution import Distribution
 from streams.errors import StateLost, StoreUnavailable
-from streams.merge import NO_TIME, Slice, Step
+from streams.merge import NO_TIME, Step
 from streams.partition import Partition
 from streams.records import DeadLetter, Input, OutboxRecord, Output
+from streams.turn import Turn
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-#: The loop breathes at least this often: Faust's rebalance callbacks, health and timers share it.
-SLICE_SECONDS = 0.02
 
 #: Encoding a checkpoint may take this share of the time; a costlier one is taken less often.
 CHECKPOINT_SHARE = 0.08
@@ -70,6 +68,7 @@ class Runner:
 
     Args:
         sequence: number of the partition's last save.
+        turn: shared by everything that computes in this worker.
         on_failure: called once with the exception that ended the loop; the worker must exit.
         on_rolled_back: called once when the store has lost saves; the partition must be claimed anew.
         commit: called after a save with the offsets by input; a refusal is no failure.
@@ -86,6 +85,7 @@ class Runner:
         publisher: Publisher,
         commit: Callable[[int, Checkpoint], Awaitable[None]],
         clock: Clock,
+        turn: Turn,
         on_failure: Callable[[BaseException], None],
         on_rolled_back: Callable[[int], None],
     ) -> None:
@@ -102,6 +102,7 @@ class Runner:
         self._publisher = publisher
         self._commit = commit
         self._clock = clock
+        self._turn = turn
         self._on_failure = on_failure
         self._on_rolled_back = on_rolled_back
         self._sequence = sequence
@@ -179,16 +180,11 @@ class Runner:
 
     async def _do(self, step: Step) -> None:
         self._interrupted = True
-        keys = self.partition.lookups(step)
+        async with self._turn:
+            keys = self.partition.lookups(step)
         found = await self._lookup(keys) if keys else None
-        resume_at = self._clock.monotonic() + SLICE_SECONDS
-        for _ in self.partition.run(step, found):
-            if self._clock.monotonic() >= resume_at:
-                await asyncio.sleep(0)
-                resume_at = self._clock.monotonic() + SLICE_SECONDS
+        await self._turn.exhaust(self.partition.run(step, found))
         self._interrupted = False
-        if isinstance(step, Slice):
-            await asyncio.sleep(0)
 
     async def _lookup(self, keys: list[bytes]) -> dict[bytes, tuple[int, bytes]]:
         slots = self.partition.live_slots
@@ -224,13 +220,11 @@ class Runner:
         now = self._clock.monotonic()
         if now < self._next_checkpoint and not partition.has_outbox:
             return
-        resume_at = now + SLICE_SECONDS
-        for _ in partition.encode_models():
-            if self._clock.monotonic() >= resume_at:
-                await asyncio.sleep(0)
-                resume_at = self._clock.monotonic() + SLICE_SECONDS
-        checkpoint = partition.checkpoint()
-        cost = self._clock.monotonic() - now
+        cost = await self._turn.exhaust(partition.encode_models())
+        async with self._turn:
+            started = self._clock.monotonic()
+            checkpoint = partition.checkpoint()
+            cost += self._clock.monotonic() - started
         self._next_checkpoint = now + max(self._config.worker.checkpoint_interval, cost / CHECKPOINT_SHARE)
         reach(CrashPoint.SNAPSHOT)
         self._saving_since = self._clock.monotonic()

@@ -53,6 +53,7 @@ SHELL = {
     "streams/runner.py": "runs one partition on the event loop",
     "streams/startup.py": "looks at Kafka and Redis before starting",
     "streams/stores/redis.py": "checkpoints in Redis",
+    "streams/turn.py": "shares the event loop among partitions",
     "streams/transport.py": "all coupling to Faust's internals",
     "streams/ops.py": "serves HTTP",
     "streams/worker.py": "the process",

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from streams.clock import SystemClock
+from streams.turn import Turn
+
+
+async def test_the_loop_comes_round_after_every_slice_however_many_partitions_are_busy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.turn.SLICE_SECONDS", 0.0)
+    rounds = 0
+    slices: Counter[int] = Counter()
+
+    async def count_rounds() -> None:
+        nonlocal rounds
+        while True:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    def work() -> Iterator[None]:
+        for _ in range(5):
+            slices[rounds] += 1
+            yield
+
+    turn = Turn(SystemClock())
+    counting = asyncio.create_task(count_rounds())
+    await asyncio.gather(*(turn.exhaust(work()) for _ in range(12)))
+    counting.cancel()
+
+    assert slices.total() == 60
+    assert max(slices.values()) == 1
+
+
+async def test_steps_are_exhausted_and_their_time_is_told() -> None:
+    done: list[int] = []
+
+    def work() -> Iterator[None]:
+        for number in range(100):
+            done.append(number)
+            yield
+
+    spent = await Turn(SystemClock()).exhaust(work())
+
+    assert done == list(range(100))
+    assert spent >= 0.0
+
+
+async def test_an_error_in_a_step_lets_the_others_go_on() -> None:
+    def broken() -> Iterator[None]:
+        yield
+        raise ValueError("broken")
+
+    turn = Turn(SystemClock())
+    with pytest.raises(ValueError, match="broken"):
+        await turn.exhaust(broken())
+
+    assert await turn.exhaust(iter([None])) >= 0.0

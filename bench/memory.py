@@ -123,8 +123,8 @@ def models(options: argparse.Namespace) -> int:
     """Measure the models; returns the peak above the imports."""
     shape = Shape(models=options.models, features=options.features)
     events = Events(shape)
-    # One entry: pending predictions are measured apart.
-    feed = Feed(events, Config(join=Join(cache_predictions=1)))
+    # Just those whose labels are to come: pending predictions are measured apart.
+    feed = Feed(events, Config(join=Join(cache_predictions=3 * options.per_second * options.models)))
     gc.collect()
     base = memory_bytes()
     print(f"{options.models:,} models x {options.features} features; imports and test data take {base / MB:.0f} MB")
@@ -172,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--per-second", type=int, default=5, help="predictions of a model per second of stream (default 5)"
     )
     parser.add_argument("--after", type=int, default=240, help="seconds of stream after learning (default 240)")
-    parser.add_argument("--pending", type=int, default=200_000, help="pending predictions to measure (default 200,000)")
+    parser.add_argument("--pending", type=int, default=50_000, help="pending predictions to measure (default 50,000)")
     options = parser.parse_args(arguments)
     per_pending = pending(options.pending)
     peak = models(options)

@@ -75,7 +75,8 @@ class SaveOutcome(enum.StrEnum):
     FENCED = "fenced"
     #: The store is ahead: a save out of turn.
     BEHIND = "behind"
-    #: The store has gone back to an earlier save (a crash without its last second): claim again and read from there.
+    #: The store has gone back to before our last save, or before our claim (a crash without its last second): claim again and
+    #: read from there.
     ROLLED_BACK = "rolled_back"
     #: The store holds nothing of the partition any more.
     LOST = "lost"
@@ -116,8 +117,8 @@ class CheckpointStore(Protocol):
         it may only follow that one, or itself.
         """
 
-    async def touch(self, partition: int, generation: int) -> SaveOutcome:
-        """Renew the age of the last save of an idle partition."""
+    async def touch(self, partition: int, generation: int, sequence: int) -> SaveOutcome:
+        """Renew the age of the last save of an idle partition; ``sequence`` is that save's number."""
 
     async def lookup(
         self, partition: int, slots: Sequence[int], keys: Sequence[bytes]

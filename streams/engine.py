@@ -139,6 +139,8 @@ class Engine:
         self._past_counts: Counter[str] = Counter()
         self._past_joins: Counter[str] = Counter()
         self._claiming: set[int] = set()
+        #: How often everything was revoked: a claim that began before the latest is for a rebalance that is over.
+        self._revocations = 0
         self._assigning = asyncio.Lock()
         self._turn = Turn(clock)
         self._settled = False
@@ -160,11 +162,16 @@ class Engine:
     # ---- what Kafka does
 
     async def assigned(self, partitions: Iterable[int], generation: int) -> None:
-        """Claim partitions for a generation and load their checkpoints. Idempotent within a generation."""
+        """Claim partitions for a generation and load their checkpoints. Idempotent within a generation.
+
+        What is revoked before its claim is done is not claimed.
+        """
         if self._proofs is None:
             self._proofs = asyncio.create_task(self._prove_for_ever(), name="proofs")
+        asked_in = self._revocations
         async with self._assigning:
-            await self._assigned(set(partitions), generation)
+            if asked_in == self._revocations:
+                await self._assigned(set(partitions), generation)
         self._settled = True
 
     async def _assigned(self, wanted: set[int], generation: int) -> None:
@@ -180,6 +187,7 @@ class Engine:
 
     async def revoked(self) -> None:
         """Save and let go of everything: Faust's rebalances revoke all partitions before they assign some."""
+        self._revocations += 1
         for task in list(self._reclaims.values()):
             task.cancel()
         await asyncio.gather(*self._reclaims.values(), return_exceptions=True)
@@ -241,12 +249,17 @@ class Engine:
     # ---- claims
 
     async def _claim(self, index: int, generation: int) -> None:
+        asked_in = self._revocations
         claim = await self._claim_with_patience(index, generation)
+        if claim is None:
+            return
         reach(CrashPoint.CLAIMED)
         partition = await self._restored(index, claim.stored)
         if claim.outcome is ClaimOutcome.FRESH:
             await self._refuse_lost_state(index)
         await self._compare_with_log(partition)
+        if asked_in != self._revocations:
+            return
         runner = Runner(
             partition,
             generation,
@@ -281,8 +294,10 @@ class Engine:
         """Go back to what the store still has, in the middle of a generation."""
         runner = self._runners.pop(index)
         self._leaving.append(runner)
-        await runner.stop(Stopped.ROLLED_BACK, deadline_seconds=REVOKE_SECONDS)
-        self._settle(runner)
+        try:
+            await runner.stop(Stopped.ROLLED_BACK, deadline_seconds=REVOKE_SECONDS)
+        finally:
+            self._settle(runner)
         self.counts.rolled_back_stores += 1
         await self._claim(index, runner.generation)
         partition = self._runners[index].partition
@@ -291,15 +306,18 @@ class Engine:
         self._reclaims.pop(index, None)
 
     def _reclaimed(self, index: int, task: asyncio.Task[None]) -> None:
-        self._reclaims.pop(index, None)
+        if self._reclaims.get(index) is task:
+            del self._reclaims[index]
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_failure(error)
 
-    async def _claim_with_patience(self, index: int, generation: int) -> Claim:
+    async def _claim_with_patience(self, index: int, generation: int) -> Claim | None:
+        """Claim until the store agrees; None when the partition was revoked meanwhile."""
+        asked_in = self._revocations
         session = self.config.worker.session_timeout
         give_up_at = self._clock.monotonic() + self.config.worker.checkpoint_patience
         tries = 0
-        while True:
+        while asked_in == self._revocations:
             try:
                 claim = await self._store.claim(index, generation, self._owner, stale_after=STALE_SESSIONS * session)
                 if claim.outcome is not ClaimOutcome.FENCED:
@@ -326,6 +344,7 @@ class Engine:
                     log.warning("partition %d waits for the checkpoint store: %s", index, error)
             await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
             tries += 1
+        return None
 
     async def _refuse_lost_state(self, index: int) -> None:
         """An empty store while Kafka remembers commits means that the store was lost: a cold start must be wanted."""
@@ -380,9 +399,14 @@ class Engine:
     async def _let_go(self, partitions: Sequence[int]) -> None:
         runners = [self._runners.pop(partition) for partition in partitions]
         self._leaving += runners
-        await asyncio.gather(*(r.stop(r.stopped or Stopped.REVOKED, deadline_seconds=REVOKE_SECONDS) for r in runners))
-        for runner in runners:
-            self._settle(runner)
+        stops = [r.stop(r.stopped or Stopped.REVOKED, deadline_seconds=REVOKE_SECONDS) for r in runners]
+        try:
+            failed = [end for end in await asyncio.gather(*stops, return_exceptions=True) if end is not None]
+        finally:
+            for runner in runners:
+                self._settle(runner)
+        if failed:
+            raise failed[0]
 
     def _settle(self, runner: Runner) -> None:
         """Keep what a runner that goes has counted."""
@@ -465,10 +489,15 @@ class Engine:
             self._go_on_unproven(sources, complete_ms, error)
             return
         self._answered_at = self._clock.monotonic()
-        for source in sources:
-            runner = self._runners.get(source[1])
-            if runner is not None and source in ends and await self._reached(runner, source, ends[source]):
-                runner.prove(source[0], complete_ms)
+        try:
+            async with asyncio.timeout(PROOF_TIMEOUT_SECONDS):
+                for source in sources:
+                    runner = self._runners.get(source[1])
+                    if runner is not None and source in ends and await self._reached(runner, source, ends[source]):
+                        runner.prove(source[0], complete_ms)
+        except (OSError, TimeoutError) as error:
+            # In a rebalance there may be no position, and no fetch to wait for.
+            log.info("how far the inputs were fetched is not known just now: %r", error)
 
     def _go_on_unproven(self, sources: Sequence[Source], complete_ms: int, error: Exception) -> None:
         """Better a little disorder than a monitor that stands still for ever because a broker does not answer."""

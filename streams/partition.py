@@ -343,6 +343,7 @@ class Partition:
             good.append(event)
             good_ms.append(time_ms)
         intake.end_of_step(len(good))
+        self._join.skip(sum(isinstance(event, Feedback) for event in decoded) - len(good))
         if good:
             self.counts["labels"] += len(good)
             for subject, joined in self._join.labels(good, good_ms, self.stream_ms):

@@ -140,8 +140,10 @@ class Runner:
         try:
             async with asyncio.timeout(deadline_seconds):
                 if self._saving is not None:
-                    await asyncio.gather(self._saving, return_exceptions=True)
-                if self._at_rest and self.partition.changed:
+                    (error,) = await asyncio.gather(self._saving, return_exceptions=True)
+                    if error is not None:
+                        log.warning("partition %d let go after a save that failed: %r", self.partition.index, error)
+                if self._may_save:
                     await self._save(self.partition.checkpoint())
         except TimeoutError:
             log.warning(
@@ -154,9 +156,20 @@ class Runner:
     _interrupted = False
 
     @property
-    def _at_rest(self) -> bool:
-        """Whether the partition stands at a safe point and no step was cut short."""
-        return self.partition.at_safe_point and not self._interrupted
+    def _may_save(self) -> bool:
+        """Whether a last save may follow.
+
+        The partition stands at a safe point, no step was cut short, and the save before this one is in the store: a checkpoint
+        holds only what changed since then.
+        """
+        saving = self._saving
+        return (
+            self.stopped is Stopped.REVOKED
+            and self.partition.at_safe_point
+            and self.partition.changed
+            and not self._interrupted
+            and (saving is None or (not saving.cancelled() and saving.exception() is None))
+        )
 
     async def _run(self) -> None:
         try:
@@ -287,7 +300,7 @@ class Runner:
             return
 
         async def renew() -> SaveOutcome:
-            return await self._store.touch(self.partition.index, self.generation)
+            return await self._store.touch(self.partition.index, self.generation, self._sequence)
 
         outcome = await self._with_patience(renew)
         if outcome is not SaveOutcome.SAVED:
@@ -304,8 +317,9 @@ class Runner:
             )
         if outcome is SaveOutcome.ROLLED_BACK:
             log.warning("partition %d: Redis has lost its latest saves; reading again from the last it has", index)
-            self.stopped = Stopped.ROLLED_BACK
-            self._on_rolled_back(index)
+            leaving, self.stopped = self.stopped is not None, Stopped.ROLLED_BACK
+            if not leaving:
+                self._on_rolled_back(index)
         else:
             log.warning("partition %d: save refused (%s); another worker has it", index, outcome.value)
             self.fenced_saves += 1

@@ -156,6 +156,10 @@ class LabelJoin:
         self._memory.release(len(events))
         return joined
 
+    def skip(self, labels: int) -> None:
+        """So many labels that ``unknown`` has announced will not come to ``labels``."""
+        self._memory.release(labels)
+
     def advance(self, now_ms: int) -> JoinExpiry:
         """Let stream time reach ``now_ms``; returns what has expired since the last call."""
         self._turn(now_ms)

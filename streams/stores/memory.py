@@ -80,6 +80,8 @@ class MemoryCheckpointStore:
         entry = self._entries.get(partition)
         if entry is None:
             return SaveOutcome.LOST
+        if entry.generation < generation and entry.sequence < sequence:
+            return SaveOutcome.ROLLED_BACK
         if entry.generation != generation:
             return SaveOutcome.FENCED
         if entry.sequence < sequence - 1:
@@ -102,13 +104,17 @@ class MemoryCheckpointStore:
         entry.saved_at = self._clock()
         return SaveOutcome.SAVED
 
-    async def touch(self, partition: int, generation: int) -> SaveOutcome:
+    async def touch(self, partition: int, generation: int, sequence: int) -> SaveOutcome:
         """See ``CheckpointStore.touch``."""
         entry = self._entries.get(partition)
         if entry is None:
             return SaveOutcome.LOST
+        if entry.generation < generation and entry.sequence <= sequence:
+            return SaveOutcome.ROLLED_BACK
         if entry.generation != generation:
             return SaveOutcome.FENCED
+        if entry.sequence < sequence:
+            return SaveOutcome.ROLLED_BACK
         entry.saved_at = self._clock()
         return SaveOutcome.SAVED
 

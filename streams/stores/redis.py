@@ -120,9 +120,9 @@ class RedisCheckpointStore:
             _extend(args, packed)
         return _SAVE_OUTCOMES[await self._run(self._save, keys, args)]
 
-    async def touch(self, partition: int, generation: int) -> SaveOutcome:
+    async def touch(self, partition: int, generation: int, sequence: int) -> SaveOutcome:
         """See ``CheckpointStore.touch``."""
-        return _SAVE_OUTCOMES[await self._run(self._touch, (self._key(partition),), (generation,))]
+        return _SAVE_OUTCOMES[await self._run(self._touch, (self._key(partition),), (generation, sequence))]
 
     async def lookup(
         self, partition: int, slots: Sequence[int], keys: Sequence[bytes]

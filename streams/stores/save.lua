@@ -20,10 +20,14 @@ local holder = redis.call('HGET', main, 'gen')
 if not holder then
   return -3
 end
+local last, sequence = tonumber(redis.call('HGET', main, 'seq') or '0'), tonumber(ARGV[2])
+if tonumber(holder) < tonumber(ARGV[1]) and last < sequence then
+  -- An earlier holder: our claim is lost, and what we saved after it.
+  return -2
+end
 if holder ~= ARGV[1] then
   return 0
 end
-local last, sequence = tonumber(redis.call('HGET', main, 'seq') or '0'), tonumber(ARGV[2])
 if last < sequence - 1 then
   return -2
 end

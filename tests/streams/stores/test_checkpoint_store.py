@@ -108,7 +108,7 @@ async def test_a_zombie_may_neither_save_nor_touch_nor_claim(store: CheckpointSt
     await store.save(0, 5, 1, FULL)
     await claim(store, 6)
     zombie_save = await store.save(0, 5, 1, replace(FULL, core=b"zombie"))
-    zombie_touch = await store.touch(0, 5)
+    zombie_touch = await store.touch(0, 5, 1)
     zombie_claim = await store.claim(0, 5, "zombie", stale_after=60)
     stored = (await store.claim(0, 6, "me", stale_after=60)).stored
 
@@ -154,9 +154,35 @@ async def test_a_store_that_has_lost_its_last_save_is_noticed(store: CheckpointS
     assert await store.save(0, 5, 3, FULL) is SaveOutcome.ROLLED_BACK
 
 
+async def test_a_store_that_has_lost_its_last_save_is_noticed_by_an_idle_holder(store: CheckpointStore) -> None:
+    await claim(store, 5)
+    await store.save(0, 5, 1, FULL)
+
+    assert await store.touch(0, 5, 1) is SaveOutcome.SAVED
+    assert await store.touch(0, 5, 2) is SaveOutcome.ROLLED_BACK
+
+
+async def test_a_store_that_has_lost_our_claim_is_noticed(store: CheckpointStore) -> None:
+    await claim(store, 5)
+    await store.save(0, 5, 1, FULL)
+
+    assert await store.save(0, 6, 2, FULL) is SaveOutcome.ROLLED_BACK
+    assert await store.touch(0, 6, 1) is SaveOutcome.ROLLED_BACK
+
+
+async def test_a_zombie_of_a_group_that_was_reset_is_not_taken_for_the_holder(store: CheckpointStore) -> None:
+    await claim(store, 9)
+    await store.save(0, 9, 1, FULL)
+    await store.claim(0, 1, "me", stale_after=0)
+    await store.save(0, 1, 2, FULL)
+
+    assert await store.save(0, 9, 2, FULL) is SaveOutcome.FENCED
+    assert await store.touch(0, 9, 1) is SaveOutcome.FENCED
+
+
 async def test_a_store_that_has_lost_everything_is_noticed(store: CheckpointStore) -> None:
     assert await store.save(0, 5, 3, FULL) is SaveOutcome.LOST
-    assert await store.touch(0, 5) is SaveOutcome.LOST
+    assert await store.touch(0, 5, 3) is SaveOutcome.LOST
 
 
 async def test_partitions_do_not_share_anything(store: CheckpointStore) -> None:

@@ -181,10 +181,8 @@ class ChunkConsumer(driver.Consumer):
         """
         if chunk.seeks != self._seeks[tp]:
             return
-        if chunk.follows is not None and self._delivered.get(tp, chunk.follows) != chunk.follows:
-            raise ChunkLost(
-                f"{tp}: records from {self._delivered[tp]} to {chunk.follows} were fetched and not delivered"
-            )
+        if chunk.follows is not None and (delivered := self._delivered.get(tp)) != chunk.follows:
+            raise ChunkLost(f"{tp}: records up to {chunk.follows} were fetched, and delivered only up to {delivered}")
         self._delivered[tp] = chunk.records[-1].offset + 1
         self._engine.deliver(cast(DriftbellApp, self.app).source(tp), chunk.records)
 
@@ -199,7 +197,8 @@ class ChunkConsumer(driver.Consumer):
             ours = {tp: offset for s, offset in self._engine.positions().items() if (tp := app.tp(s)) in assigned}
             if ours:
                 await self._thread.seek_wait(ours)
-            self._start_anew(ours)
+            # Those that are not ours were sought above, to Kafka's offset.
+            self._start_anew(assigned)
         return committed | ours
 
     async def rewind(self, offsets: Mapping[TP, int]) -> None:

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from faust.types import TP
 
 from schemas.dead_letter import HEADER_PREFIX, dead_letter_headers
-from streams.engine import Source
+from streams.broker_port import Source
 from streams.records import DeadLetter, Input, OutboxRecord, Output
 from streams.transport import ChunkConsumer, DriftbellApp
 

@@ -71,7 +71,7 @@ class SaveOutcome(enum.StrEnum):
     """What came of a save."""
 
     SAVED = "saved"
-    #: A later generation has claimed the partition: drop it, publish nothing.
+    #: A later generation, or another process of the same one, has claimed the partition: drop it, publish nothing.
     FENCED = "fenced"
     #: The store is ahead: a save out of turn.
     BEHIND = "behind"

@@ -13,8 +13,9 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from schemas import DeadLetterReason
+from streams.broker_port import Source
 from streams.distribution import Distribution
-from streams.engine import Engine, Source
+from streams.engine import Engine
 from streams.join import JoinOutcome
 from streams.reasons import Loss
 from streams.records import Input

@@ -8,7 +8,7 @@ from typing import Any, cast
 from faust.types import TP
 
 from runtime.ops import Health, OpsServer, new_registry
-from streams.engine import Source
+from streams.broker_port import Source
 from streams.metrics import EngineCollector
 from streams.transport import ChunkConsumer, DriftbellApp
 

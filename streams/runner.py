@@ -94,6 +94,8 @@ class Runner:
         self.stopped: Stopped | None = None
         self.saves = 0
         self.fenced_saves = 0
+        #: When a save was refused because another worker has the partition.
+        self.fenced_at: float | None = None
         self.save_seconds = Distribution(SAVE_SECONDS)
         self.alert_delay = Distribution(ALERT_DELAY_SECONDS)
         self.last_saved_at = clock.monotonic()
@@ -238,11 +240,12 @@ class Runner:
             started = self._clock.monotonic()
             checkpoint = partition.checkpoint()
             cost += self._clock.monotonic() - started
+            # Nothing may come between: what a checkpoint holds is in no later one.
+            reach(CrashPoint.SNAPSHOT)
+            self._saving_since = self._clock.monotonic()
+            self._saving = asyncio.create_task(self._save(checkpoint), name=f"save-{partition.index}")
+            self._saving.add_done_callback(self._after_save)
         self._next_checkpoint = now + max(self._config.worker.checkpoint_interval, cost / CHECKPOINT_SHARE)
-        reach(CrashPoint.SNAPSHOT)
-        self._saving_since = self._clock.monotonic()
-        self._saving = asyncio.create_task(self._save(checkpoint), name=f"save-{partition.index}")
-        self._saving.add_done_callback(self._after_save)
 
     def _after_save(self, task: asyncio.Task[None]) -> None:
         self._wake.set()
@@ -323,6 +326,7 @@ class Runner:
         else:
             log.warning("partition %d: save refused (%s); another worker has it", index, outcome.value)
             self.fenced_saves += 1
+            self.fenced_at = self._clock.monotonic()
             self.stopped = Stopped.FENCED
         if self._loop is not None:
             self._loop.cancel()

@@ -32,7 +32,8 @@ from mode import Service
 
 from runtime.config import Config
 from runtime.kafka import aiokafka_settings
-from streams.engine import Engine, Source
+from streams.broker_port import Source
+from streams.engine import Engine
 from streams.errors import DriftbellError
 from streams.records import Input
 

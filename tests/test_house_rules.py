@@ -49,7 +49,9 @@ SHELL = {
     "streams/app.py": "builds the Faust app",
     "streams/broker.py": "asks Kafka for positions",
     "streams/clock.py": "the one place that reads the clock",
+    "streams/claims.py": "awaits the store and the brokers",
     "streams/engine.py": "runs partitions on the event loop",
+    "streams/proofs.py": "asks the brokers again and again",
     "streams/runner.py": "runs one partition on the event loop",
     "streams/startup.py": "looks at Kafka and Redis before starting",
     "streams/stores/redis.py": "checkpoints in Redis",
@@ -73,7 +75,6 @@ LONGEST = 400
 #: Longer, with the reason.
 LONG = {
     "streams/partition.py": "the order of one partition's work is one thing, read from top to bottom",
-    "streams/engine.py": "claims, proofs and saves of all partitions share one state, in one place",
 }
 
 VAGUE = re.compile(r"(Manager|Handler|Helper|Utils?|Processor|Data)$")

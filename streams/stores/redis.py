@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final
@@ -55,6 +56,9 @@ class RedisCheckpointStore:
     def __init__(self, redis: Redis | RedisCluster, group: str) -> None:
         self._redis = redis
         self._group = group
+        #: Tells this process from others of the same generation: a static member that comes back keeps its generation, and
+        #: what it takes over from may be frozen, not dead.
+        self._token = secrets.token_hex(8)
         self._claim, self._save, self._touch = _Script("claim.lua"), _Script("save.lua"), _Script("touch.lua")
 
     def _key(self, partition: int, suffix: str = "") -> bytes:
@@ -64,7 +68,7 @@ class RedisCheckpointStore:
         """See ``CheckpointStore.claim``."""
         keys = (self._key(partition), self._key(partition, ":waiting"))
         outcome, holder, age_ms, main, waiting = await self._run(
-            self._claim, keys, (generation, owner, round(stale_after * 1000))
+            self._claim, keys, (generation, owner, round(stale_after * 1000), self._token)
         )
         age = age_ms / 1000
         if outcome == 0:
@@ -106,6 +110,7 @@ class RedisCheckpointStore:
             len(join.wait),
             len(join.unwait),
             len(join.put),
+            self._token,
         ]
         for name, offset in checkpoint.offsets.items():
             args += (_OFFSET + name.encode(), offset)
@@ -122,7 +127,9 @@ class RedisCheckpointStore:
 
     async def touch(self, partition: int, generation: int, sequence: int) -> SaveOutcome:
         """See ``CheckpointStore.touch``."""
-        return _SAVE_OUTCOMES[await self._run(self._touch, (self._key(partition),), (generation, sequence))]
+        return _SAVE_OUTCOMES[
+            await self._run(self._touch, (self._key(partition),), (generation, sequence, self._token))
+        ]
 
     async def lookup(
         self, partition: int, slots: Sequence[int], keys: Sequence[bytes]

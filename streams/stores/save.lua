@@ -10,10 +10,11 @@
 -- ARGV[5]     int   number of waiting labels to put
 -- ARGV[6]     int   number of waiting labels to remove
 -- ARGV[7]     int   number of slots to write
--- ARGV[8..]         in this order: main pairs, removed fields, waiting pairs, removed waiting
+-- ARGV[8]     text  token of the process that saves
+-- ARGV[9..]         in this order: main pairs, removed fields, waiting pairs, removed waiting
 --                   keys; then per slot to write: number of pairs, pairs
 --
--- Returns 1 when saved, 0 when another generation holds the partition (fenced), -1 when the store is ahead, -2 when the store
+-- Returns 1 when saved, 0 when another generation or process holds the partition (fenced), -1 when the store is ahead, -2 when the store
 -- has lost saves before this one (rolled back), -3 when it holds nothing.
 local main, waiting = KEYS[1], KEYS[2]
 local holder = redis.call('HGET', main, 'gen')
@@ -25,7 +26,7 @@ if tonumber(holder) < tonumber(ARGV[1]) and last < sequence then
   -- An earlier holder: our claim is lost, and what we saved after it.
   return -2
 end
-if holder ~= ARGV[1] then
+if holder ~= ARGV[1] or redis.call('HGET', main, 'token') ~= ARGV[8] then
   return 0
 end
 if last < sequence - 1 then
@@ -37,7 +38,7 @@ end
 
 -- Lua's stack takes about 8,000 values.
 local MOST = 4000
-local at = 8
+local at = 9
 local function in_parts(command, key, count)
   while count > 0 do
     local part = math.min(count, MOST)

@@ -3,8 +3,9 @@
 -- KEYS[1]  hash  the partition's main hash (see claim.lua)
 -- ARGV[1]  int   generation of the holder
 -- ARGV[2]  int   number of its last save
+-- ARGV[3]  text  token of its process
 --
--- Returns 1 when renewed, 0 when another generation holds the partition, -2 when the store has lost that save or the claim
+-- Returns 1 when renewed, 0 when another generation or process holds the partition, -2 when the store has lost that save or the claim
 -- (rolled back), -3 when the store holds nothing.
 local holder = redis.call('HGET', KEYS[1], 'gen')
 if not holder then
@@ -14,7 +15,7 @@ local last, sequence = tonumber(redis.call('HGET', KEYS[1], 'seq') or '0'), tonu
 if tonumber(holder) < tonumber(ARGV[1]) and last <= sequence then
   return -2
 end
-if holder ~= ARGV[1] then
+if holder ~= ARGV[1] or redis.call('HGET', KEYS[1], 'token') ~= ARGV[3] then
   return 0
 end
 if last < sequence then

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from streams.engine import Source
+from streams.broker_port import Source
 from streams.records import DeadLetter, Input, OutboxRecord, Record
 
 

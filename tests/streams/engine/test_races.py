@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from streams.broker_port import Source
 from streams.checkpoint import Claim, SaveOutcome
-from streams.engine import Source
+from streams.errors import Refused
 from streams.partition import Partition
 from streams.records import DeadLetter, Input, Record
 from tests.services.waiting import eventually
@@ -72,18 +73,22 @@ async def test_a_claim_that_the_store_has_lost_is_made_again(house: House) -> No
     assert house.failures == []
 
 
-async def test_a_store_that_rolled_back_is_no_failure_of_a_partition_that_goes(house: House) -> None:
+async def test_a_store_that_rolled_back_is_no_failure_of_a_partition_that_goes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that the last save alone meets the store as it is now.
+    monkeypatch.setattr(Partition, "has_outbox", False)
     await house.engine.assigned([0], 1)
     house.deliver(*predictions(20))
     await house.settle(20)
     house.deliver(*predictions(10, start=20))
     house.store.answer = SaveOutcome.ROLLED_BACK
     runner = house.engine.runners[0]
-    runner.partition.prove(Input.PREDICTIONS, START_MS)
     runner._next_checkpoint = float("inf")
     house.clock.now_ms += 20_000
     await eventually(lambda: runner.partition.offsets[Input.PREDICTIONS] == 30, "progress")
     await eventually(lambda: runner.partition.at_safe_point, "a safe point")
+    assert runner.partition.changed
     await house.engine.revoked()
     await asyncio.sleep(0.05)
     house.store.answer = None
@@ -137,7 +142,7 @@ async def test_a_broker_that_does_not_know_the_position_proves_nothing(
 async def test_a_broker_that_never_tells_the_position_does_not_stop_the_loop(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.engine.PROOF_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("streams.proofs.PROOF_TIMEOUT_SECONDS", 0.1)
     await house.engine.assigned([0], 1)
 
     async def position(source: Source) -> int:
@@ -175,6 +180,18 @@ async def test_a_reclaim_cut_short_leaves_nothing_behind(house: House) -> None:
     assert house.engine._leaving == []
     assert list(house.engine.runners) == [0]
     assert house.failures == []
+
+
+async def test_a_fenced_partition_that_kafka_leaves_with_us_ends_the_worker() -> None:
+    house = House(config(session_timeout=0.1))
+    await house.engine.assigned([0], 1)
+    house.store.answer = SaveOutcome.FENCED
+    house.deliver(*predictions(20))
+    house.clock.now_ms += 20_000
+    await eventually(lambda: house.failures, "the refusal")
+    await house.engine.stop()
+
+    assert isinstance(house.failures[0], Refused)
 
 
 async def test_labels_with_impossible_times_do_not_keep_saved_predictions_in_memory() -> None:

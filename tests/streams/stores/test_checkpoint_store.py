@@ -249,6 +249,27 @@ async def test_a_store_that_is_gone_says_so(unused_tcp_port_factory: Callable[[]
     await store.close()
 
 
+async def test_a_frozen_static_member_may_not_save_over_the_one_that_took_over(redis_url: str) -> None:
+    """A static member that comes back gets its partitions in the same generation."""
+    frozen, ours = (RedisCheckpointStore(redis.asyncio.Redis.from_url(redis_url), "group") for _ in range(2))
+    await claim(frozen, 5)
+    await frozen.save(0, 5, 1, FULL)
+    await claim(ours, 5)
+    outcomes = [
+        await frozen.save(0, 5, 2, replace(FULL, core=b"frozen")),
+        await frozen.touch(0, 5, 1),
+        await ours.save(0, 5, 2, replace(FULL, core=b"ours")),
+        await frozen.save(0, 5, 2, replace(FULL, core=b"frozen")),
+    ]
+    stored = (await ours.claim(0, 5, "me", stale_after=60)).stored
+    await frozen.close()
+    await ours.close()
+
+    assert outcomes == [SaveOutcome.FENCED, SaveOutcome.FENCED, SaveOutcome.SAVED, SaveOutcome.FENCED]
+    assert stored is not None
+    assert stored.core == b"ours"
+
+
 async def test_two_claims_at_once_leave_one_holder(redis_url: str) -> None:
     stores = [RedisCheckpointStore(redis.asyncio.Redis.from_url(redis_url), "group") for _ in range(2)]
     await asyncio.gather(*(store.claim(0, 5 + i, "w", stale_after=60) for i, store in enumerate(stores)))

@@ -11,7 +11,7 @@ from faust.types import TP
 
 from runtime.config import Config, Redis
 from streams.app import create_app
-from streams.engine import Source
+from streams.broker_port import Source
 from streams.records import Input
 from streams.transport import Chunk, ChunkConsumer, DriftbellApp
 

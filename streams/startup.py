@@ -7,14 +7,16 @@ import enum
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka.partitioner import murmur2
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from redis.exceptions import RedisClusterException, RedisError
 
 from runtime.config import Config
 from runtime.kafka import client_settings, consumer_settings
-from runtime.redis import close, connect, examine, is_memory
+from runtime.redis import RedisFinding, close, connect, examine, finding_of, is_memory
 from streams.errors import Refused
 
 log = logging.getLogger(__name__)
@@ -74,15 +76,18 @@ async def _redis_findings(config: Config) -> list[Finding]:
         found = await examine(client)
         waited = 0.0
         while found.passing and waited < config.worker.checkpoint_patience:
-            log.warning("waiting for Redis: %s", found.fix)
+            if waited == 0.0:
+                log.warning("waiting for Redis: %s", found.fix)
             await asyncio.sleep(1.0)
             waited += 1.0
             found = await examine(client)
     finally:
         await close(client)
-    if not found.fix:
-        return []
-    return [Finding(Problem.REDIS, f"{found.reason.value}: {found.fix}", fatal=found.fatal)]
+    return [_of_redis(found)] if found.fix else []
+
+
+def _of_redis(found: RedisFinding) -> Finding:
+    return Finding(Problem.REDIS, f"{found.reason.value}: {found.fix}", fatal=found.fatal)
 
 
 async def _remembered_partitions(config: Config, partitions: int) -> list[Finding]:
@@ -93,7 +98,11 @@ async def _remembered_partitions(config: Config, partitions: int) -> list[Findin
     try:
         key = f"driftbell:{config.worker.group}:partitions"
         await client.set(key, partitions, nx=True)
-        remembered = int(await client.get(key) or partitions)
+        # As a script, so that a user who may not run scripts is found out now and not at the first checkpoint.
+        answer: Any = await client.eval("return redis.call('GET', KEYS[1])", 1, key)
+        remembered = int(answer or partitions)
+    except (RedisError, RedisClusterException, OSError) as error:
+        return [_of_redis(finding_of(error))]
     finally:
         await close(client)
     if remembered == partitions:

@@ -1,4 +1,4 @@
-"""The contract of every checkpoint store: memory, Redis and Valkey pass the same cases."""
+"""The contract of every checkpoint store: memory, Redis, Valkey and a Redis Cluster pass the same cases."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import replace
 import pytest
 import redis.asyncio
 
+from runtime.config import Redis
+from runtime.redis import connect
 from streams.checkpoint import Checkpoint, CheckpointStore, ClaimOutcome, SaveOutcome
 from streams.errors import StoreUnavailable
 from streams.join import JoinDelta
@@ -40,7 +42,7 @@ class HeldClock:
         return self.now
 
 
-@pytest.fixture(params=["memory", "redis", "valkey"])
+@pytest.fixture(params=["memory", "redis", "valkey", "cluster"])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[CheckpointStore]:
     """One of the stores, empty."""
     made: CheckpointStore
@@ -48,7 +50,8 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[CheckpointStore
         made = MemoryCheckpointStore(HeldClock())
     else:
         url = request.getfixturevalue(f"{request.param}_url")
-        made = RedisCheckpointStore(redis.asyncio.Redis.from_url(url), "group")
+        client = connect(Redis(url=url, cluster=request.param == "cluster"))
+        made = RedisCheckpointStore(client, "group")
     yield made
     await made.close()
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import NoScriptError, RedisError
 
+from runtime.redis import close
 from streams.checkpoint import Checkpoint, Claim, ClaimOutcome, PartitionStatus, SaveOutcome, Stored
 from streams.errors import Refused, StoreUnavailable
 from streams.outbox_format import decode_outbox, encode_outbox
@@ -187,7 +188,7 @@ class RedisCheckpointStore:
 
     async def close(self) -> None:
         """See ``CheckpointStore.close``."""
-        await self._redis.aclose()
+        await close(self._redis)
 
     def _slot(self, partition: int, slot: int) -> bytes:
         return self._key(partition, f":pending:{slot}")

@@ -159,10 +159,7 @@ def _compare(run: Run, codes: Counter[int], predictions: int) -> Outcome:
             continue
         expected = expected_of(run.config, partition, stored)
         expected_alerts |= expected.alerts
-        for what in ("offsets", "core", "models", "pending"):
-            ours, theirs = getattr(expected, what), getattr(stored, what)
-            if ours != theirs:
-                differences.append(f"partition {partition}: {what} differ: {_first_difference(ours, theirs)}")
+        differences += [f"partition {partition}: {found}" for found in expected.differences(stored)]
     published = published_alerts(run.config, PARTITIONS)
     by_id = {alert.id: alert for alert in published}
     for identity in sorted(expected_alerts.keys() ^ by_id.keys()):
@@ -188,11 +185,3 @@ def _pages(run: Run, alerts: Iterable[Alert]) -> list[str]:
     while (wrong := run.pager.differences(decided)) and time.monotonic() < give_up_at:
         time.sleep(0.5)
     return [f"pager: {difference}" for difference in wrong]
-
-
-def _first_difference(ours: object, theirs: object) -> str:
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        for key in sorted({*ours, *theirs}, key=repr):
-            if ours.get(key) != theirs.get(key):
-                return f"[{key!r}] " + _first_difference(ours.get(key), theirs.get(key))
-    return f"expected {str(ours)[:200]}, stored {str(theirs)[:200]}"

@@ -35,6 +35,13 @@ class Expected:
     pending: Mapping[bytes, bytes]
     alerts: Mapping[str, Alert] = field(default_factory=dict)
 
+    def differences(self, stored: Expected) -> list[str]:
+        """What is stored and was not expected; empty when all is exact."""
+        pairs = {what: (getattr(self, what), getattr(stored, what)) for what in ("offsets", "core", "models", "pending")}
+        return [
+            f"{what} differ: {_first_difference(ours, theirs)}" for what, (ours, theirs) in pairs.items() if ours != theirs
+        ]
+
 
 def record_of(message: Message[bytes, bytes]) -> Record:
     """One consumed record, as the core sees it."""
@@ -134,3 +141,11 @@ async def _stored_of(config: Config, partition: int) -> Expected | None:
 def published_alerts(config: Config, partitions: int) -> list[Alert]:
     """All records of the alerts topic, repeats included."""
     return [decode_alert(r.value) for r in read_topic(config, config.topics.alerts, partitions) if r.value is not None]
+
+
+def _first_difference(ours: object, theirs: object) -> str:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in sorted({*ours, *theirs}, key=repr):
+            if ours.get(key) != theirs.get(key):
+                return f"[{key!r}] " + _first_difference(ours.get(key), theirs.get(key))
+    return f"expected {str(ours)[:200]}, stored {str(theirs)[:200]}"

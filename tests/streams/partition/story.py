@@ -36,14 +36,14 @@ def config(**worker: object) -> Config:
     )
 
 
-def inputs(seed: int, predictions: int = 1000) -> dict[Input, list[Record]]:
+def inputs(seed: int, predictions: int = 1000, *, traced: bool = True) -> dict[Input, list[Record]]:
     """The contents of both topics: offsets and timestamps as a broker would give them."""
     made: dict[Input, list[Record]] = {source: [] for source in Input}
     for number, event in enumerate(Traffic(seed, predictions, MINUTE_MS).events(START_MS)):
         records = made[event.input]
         value: bytes | None = event.value
         headers: tuple[tuple[str, bytes], ...] = ()
-        if number % 7 == 0:
+        if traced and number % 7 == 0:
             headers = (("traceparent", f"00-{number + 1:032x}-{number + 1:016x}-01".encode()),)
         if number % 97 == 0:
             value = None

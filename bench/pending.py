@@ -1,8 +1,8 @@
 """``python -m bench.pending``: what predictions that wait for their label take in Redis, and what saves and look-ups cost.
 
 Predictions with UUIDs for ids go through the real label join and the real store into a real Redis: 12 partitions, spread over
-the whole horizon of seven days, one save per 10,000. A share of them is labelled, and stays until its slot is over, since labels
-may be amended. Then labels are looked up as a worker would, a thousand at a time in all live slots.
+the whole horizon of seven days, one save per 10,000. A share of them is labelled, and stays until its slot is over, since
+labels may be amended. Then labels are looked up as a worker would, a thousand at a time in all live slots.
 
 The bound is 1.5 GB for ten million. With fewer predictions the table says what ten million would take by the same bytes each.
 """
@@ -142,7 +142,7 @@ async def run(server: RedisServer, options: argparse.Namespace) -> int:
     scripts = [row for name, row in stats.items() if name in ("cmdstat_evalsha", "cmdstat_eval")]
     in_redis_ms = sum(row["usec"] for row in scripts) / len(bench.save_ms) / 1000
     print(
-        f"\n{options.predictions:,} predictions, {options.labelled:.0%} labelled, saved in {seconds:.0f} s, making them included"
+        f"\n{options.predictions:,} predictions, {options.labelled:.0%} labelled, saved in {seconds:.0f} s, with making them"
     )
     print(
         f"{'used memory':28} {used / MB:>10,.0f} MB, {each:.1f} bytes each (peak {after['used_memory_peak'] / MB:,.0f} MB)"

@@ -62,7 +62,7 @@ class Progress:
         for partition in range(self._topics.partitions):
             key = f"driftbell:{{{self._group}:{partition}}}"
             for stream in Input:
-                offsets[stream] += int(self._redis.hget(key, f"off:{stream.value}") or 0)  # type: ignore[arg-type]
+                offsets[stream] += int(self._redis.hget(key, f"off:{stream.value}") or 0)
         return offsets
 
     def ends(self) -> Mapping[Input, int]:

@@ -1,12 +1,13 @@
 """``python -m bench.restart``: from the start of a worker's process to its first processed event, on 1,000 learned models.
 
-First a worker learns: so many events of every model, then its state is in Redis. This also tells what catching up takes in memory.
+First a worker learns: so many events of every model, then its state is in Redis. This also tells what catching up takes in
+memory.
 Then, some times over, while a little traffic goes on, a worker is started and watched from outside: when its ops endpoint
 answers (imports and start-up checks are over), when it holds its partitions (group joined, state restored), and when it
 has processed its first event. The bound is 5 s for the last.
 
-The worker has a static ``worker.instance_id``, as docs/operations.md advises: only then does a group not wait for a dead member's session. Every
-second restart follows SIGKILL instead of SIGTERM.
+The worker has a static ``worker.instance_id``, as docs/operations.md advises: only then does a group
+not wait for a dead member's session. Every second restart follows SIGKILL instead of SIGTERM.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def learn(worker: WorkerProcess, progress: Progress) -> None:
     blocked = exported(worker.port)["driftbell_event_loop_blocked_seconds_max"]
     cpu = cpu_seconds(worker.pid) - cpu
     print(
-        f"learned from {total:,} events in {time.monotonic() - started:.0f} s ({cpu / max(1, total) * 1e6:.0f} us of CPU each); "
+        f"learned {total:,} events in {time.monotonic() - started:.0f} s ({cpu / max(1, total) * 1e6:.0f} us of CPU each); "
         f"memory now {memory_bytes(worker.pid) / MB:.0f} MB, at most {memory_bytes(worker.pid, 'VmHWM') / MB:.0f} MB; "
         f"event loop blocked at most {blocked * 1000:.0f} ms",
         flush=True,

@@ -6,9 +6,9 @@ checkpoint counts), the age of the oldest checkpoint, the longest block of the e
 Everything that is bounded by time is made short, so that it is full before measuring begins (after the first third, at most
 eight minutes): labels are awaited for two minutes, 120 windows of metrics take four. What still grows then, leaks.
 
-Flat means that the line fitted to the samples after that rises, beyond two standard errors, by less than 3 bytes per event and 1 MB in
-all (the grain of an allocator) in each worker and in Redis, and by less than one in a thousand events for the lag. In the end
-every published event must have been counted exactly once. Exit code 0 when all of this holds, else 1.
+Flat means that the line fitted to the samples after that rises, beyond two standard errors, by less than 3 bytes per event and
+1 MB in all (the grain of an allocator) in each worker and in Redis, and by less than one in a thousand events for the lag. In
+the end every published event must have been counted exactly once. Exit code 0 when all of this holds, else 1.
 
 A short form for every day, which finds what is broken but no slow leak: ``--minutes 1 --models 4 --every 2``.
 """
@@ -179,7 +179,8 @@ def run(options: argparse.Namespace, out: Path | None) -> int:
         soak = Soak(Path(text), stack, options)
         total = options.minutes * 60
         print(
-            f"{options.minutes:g} minutes at {options.rate:,.0f} events/s, {options.models} models, warm-up {warm_up(total):.0f} s"
+            f"{options.minutes:g} minutes at {options.rate:,.0f} events/s, {options.models} models, "
+            f"warm-up {warm_up(total):.0f} s"
         )
         print(header(options.workers), flush=True)
         started = time.monotonic()

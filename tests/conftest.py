@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -35,9 +34,8 @@ __all__ = [
 ]
 
 
-
 @pytest.fixture(autouse=True)
-def _no_monitor_breaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_monitor_breaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """In production a monitor that raises is switched off; in a test it fails the test that made it raise."""
     watch = sys.modules.get("streams.watch")
     if watch is not None and request.node.get_closest_marker("broken_monitors") is None:
@@ -46,7 +44,6 @@ def _no_monitor_breaks(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
             raise AssertionError(f"monitor {name} raised") from error
 
         monkeypatch.setattr(watch._Watching, "_break", fail)
-    yield
 
 
 # A property that holds must not fail because the machine is busy; pytest-timeout catches what hangs.

@@ -238,7 +238,7 @@ def test_ops_metrics_tell_what_happened(rig: Rig) -> None:
 def _body(port: int) -> str:
     import urllib.request
 
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
         text: str = answer.read().decode()
     return text
 
@@ -250,7 +250,8 @@ def test_a_value_of_10_mb_is_set_aside_and_named_where_it_does_not_fit(rig: Rig)
     request = [ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[larger])]
     for future in admin.incremental_alter_configs(request).values():
         future.result(30)
-    producer = Producer(producer_settings(rig.config.kafka) | {"message.max.bytes": 16 * 1024 * 1024, "compression.type": "none"})
+    larger_too = {"message.max.bytes": 16 * 1024 * 1024, "compression.type": "none"}
+    producer = Producer(producer_settings(rig.config.kafka) | larger_too)
     rig.publish(100)
     producer.produce(topic, b"{" + b" " * 10_000_000 + b"}", "model-0")
     assert producer.flush(60) == 0

@@ -68,8 +68,11 @@ def _broker_gone(run: Run) -> None:
 
 def _router_killed(run: Run) -> None:
     """The router dies without a word and is started again."""
+    down = time.time()
     run.router.kill()
     run.router.launch()
+    run.router.wait_until_it_answers()
+    run.router_down = (down, time.time())
 
 
 FAULTS: dict[str, Fault] = {
@@ -102,5 +105,5 @@ def prepare(name: str, run: Run) -> None:
     """Set up what a fault needs before the workers start."""
     if name.startswith("crash:"):
         point = name.partition(":")[2]
-        nth = 1 if point == CrashPoint.CLAIMED else run.rng.randrange(2, 12)
+        nth = 1 if point == CrashPoint.CLAIMED else run.rng.randrange(2, 6)
         run.environment[0] = {"DRIFTBELL_CRASH_AT": f"{point}:{nth}"}

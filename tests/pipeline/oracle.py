@@ -14,7 +14,9 @@ from runtime.kafka import consumer_settings
 from runtime.redis import close, connect
 from schemas import Alert
 from schemas.codec import decode_alert
+from streams.encoding import MAGIC
 from streams.merge import Tick
+from streams.model import MODEL_FORMAT
 from streams.partition import CORE_FORMAT, Partition
 from streams.records import Input, Output, Record
 from streams.stores.memory import MemoryPending
@@ -37,9 +39,13 @@ class Expected:
 
     def differences(self, stored: Expected) -> list[str]:
         """What is stored and was not expected; empty when all is exact."""
-        pairs = {what: (getattr(self, what), getattr(stored, what)) for what in ("offsets", "core", "models", "pending")}
+        pairs = {
+            what: (getattr(self, what), getattr(stored, what)) for what in ("offsets", "core", "models", "pending")
+        }
         return [
-            f"{what} differ: {_first_difference(ours, theirs)}" for what, (ours, theirs) in pairs.items() if ours != theirs
+            f"{what} differ: {_first_difference(ours, theirs)}"
+            for what, (ours, theirs) in pairs.items()
+            if ours != theirs
         ]
 
 
@@ -146,6 +152,12 @@ def published_alerts(config: Config, partitions: int) -> list[Alert]:
 def _first_difference(ours: object, theirs: object) -> str:
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key in sorted({*ours, *theirs}, key=repr):
-            if ours.get(key) != theirs.get(key):
+            if repr(ours.get(key)) != repr(theirs.get(key)):
                 return f"[{key!r}] " + _first_difference(ours.get(key), theirs.get(key))
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for at, (mine, its) in enumerate(zip(ours, theirs, strict=True)):
+            if repr(mine) != repr(its):
+                return f"[{at}] " + _first_difference(mine, its)
+    if isinstance(ours, bytes) and isinstance(theirs, bytes) and ours[:2] == theirs[:2] == MAGIC:
+        return _first_difference(MODEL_FORMAT.decode(ours), MODEL_FORMAT.decode(theirs))
     return f"expected {str(ours)[:200]}, stored {str(theirs)[:200]}"

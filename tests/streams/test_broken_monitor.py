@@ -20,7 +20,12 @@ def batch() -> PredictionBatch:
     """A hundred ordinary predictions."""
     events = [
         Prediction(
-            prediction_id=str(i), model="fraud", version="3", timestamp=i, features={"amount": float(i % 7)}, prediction=True
+            prediction_id=str(i),
+            model="fraud",
+            version="3",
+            timestamp=i,
+            features={"amount": float(i % 7)},
+            prediction=True,
         )
         for i in range(100)
     ]

@@ -4,7 +4,7 @@ RouterError
 ├── RefusedError            start-up: exit with the message, which names the fix
 │   ├── NewerFormatError    the stored state is of a newer driftbell
 │   └── SecretError         a secret is configured and cannot be read
-├── FencedError             another router has taken over: stop sending at once
+├── FencedError             another router has taken over, or the store went back: stop sending at once, claim again
 └── StoreUnavailableError   wait and try again; nothing was lost, nothing may be sent meanwhile
 """
 
@@ -28,7 +28,7 @@ class SecretError(RefusedError):
 
 
 class FencedError(RouterError):
-    """Another router owns the state now."""
+    """Another router owns the state now, or it is not what we have written: what is in memory must not be saved."""
 
 
 class StoreUnavailableError(RouterError):

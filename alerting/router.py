@@ -26,8 +26,8 @@ from alerting.metrics import RouterMetrics
 from alerting.outcome import Outcome, OutcomeReason
 from alerting.records import DeadLetter, Kind, Lane, LogEntry, Row, Severity
 from alerting.state import Draft, State
-from alerting.stores.store import RouterStore
-from alerting.tables import changes, load
+from alerting.stores.store import RouterStore, Table
+from alerting.tables import changes, contents, load
 from alerting.times import to_ms
 from schemas import Alert
 
@@ -103,6 +103,8 @@ class Router:
         self._random = random
         self._crash = crash
         self._lock = asyncio.Lock()
+        #: What writes without an answer may have changed in the store: the next write sets it to what is known here.
+        self._unsure: dict[Table, set[str]] = {}
         #: Set whenever a destination may have something to do.
         self.wake = {destination: asyncio.Event() for destination in dispatch.destinations}
         #: Why the last write did not succeed; empty when it did.
@@ -118,6 +120,7 @@ class Router:
         """
         async with self._lock:
             self.state = load(await self._store.claim(generation))
+            self._unsure = {}
             draft = Draft(self.state)
             now_ms = self.clock()
             for lane_id, saved in self.state.lanes.items():
@@ -343,15 +346,20 @@ class Router:
         if draft.is_empty and not even_if_empty:
             return
         started = time.perf_counter()
+        wanted = changes(draft)
+        for table, known in contents(self.state, self._unsure).items():
+            wanted[table] = {**known, **wanted[table]}
         try:
-            await self._store.save(changes(draft))
+            await self._store.save(wanted)
         except StoreUnavailableError as error:
+            self._unsure = {table: set(content) for table, content in wanted.items() if content}
             self.store_trouble = str(error)
             self.metrics.store_failures.labels("unavailable").inc()
             raise
         except FencedError:
             self.metrics.store_failures.labels("fenced").inc()
             raise
+        self._unsure = {}
         self.store_trouble = ""
         self.metrics.save_seconds.observe(time.perf_counter() - started)
         self._crash("saved")

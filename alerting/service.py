@@ -179,7 +179,7 @@ class _Service:
         try:
             await self._active.turn(records)
         except FencedError as error:
-            log.warning("another router has taken over", extra={"detail": str(error)})
+            log.warning("the state is not ours as it stands", extra={"detail": str(error)})
             await self._retire()
             self._served = None
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
 from alerting.encoding import decode, encode
 from alerting.records import DeadLetter, Entry, Group, Lane
 from alerting.state import Draft, State
-from alerting.stores.store import Changes, Table, Tables
+from alerting.stores.store import Table, Tables
+
+_KNOWN: Final[dict[Table, Callable[[State], Mapping[str, Any]]]] = {
+    Table.ENTRIES: lambda state: state.entries,
+    Table.GROUPS: lambda state: state.groups,
+    Table.LANES: lambda state: state.lanes,
+    Table.DEAD: lambda state: state.dead_letters,
+}
 
 
 def load(tables: Tables) -> State:
@@ -23,7 +33,20 @@ def load(tables: Tables) -> State:
     )
 
 
-def changes(draft: Draft) -> Changes:
+def contents(state: State, keys: Mapping[Table, Iterable[str]]) -> dict[Table, dict[str, bytes | None]]:
+    """What the state has under some keys, as a store takes it; None where it has nothing."""
+    found: dict[Table, dict[str, bytes | None]] = {}
+    for table, names in keys.items():
+        if table is Table.OFFSETS:
+            offsets = {str(partition): str(offset).encode() for partition, offset in state.offsets.items()}
+            found[table] = {name: offsets.get(name) for name in names}
+        else:
+            known = _KNOWN[table](state)
+            found[table] = {name: encode(known[name]) if name in known else None for name in names}
+    return found
+
+
+def changes(draft: Draft) -> dict[Table, dict[str, bytes | None]]:
     """What a draft changes, as a store takes it."""
     return {
         Table.ENTRIES: {key: None if one is None else encode(one) for key, one in draft.entries.items()},

@@ -39,6 +39,8 @@ class RedisStore:
         self._keys = {table: f"{prefix}:{table}" for table in _TABLES}
         self._stale_ms = stale_ms
         self._generation = -1
+        #: The last write that is known to be in the store, and the last that was sent. In between are those without an answer.
+        self._written = self._sent = 0
         scripts = files("alerting.stores")
         self._claim = self._client.register_script((scripts / "claim.lua").read_text("utf-8"))
         self._save = self._client.register_script((scripts / "save.lua").read_text("utf-8"))
@@ -54,13 +56,16 @@ class RedisStore:
             if verdict == 0:
                 raise FencedError(f"generation {detail.decode()} owns the router's state, this one is {generation}")
             self._generation = generation
+            self._written = self._sent = int(detail)
             return {table: await self._load(key) for table, key in self._keys.items()}
         except (RedisError, RedisClusterException, OSError) as error:
             raise _unavailable(error) from error
 
     async def save(self, changes: Changes) -> None:
         """See ``RouterStore.save``."""
-        arguments: list[Any] = [self._generation]
+        self._sent += 1
+        number = self._sent
+        arguments: list[Any] = [self._generation, self._written, number]
         for table in _TABLES:
             content = changes.get(table, {})
             kept = [(key, value) for key, value in content.items() if value is not None]
@@ -73,8 +78,11 @@ class RedisStore:
             written = await self._save(keys=[self._meta, *self._keys.values()], args=arguments)
         except (RedisError, RedisClusterException, OSError) as error:
             raise _unavailable(error) from error
+        if written == -1:
+            raise FencedError("the store has lost what was written last: the state is to be claimed again")
         if not written:
             raise FencedError("another router owns the state now")
+        self._written = number
 
     async def close(self) -> None:
         """Close the connections."""

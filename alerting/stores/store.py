@@ -49,7 +49,8 @@ class RouterStore(Protocol):
         """Write all changes, or none. With no changes it only says that the owner lives.
 
         Raises:
-            FencedError: another router owns the state; nothing was written.
+            FencedError: another router owns the state, or the store has lost earlier writes; nothing was written, and the
+                state is to be claimed again.
             StoreUnavailableError: no answer; the changes may or may not have been written.
         """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,49 @@ async def test_an_empty_save_keeps_the_owner_alive(redis_url: str) -> None:
         await new.claim(1)
     await old.close()
     await new.close()
+
+
+async def test_a_server_that_has_lost_the_last_writes_is_noticed_and_claimed_again(
+    redis_url: str, redis_server: RedisServer
+) -> None:
+    store = store_on(redis_url)
+    await store.claim(1)
+    await store.save({Table.GROUPS: {"g": b"1"}})
+    with redis_server.client() as client:
+        kept = {key: client.dump(key) for key in client.keys("*")}
+        await store.save({Table.GROUPS: {"lost": b"1"}})
+        for key, value in kept.items():
+            client.restore(key, 0, value, replace=True)
+
+    with pytest.raises(FencedError, match="lost"):
+        await store.save({Table.GROUPS: {"h": b"1"}})
+    assert (await store.claim(1))[Table.GROUPS] == {"g": b"1"}
+    await store.save({Table.GROUPS: {"h": b"1"}})
+    assert (await store.claim(1))[Table.GROUPS] == {"g": b"1", "h": b"1"}
+    await store.close()
+
+
+async def test_a_write_that_arrives_after_a_later_one_changes_nothing(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that stood still finds it in its socket: its sender has long given up and written anew."""
+    store = store_on(redis_url)
+    await store.claim(1)
+    save, late = store._save, []
+
+    async def unanswered(**call: Any) -> int:
+        late.append(call)
+        raise TimeoutError
+
+    monkeypatch.setattr(store, "_save", unanswered)
+    with pytest.raises(StoreUnavailableError):
+        await store.save({Table.GROUPS: {"g": b"old"}})
+    monkeypatch.setattr(store, "_save", save)
+    await store.save({Table.GROUPS: {"g": b"new"}})
+
+    assert await save(**late[0]) == 0
+    assert (await store.claim(1))[Table.GROUPS] == {"g": b"new"}
+    await store.close()
 
 
 async def test_a_newer_layout_is_refused(redis_url: str, redis_server: RedisServer) -> None:

@@ -12,8 +12,9 @@ from streams.broker_port import Broker, Source
 from streams.checkpoint import CheckpointStore, Claim, ClaimOutcome, Stored
 from streams.clock import Clock
 from streams.crash_points import CrashPoint, reach
+from streams.encoding import BadState
 from streams.engine_counts import EngineCounts
-from streams.errors import StateLost, StoreUnavailable
+from streams.errors import Refused, StateLost, StoreUnavailable
 from streams.partition import Partition
 from streams.proofs import PROOF_TIMEOUT_SECONDS
 from streams.reasons import Loss
@@ -66,6 +67,7 @@ class Claims:
 
         Raises:
             StateLost: the store has lost the partition, or a later generation keeps it.
+            Refused: the checkpoint was written by a newer driftbell, or is damaged.
             StoreUnavailable, OSError: the store or the brokers did not answer within ``worker.checkpoint_patience``.
         """
         claim = await self._claim_with_patience(index, generation, wanted)
@@ -84,9 +86,12 @@ class Claims:
         """A partition as it was saved; its models, of which there may be thousands, one by one."""
         if stored is None:
             return Partition(index, self._config)
-        async with self._turn:
-            partition = Partition(index, self._config, replace(stored, models={}))
-        await self._turn.exhaust(partition.restore_models(stored.models))
+        try:
+            async with self._turn:
+                partition = Partition(index, self._config, replace(stored, models={}))
+            await self._turn.exhaust(partition.restore_models(stored.models))
+        except BadState as error:
+            raise Refused(f"the checkpoint of partition {index} cannot be read: {error}") from error
         return partition
 
     async def _claim_with_patience(self, index: int, generation: int, wanted: Callable[[], bool]) -> Claim | None:

@@ -12,11 +12,11 @@ import redis.asyncio
 from runtime.config import Redis
 from runtime.redis import connect
 from streams.checkpoint import Checkpoint, CheckpointStore, ClaimOutcome, SaveOutcome
-from streams.errors import StoreUnavailable
+from streams.errors import Refused, StoreUnavailable
 from streams.join import JoinDelta
 from streams.records import OutboxRecord, Output
 from streams.stores.memory import MemoryCheckpointStore
-from streams.stores.redis import RedisCheckpointStore
+from streams.stores.redis import LAYOUT_VERSION, RedisCheckpointStore
 
 EMPTY = Checkpoint(offsets={}, core=b"core", models={}, join=JoinDelta(), outbox=())
 
@@ -271,6 +271,18 @@ async def test_a_frozen_static_member_may_not_save_over_the_one_that_took_over(r
     assert outcomes == [SaveOutcome.FENCED, SaveOutcome.FENCED, SaveOutcome.SAVED, SaveOutcome.FENCED]
     assert stored is not None
     assert stored.core == b"ours"
+
+
+async def test_a_newer_layout_is_refused(redis_url: str) -> None:
+    client = redis.asyncio.Redis.from_url(redis_url)
+    store = RedisCheckpointStore(client, "group")
+    await claim(store, 5)
+    await store.save(0, 5, 1, FULL)
+    await client.hset("driftbell:{group:0}", "v", LAYOUT_VERSION + 1)
+
+    with pytest.raises(Refused, match="run the newer release again"):
+        await claim(store, 6)
+    await store.close()
 
 
 async def test_two_claims_at_once_leave_one_holder(redis_url: str) -> None:

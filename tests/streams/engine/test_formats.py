@@ -1,0 +1,74 @@
+"""An older checkpoint loads; one that a newer driftbell wrote, or that is damaged, is refused with a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from streams.encoding import MAGIC, Format
+from streams.errors import Refused
+from streams.model import MODEL_FORMAT
+from streams.partition import CORE_FORMAT
+from tests.streams.engine.test_engine import House, config, predictions
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    """An engine whose partition 0 has been saved and let go."""
+    made = House(config())
+    await made.engine.assigned([0], 1)
+    made.deliver(*predictions(60))
+    await made.settle(60)
+    await made.engine.revoked()
+    yield made
+    await made.engine.stop()
+
+
+def as_of(format_: Format, version: int, blob: bytes) -> bytes:
+    """The same state, under another version of its format."""
+    return Format(format_.name, version).encode(format_.decode(blob))
+
+
+async def test_a_core_of_a_newer_release_is_refused_with_the_fix(house: House) -> None:
+    entry = house.store._entries[0]
+    entry.core = as_of(CORE_FORMAT, CORE_FORMAT.version + 1, entry.core or b"")
+
+    with pytest.raises(Refused, match=r"partition 0 cannot be read: .* run the newer release again"):
+        await house.engine.assigned([0], 2)
+    assert house.engine.positions() == {}
+
+
+async def test_a_model_of_a_newer_release_is_refused_with_the_fix(house: House) -> None:
+    models = house.store._entries[0].models
+    models["fraud"] = as_of(MODEL_FORMAT, MODEL_FORMAT.version + 1, models["fraud"])
+
+    with pytest.raises(Refused, match="run the newer release again"):
+        await house.engine.assigned([0], 2)
+
+
+async def test_a_damaged_model_is_refused_and_not_forgotten(house: House) -> None:
+    models = house.store._entries[0].models
+    models["fraud"] = damaged = MAGIC + models["fraud"][2:-5]
+
+    with pytest.raises(Refused, match="partition 0 cannot be read"):
+        await house.engine.assigned([0], 2)
+    assert models["fraud"] == damaged
+
+
+async def test_an_older_core_is_lifted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = house.store._entries[0]
+    newer = Format(CORE_FORMAT.name, CORE_FORMAT.version + 1)
+
+    @newer.migration(CORE_FORMAT.version)
+    def lift(value: Any) -> Any:
+        return value | {"counts": value["counts"] | {"lifted": 1}}
+
+    monkeypatch.setattr("streams.partition.CORE_FORMAT", newer)
+    await house.engine.assigned([0], 2)
+
+    assert lift({"counts": {}}) == {"counts": {"lifted": 1}}
+    assert house.engine.partitions[0].counts["lifted"] == 1
+    assert house.engine.partitions[0].counts["predictions"] == 60
+    assert entry.core is not None

@@ -68,8 +68,8 @@ def finished(kafka: KafkaCluster, redis_server: RedisServer, tmp_path_factory: p
     foreign = publish_with_kcat(config, start_ms + duration_ms)
     worker = WorkerProcess(tmp_path_factory.mktemp("worker"), config)
     with worker:
-        good = sum(event.input is Input.PREDICTIONS for event in events) + foreign
-        wait_until(lambda: processed(redis_server, config) >= good, "all predictions are read", timeout=120)
+        published = len(events) + foreign
+        wait_until(lambda: processed(redis_server, config) >= published, "everything is read", timeout=120)
         # The last windows are published a few seconds after the last labels.
         wait_until(lambda: settled(config), "the last windows are out", timeout=90, pause=2)
         worker.stop()
@@ -79,10 +79,10 @@ def finished(kafka: KafkaCluster, redis_server: RedisServer, tmp_path_factory: p
 
 
 def processed(redis: RedisServer, config: Config) -> int:
-    """Prediction records that the checkpoints cover."""
+    """Records of both inputs that the checkpoints cover."""
     with redis.client() as client:
         keys = [f"driftbell:{{{config.worker.group}:{p}}}" for p in range(PARTITIONS)]
-        return sum(int(client.hget(key, "off:predictions") or 0) for key in keys)
+        return sum(int(client.hget(key, f"off:{stream.value}") or 0) for key in keys for stream in Input)
 
 
 def settled(config: Config) -> bool:

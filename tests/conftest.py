@@ -34,11 +34,16 @@ __all__ = [
 ]
 
 
+@pytest.fixture
+def broken_monitors() -> None:
+    """Monitors of the test that asks for this are meant to raise."""
+
+
 @pytest.fixture(autouse=True)
 def _no_monitor_breaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """In production a monitor that raises is switched off; in a test it fails the test that made it raise."""
     watch = sys.modules.get("streams.watch")
-    if watch is not None and request.node.get_closest_marker("broken_monitors") is None:
+    if watch is not None and "broken_monitors" not in request.fixturenames:
 
         def fail(_watch: object, name: str, error: Exception) -> None:
             raise AssertionError(f"monitor {name} raised") from error

@@ -43,7 +43,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     return Watch(SUBJECT, Monitoring())
 
 
-@pytest.mark.broken_monitors
+@pytest.mark.usefixtures("broken_monitors")
 def test_a_faulty_monitor_is_a_condition_and_the_others_go_on(watch: Watch) -> None:
     for _ in range(3):
         watch.predictions(batch())
@@ -56,7 +56,7 @@ def test_a_faulty_monitor_is_a_condition_and_the_others_go_on(watch: Watch) -> N
     assert watch.reference.events == 300
 
 
-@pytest.mark.broken_monitors
+@pytest.mark.usefixtures("broken_monitors")
 def test_it_stays_switched_off_after_a_restart(watch: Watch) -> None:
     watch.predictions(batch())
     again = Watch(SUBJECT, Monitoring())

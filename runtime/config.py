@@ -125,7 +125,7 @@ class Join(Section, frozen=True):
     #: Labels without a prediction that a partition keeps waiting; beyond it the oldest are counted unmatched.
     max_waiting_labels: Positive = 100_000
     #: Pending predictions of a partition kept in memory; older ones are looked up in Redis.
-    cache_predictions: Positive = 50_000
+    cache_predictions: Positive = 20_000
 
 
 class Reference(Section, frozen=True):

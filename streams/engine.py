@@ -27,7 +27,7 @@ BUFFER_RECORDS = 40_000
 
 #: Memory that the buffered records of all inputs of this worker may take together; each input has an equal part of it. Without
 #: it a worker that catches up on 12 partitions held a gigabyte of records.
-BUFFER_BYTES = 128 * 1024 * 1024
+BUFFER_BYTES = 64 * 1024 * 1024
 
 #: ... but at least so much per input: a chunk or two.
 LEAST_BUFFER_BYTES = 1024 * 1024

@@ -35,10 +35,12 @@ class Rig:
     workers: list[WorkerProcess] = field(default_factory=list)
 
     @classmethod
-    def make(cls, kafka: KafkaCluster, redis: str, folder: Path, **worker: object) -> Rig:
+    def make(
+        cls, kafka: KafkaCluster, redis: str, folder: Path, *, partitions: int = PARTITIONS, **worker: object
+    ) -> Rig:
         """Fresh topics and a group of its own."""
         # As `driftbell topics create` does it: on a busy machine a producer may be late by more than the clock margin.
-        topics: Topics = kafka.create_all(partitions=PARTITIONS, inputs={"message.timestamp.type": "LogAppendTime"})
+        topics: Topics = kafka.create_all(partitions=partitions, inputs={"message.timestamp.type": "LogAppendTime"})
         settings = {"group": f"rig-{topics.predictions}", "session_timeout": 6.0, **worker}
         config = Config(
             kafka=dict(kafka.settings),
@@ -101,7 +103,7 @@ class Rig:
         import redis
 
         with redis.Redis.from_url(self.config.redis.url) as client:
-            keys = [f"driftbell:{{{self.config.worker.group}:{p}}}" for p in range(PARTITIONS)]
+            keys = [f"driftbell:{{{self.config.worker.group}:{p}}}" for p in range(self.config.topics.partitions)]
             return {
                 name: sum(int(client.hget(key, f"off:{name}") or 0) for key in keys)
                 for name in ("predictions", "feedback")
@@ -109,7 +111,9 @@ class Rig:
 
     def stored(self) -> dict[int, Expected]:
         """What Redis holds, by partition; takes the partitions from whoever has them."""
-        return {p: found for p in range(PARTITIONS) if (found := stored_of(self.config, p)) is not None}
+        return {
+            p: found for p in range(self.config.topics.partitions) if (found := stored_of(self.config, p)) is not None
+        }
 
     def counted(self) -> int:
         """Predictions that the state counts."""
@@ -125,7 +129,7 @@ class Rig:
         """The alert records published so far."""
         return [
             decode_alert(record.value)
-            for record in read_topic(self.config, self.config.topics.alerts, PARTITIONS)
+            for record in read_topic(self.config, self.config.topics.alerts, self.config.topics.partitions)
             if record.value is not None
         ]
 

@@ -67,7 +67,18 @@ def test_kafkas_offset_follows_the_checkpoint_so_that_lag_tools_stay_truthful(ri
         wait_until(lambda: shown() == 4000, "Kafka shows the progress", timeout=20, pause=0.5)
 
 
-def test_three_workers_keep_both_inputs_of_each_of_four_partitions_together(rig: Rig) -> None:
+@pytest.mark.parametrize("partitions", [PARTITIONS, 12])
+def test_three_workers_keep_both_inputs_of_each_partition_together(
+    kafka: KafkaCluster, redis_url: str, tmp_path: Path, partitions: int
+) -> None:
+    rig = Rig.make(kafka, redis_url, tmp_path, partitions=partitions)
+    try:
+        _scale_out(rig, partitions)
+    finally:
+        rig.end()
+
+
+def _scale_out(rig: Rig, partitions: int) -> None:
     rig.publish(2000)
     for _ in range(3):
         rig.start_worker()
@@ -78,7 +89,7 @@ def test_three_workers_keep_both_inputs_of_each_of_four_partitions_together(rig:
         names = [name for worker in rig.workers for name in metrics(worker) if name.startswith("driftbell_models{")]
         return sorted(names)
 
-    wait_until(lambda: len(held()) == PARTITIONS, "each partition is held once", timeout=40, pause=0.5)
+    wait_until(lambda: len(held()) == partitions, "each partition is held once", timeout=40, pause=0.5)
     rig.publish(2000)
     rig.wait_until_read()
     rig.workers[1].kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -49,6 +50,15 @@ def _no_monitor_breaks(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
             raise AssertionError(f"monitor {name} raised") from error
 
         monkeypatch.setattr(watch._Watching, "_break", fail)
+
+
+@pytest.fixture(autouse=True)
+def _no_state_is_dropped(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """In production a monitor whose state does not fit starts anew; in a test that is a state that did not survive."""
+    yield
+    if "broken_monitors" not in request.fixturenames:
+        dropped = [r.getMessage() for r in caplog.get_records("call") if "its state does not fit" in r.getMessage()]
+        assert dropped == []
 
 
 # A property that holds must not fail because the machine is busy; pytest-timeout catches what hangs.

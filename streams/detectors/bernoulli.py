@@ -43,12 +43,16 @@ class BernoulliESR:
         self.events_per_false_alarm = events_per_false_alarm
         self._log_bound = math.log(events_per_false_alarm)
         self._coarse = coarse
-        steps = [len(_COARSE_ODDS) if coarse else _steps(p) for p in self.p0.tolist()]
+        self._spread([len(_COARSE_ODDS) if coarse else _steps(p) for p in self.p0.tolist()])
+        self._alarms: Bools = np.zeros(len(self.p0), np.bool_)
+
+    def _spread(self, steps: list[int]) -> None:
+        """So many alternatives per row; they stay so many when the target moves."""
+        self._steps = steps
         self._powers: Floats = _RATIO ** np.arange(1, max(steps, default=1) + 1, dtype=np.float64)
         present = np.arange(max(steps, default=1))[None, :] < np.array(steps, np.int64).reshape(-1, 1)
         self.evidence = ShiryaevRoberts(present / present.sum(axis=1, keepdims=True))
         self._bet()
-        self._alarms: Bools = np.zeros(len(self.p0), np.bool_)
 
     def _bet(self) -> None:
         p0 = self.p0[:, None]
@@ -110,10 +114,19 @@ class BernoulliESR:
 
     def state(self) -> Mapping[str, Any]:
         """Plain data."""
-        return {**self.evidence.state(), "p0": self.p0.copy(), "alarms": self._alarms.copy()}
+        state = {**self.evidence.state(), "p0": self.p0.copy(), "alarms": self._alarms.copy()}
+        return state if self._coarse else state | {"steps": list(self._steps)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from ``state``."""
+        """Continue from ``state``.
+
+        Raises:
+            ValueError: the state has another number of rows.
+        """
+        steps = list(state.get("steps", self._steps))
+        if len(steps) == len(self._steps) and steps != self._steps:
+            # Written by a detector that was made for another target and has followed a moving one since.
+            self._spread(steps)
         self.evidence.restore(state)
         self.retarget(state["p0"])
         self._alarms = np.array(state["alarms"], np.bool_)

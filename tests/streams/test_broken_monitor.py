@@ -66,6 +66,7 @@ def test_it_stays_switched_off_after_a_restart(watch: Watch) -> None:
     assert encode(again.state()) == encode(watch.state())
 
 
+@pytest.mark.usefixtures("broken_monitors")
 def test_a_state_that_does_not_fit_lets_that_monitor_start_anew() -> None:
     watch = Watch(SUBJECT, Monitoring())
     watch.predictions(batch())

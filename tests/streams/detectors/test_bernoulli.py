@@ -5,6 +5,7 @@ import pytest
 from river import drift
 
 from streams.detectors import BernoulliESR
+from streams.encoding import encode
 
 
 def delay(before: float, after: float, seed: int, batch: int = 32) -> int | None:
@@ -39,6 +40,24 @@ def test_it_is_no_slower_than_adwin_though_it_keeps_a_budget(before: float, afte
 
     assert None not in ours
     assert np.median([d for d in ours if d is not None]) <= 1.15 * np.median(theirs)
+
+
+@pytest.mark.parametrize("later", [0.001, 0.02, 0.2, 0.9])
+def test_evidence_continues_in_a_detector_that_was_made_for_where_the_target_is_now(later: float) -> None:
+    """The number of alternatives is that of the first target: a row keeps its bets while the target moves."""
+    rng = np.random.default_rng(1)
+    detector = BernoulliESR([0.1, 0.05], 1e6)
+    detector.retarget([later, 0.05])
+    again = BernoulliESR([later, 0.05], 1e6)
+    detector.update([300, 300], [40, 20], 1)
+    again.restore(detector.state())
+    for at in range(20):
+        batch = rng.integers(0, 100, 2)
+        for one in (detector, again):
+            one.update([100, 100], batch, at)
+
+    assert encode(dict(again.state())) == encode(dict(detector.state()))
+    assert again.alternative(0) == detector.alternative(0)
 
 
 def test_everything_broken_is_seen_within_a_few_events() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from streams.batch import JoinKind
 from streams.detectors import RIVER_NAMES
+from streams.encoding import encode
 from streams.monitor import Condition
 from tests.streams.stories import Story, learned, names, settings
 
@@ -99,6 +100,18 @@ def test_the_reference_grows_while_all_is_quiet_and_then_sees_smaller_rises() ->
 
     assert delays[1] < delays[0]
     assert delays[1] <= 3000
+
+
+@pytest.mark.parametrize("wrong", [0.05, 0.08, 0.12])
+def test_a_reference_that_has_grown_survives_restarts(wrong: float) -> None:
+    """The detector was made for a young reference, whose share of errors was less certain."""
+    settled, restarted = (Story(settings(only=ONLY, labels=300), restart=restart) for restart in (False, True))
+    for story in (settled, restarted):
+        story.labels(6000, wrong=wrong)
+        story.labels(1000, wrong=0.4)
+
+    assert restarted.history == settled.history != []
+    assert encode(restarted.watch.state()) == encode(settled.watch.state())
 
 
 def test_the_features_that_moved_most_are_named() -> None:

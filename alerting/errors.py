@@ -4,7 +4,8 @@ RouterError
 ├── RefusedError            start-up: exit with the message, which names the fix
 │   ├── NewerFormatError    the stored state is of a newer driftbell
 │   └── SecretError         a secret is configured and cannot be read
-├── FencedError             another router has taken over, or the store went back: stop sending at once, claim again
+├── FencedError             another router has taken over: stop sending at once, claim again
+├── LostWritesError         the store went back: write the whole state again
 └── StoreUnavailableError   wait and try again; nothing was lost, nothing may be sent meanwhile
 """
 
@@ -28,7 +29,11 @@ class SecretError(RefusedError):
 
 
 class FencedError(RouterError):
-    """Another router owns the state now, or it is not what we have written: what is in memory must not be saved."""
+    """Another router owns the state now: what is in memory must not be saved."""
+
+
+class LostWritesError(RouterError):
+    """The store is of before the last write (a crash or a restored backup): changes alone would not make it whole."""
 
 
 class StoreUnavailableError(RouterError):

@@ -101,7 +101,7 @@ class RouterMetrics:
     def _show_zeros(self, integrations: Iterable[str]) -> None:
         for result in [*Intake, "bad_record"]:
             self.records.labels(str(result))
-        for reason in ("unavailable", "fenced"):
+        for reason in ("unavailable", "fenced", "lost_writes"):
             self.store_failures.labels(reason)
         for integration in integrations:
             for decision in Reason:

@@ -17,7 +17,7 @@ from random import Random
 
 from alerting.channels.channel import Delivery
 from alerting.dispatch import Decision, Dispatch, integration_of
-from alerting.errors import FencedError, StoreUnavailableError
+from alerting.errors import FencedError, LostWritesError, StoreUnavailableError
 from alerting.escalation import Escalation
 from alerting.gauges import measure
 from alerting.intake import Intake
@@ -26,16 +26,14 @@ from alerting.metrics import RouterMetrics
 from alerting.outcome import Outcome, OutcomeReason
 from alerting.records import DeadLetter, Kind, Lane, LogEntry, Row, Severity
 from alerting.state import Draft, State
-from alerting.stores.store import RouterStore, Table
-from alerting.tables import changes, contents, load
-from alerting.times import to_ms
+from alerting.stores.store import Changes, RouterStore, Table
+from alerting.tables import changes, contents, everything, load
 from schemas import Alert
 
 log = logging.getLogger(__name__)
 
 #: Dead letters kept to be looked at; the oldest go first.
 MAX_DEAD_LETTERS = 1_000
-
 
 #: Groups looked at in one write: a storm of single alerts makes thousands of groups due in the same second.
 FLUSH_BATCH = 100
@@ -350,7 +348,7 @@ class Router:
         for table, known in contents(self.state, self._unsure).items():
             wanted[table] = {**known, **wanted[table]}
         try:
-            await self._store.save(wanted)
+            await self._save(wanted)
         except StoreUnavailableError as error:
             self._unsure = {table: set(content) for table, content in wanted.items() if content}
             self.store_trouble = str(error)
@@ -365,6 +363,16 @@ class Router:
         self._crash("saved")
         self.state.apply(draft)
 
+    async def _save(self, wanted: Changes) -> None:
+        try:
+            await self._store.save(wanted)
+        except LostWritesError as error:
+            # Claiming what is left there would forget pages that were sent, and send them again.
+            log.error("writing the whole state again", extra={"detail": str(error)})
+            self.metrics.store_failures.labels("lost_writes").inc()
+            known = everything(self.state)
+            await self._store.restate({table: known[table] | {**wanted.get(table, {})} for table in Table})
+
     def _notice(self, draft: Draft) -> None:
         for lane in draft.lanes.values():
             if lane is not None and lane.destination in self.wake:
@@ -376,14 +384,6 @@ class Router:
         self.timers.set()
         for event in self.wake.values():
             event.set()
-
-
-def time_to_first_notify_ms(delivery: Delivery, now_ms: int) -> int | None:
-    """From the start of the oldest alert to now, for the page that opens an incident."""
-    alerts = delivery.notification.alerts
-    if delivery.kind is not Kind.TRIGGER or not alerts:
-        return None
-    return max(0, now_ms - min(to_ms(alert.startsAt) for alert in alerts))
 
 
 def _delivery(lane: Lane, row: Row) -> Delivery:

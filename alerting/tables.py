@@ -46,6 +46,12 @@ def contents(state: State, keys: Mapping[Table, Iterable[str]]) -> dict[Table, d
     return found
 
 
+def everything(state: State) -> dict[Table, dict[str, bytes | None]]:
+    """All that the state has, as a store takes it."""
+    keys: dict[Table, Iterable[str]] = {table: known(state) for table, known in _KNOWN.items()}
+    return contents(state, keys | {Table.OFFSETS: map(str, state.offsets)})
+
+
 def changes(draft: Draft) -> dict[Table, dict[str, bytes | None]]:
     """What a draft changes, as a store takes it."""
     return {

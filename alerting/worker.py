@@ -7,12 +7,14 @@ import logging
 import time
 
 from alerting.bucket import TokenBucket
-from alerting.channels.channel import Channel, Rate
+from alerting.channels.channel import Channel, Delivery, Rate
 from alerting.dispatch import integration_of
 from alerting.errors import StoreUnavailableError
 from alerting.lane import Settlement
 from alerting.outcome import Outcome, OutcomeReason, failed
-from alerting.router import Claimed, Router, time_to_first_notify_ms
+from alerting.records import Kind
+from alerting.router import Claimed, Router
+from alerting.times import to_ms
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +144,7 @@ class OutboxWorker:
             metrics.notifications.labels(self._integration, delivery.kind.value).inc()
             if outcome.reason is OutcomeReason.SENT_MINIMAL:
                 metrics.minimal.labels(self._integration).inc()
-            waited = time_to_first_notify_ms(delivery, now_ms)
+            waited = _time_to_first_notify_ms(delivery, now_ms)
             if waited is not None:
                 metrics.first_notify.labels(self._integration).observe(waited / 1000)
             log.info("delivered", extra=fields)
@@ -165,3 +167,11 @@ async def _first(wake: asyncio.Event, stop: asyncio.Event, timeout_s: float | No
     finally:
         for one in waits:
             one.cancel()
+
+
+def _time_to_first_notify_ms(delivery: Delivery, now_ms: int) -> int | None:
+    """From the start of the oldest alert to now, for the page that opens an incident."""
+    alerts = delivery.notification.alerts
+    if delivery.kind is not Kind.TRIGGER or not alerts:
+        return None
+    return max(0, now_ms - min(to_ms(alert.startsAt) for alert in alerts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerting.errors import FencedError
+from alerting.errors import FencedError, LostWritesError
 from alerting.stores.store import Changes, Table, Tables
 
 
@@ -12,6 +12,8 @@ class MemoryTables:
     def __init__(self) -> None:
         self.tables: Tables = {table: {} for table in Table}
         self.generation = 0
+        #: Number of the last write.
+        self.written = 0
 
 
 class MemoryStore:
@@ -20,18 +22,42 @@ class MemoryStore:
     def __init__(self, shared: MemoryTables | None = None) -> None:
         self.shared = shared or MemoryTables()
         self._generation = -1
+        self._written = 0
 
     async def claim(self, generation: int) -> Tables:
         """See ``RouterStore.claim``."""
         if self.shared.generation > generation:
             raise FencedError(f"generation {self.shared.generation} owns the router's state, this one is {generation}")
         self.shared.generation = self._generation = generation
+        self._written = self.shared.written
         return {table: dict(content) for table, content in self.shared.tables.items()}
 
     async def save(self, changes: Changes) -> None:
         """See ``RouterStore.save``."""
-        if self.shared.generation != self._generation:
+        if self._has_lost_writes():
+            raise LostWritesError("the store has lost what was written last")
+        self._write(changes)
+
+    async def restate(self, tables: Changes) -> None:
+        """See ``RouterStore.restate``."""
+        self._has_lost_writes()
+        self.shared.tables = {table: {} for table in Table}
+        self.shared.generation, self.shared.written = self._generation, max(self.shared.written, self._written)
+        self._write(tables)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _has_lost_writes(self) -> bool:
+        lost = self.shared.written < self._written
+        # A state that went back may be of before this owner's claim.
+        if self.shared.generation > self._generation or (self.shared.generation < self._generation and not lost):
             raise FencedError(f"generation {self.shared.generation} owns the router's state now")
+        return lost
+
+    def _write(self, changes: Changes) -> None:
+        self.shared.written += 1
+        self._written = self.shared.written
         for table, content in changes.items():
             kept = self.shared.tables[table]
             for key, value in content.items():
@@ -39,6 +65,3 @@ class MemoryStore:
                     kept.pop(key, None)
                 else:
                     kept[key] = value
-
-    async def close(self) -> None:
-        """Nothing to let go of."""

@@ -9,7 +9,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from alerting.errors import FencedError, NewerFormatError, StoreUnavailableError
+from alerting.errors import FencedError, LostWritesError, NewerFormatError, StoreUnavailableError
 from alerting.stores.store import Changes, Table, Tables
 from runtime.redis import Client, close
 
@@ -63,9 +63,22 @@ class RedisStore:
 
     async def save(self, changes: Changes) -> None:
         """See ``RouterStore.save``."""
+        if not await self._write(changes, whole=False):
+            raise LostWritesError("the store has lost what was written last")
+
+    async def restate(self, tables: Changes) -> None:
+        """See ``RouterStore.restate``."""
+        await self._write(tables, whole=True)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await close(self._client)
+
+    async def _write(self, changes: Changes, *, whole: bool) -> bool:
+        """Return False when the store has lost writes."""
         self._sent += 1
         number = self._sent
-        arguments: list[Any] = [self._generation, self._written, number]
+        arguments: list[Any] = [self._generation, self._written, number, int(whole)]
         for table in _TABLES:
             content = changes.get(table, {})
             kept = [(key, value) for key, value in content.items() if value is not None]
@@ -78,15 +91,12 @@ class RedisStore:
             written = await self._save(keys=[self._meta, *self._keys.values()], args=arguments)
         except (RedisError, RedisClusterException, OSError) as error:
             raise _unavailable(error) from error
-        if written == -1:
-            raise FencedError("the store has lost what was written last: the state is to be claimed again")
         if not written:
             raise FencedError("another router owns the state now")
+        if written == -1:
+            return False
         self._written = number
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await close(self._client)
+        return True
 
     async def _load(self, key: str) -> dict[str, bytes]:
         return {field.decode(): value async for field, value in self._client.hscan_iter(key, count=_SCAN_COUNT)}

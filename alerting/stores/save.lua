@@ -1,4 +1,4 @@
--- Write the changes of one decision, if the writer is still the owner.
+-- Write the changes of one decision, or the whole state, if the writer is still the owner.
 --
 -- KEYS[1]  {driftbell-router:<group>}:meta, see claim.lua
 -- KEYS[2]  ...:entries  hash: fingerprint -> Entry (format byte, msgpack)
@@ -10,27 +10,33 @@
 -- ARGV[1]  generation of the writer, decimal
 -- ARGV[2]  number of the last write that it knows to be here, decimal
 -- ARGV[3]  number of this write, decimal: higher than that of any before it
+-- ARGV[4]  1 when this is the whole state: what is here is replaced. 0 when these are changes.
 -- then for each of KEYS[2..6], in this order:
 --   the number of fields to set, that many pairs of field and value,
 --   the number of fields to delete, that many fields
 --
 -- Returns 1 when written; 0 when another router owns the state, or a later write of this one is here already; -1 when the
--- state is of before the last write (a crash lost it). Nothing is written then.
+-- state is of before the last write (a crash lost it) and these are only changes. Nothing is written then.
 
-if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then
+local stored = redis.call('HMGET', KEYS[1], 'generation', 'written')
+local written = tonumber(stored[2] or '0')
+local lost = written < tonumber(ARGV[2])
+-- A state that went back may be of before this owner's claim.
+local ours = stored[1] == ARGV[1] or (lost and tonumber(stored[1] or '-1') < tonumber(ARGV[1]))
+if not ours or written >= tonumber(ARGV[3]) then
   return 0
 end
-local written = tonumber(redis.call('HGET', KEYS[1], 'written') or '0')
-if written < tonumber(ARGV[2]) then
+local whole = ARGV[4] == '1'
+if lost and not whole then
   return -1
 end
-if written >= tonumber(ARGV[3]) then
-  return 0
+if whole then
+  redis.call('DEL', unpack(KEYS, 2, 6))
 end
 
 -- unpack() puts its results on Lua's stack, which holds about 8000 values.
 local CHUNK = 1000
-local at = 4
+local at = 5
 
 local function each_chunk(values, command, key)
   for first = 1, values, CHUNK do
@@ -51,5 +57,5 @@ end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-redis.call('HSET', KEYS[1], 'saved_ms', string.format('%.0f', now), 'written', ARGV[3])
+redis.call('HSET', KEYS[1], 'generation', ARGV[1], 'saved_ms', string.format('%.0f', now), 'format', '1', 'written', ARGV[3])
 return 1

@@ -49,9 +49,16 @@ class RouterStore(Protocol):
         """Write all changes, or none. With no changes it only says that the owner lives.
 
         Raises:
-            FencedError: another router owns the state, or the store has lost earlier writes; nothing was written, and the
-                state is to be claimed again.
+            FencedError: another router owns the state; nothing was written.
+            LostWritesError: the store has lost earlier writes; nothing was written, and ``restate`` is to follow.
             StoreUnavailableError: no answer; the changes may or may not have been written.
+        """
+
+    async def restate(self, tables: Changes) -> None:
+        """Replace everything: for an owner who knows better than a store that has lost its last writes.
+
+        Raises:
+            FencedError, StoreUnavailableError: as ``save``.
         """
 
     async def close(self) -> None:

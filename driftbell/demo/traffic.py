@@ -55,12 +55,14 @@ class Traffic:
         publisher: Publisher,
         *,
         now: Callable[[], float] = time.monotonic,
+        stopwatch: Callable[[], float] = time.perf_counter,
         rate: float = RATE,
         label_delay: float = LABEL_DELAY,
     ) -> None:
         self._readings = readings
         self._publisher = publisher
         self._now = now
+        self._stopwatch = stopwatch
         self._rate = rate
         self._label_delay = label_delay
         self._model = OnlineModel()
@@ -96,9 +98,9 @@ class Traffic:
         """One request: predict and publish."""
         reading = next(self._readings)
         seen = Reading(upstream(self.phase, reading.features), reading.label)
-        begun = time.perf_counter()
+        begun = self._stopwatch()
         answer, anomaly = self._model.predict(seen.features)
-        latency_ms = (time.perf_counter() - begun) * 1000
+        latency_ms = (self._stopwatch() - begun) * 1000
         self.predictions += 1
         prediction_id = f"request-{self.predictions}"
         self._publisher.predict(

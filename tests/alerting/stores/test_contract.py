@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerting.errors import FencedError
+from alerting.errors import FencedError, LostWritesError
 from alerting.stores.store import Changes, Table
-from tests.alerting.conftest import NewStore
+from tests.alerting.conftest import NewStore, SharedState
 
 EMPTY: dict[Table, dict[str, bytes]] = {table: {} for table in Table}
 
@@ -98,6 +98,42 @@ async def test_a_storm_is_one_save(new_store: NewStore) -> None:
     loaded = await store.claim(1)
     assert loaded[Table.ENTRIES] == {}
     assert loaded[Table.LANES] == many
+
+
+@pytest.mark.parametrize("of", ["before the last write", "before the claim", "nothing"])
+async def test_a_store_that_went_back_says_so_and_is_made_whole(shared_state: SharedState, of: str) -> None:
+    nothing = shared_state.remember()
+    await shared_state.new_store().claim(1)
+    before_the_claim = shared_state.remember()
+    store = shared_state.new_store()
+    await store.claim(2)
+    await store.save({Table.GROUPS: {"g": b"1", "gone": b"1"}})
+    before_the_last_write = shared_state.remember()
+    await store.save({Table.GROUPS: {"gone": None}, Table.OFFSETS: {"0": b"1"}})
+    {"before the last write": before_the_last_write, "before the claim": before_the_claim, "nothing": nothing}[of]()
+    with pytest.raises(LostWritesError):
+        await store.save({Table.OFFSETS: {"0": b"2"}})
+    await store.restate({Table.GROUPS: {"g": b"1"}, Table.OFFSETS: {"0": b"2"}})
+    await store.save({Table.OFFSETS: {"1": b"7"}})
+
+    whole = EMPTY | {Table.GROUPS: {"g": b"1"}, Table.OFFSETS: {"0": b"2", "1": b"7"}}
+    assert await shared_state.new_store().claim(2) == whole
+
+
+async def test_who_was_relieved_makes_nothing_whole(shared_state: SharedState) -> None:
+    old, new = shared_state.new_store(), shared_state.new_store()
+    await old.claim(1)
+    await new.claim(2)
+    back = shared_state.remember()
+    await new.save({Table.GROUPS: {"g": b"1"}})
+    back()
+    with pytest.raises(FencedError):
+        await old.restate({Table.GROUPS: {"old": b"1"}})
+    with pytest.raises(LostWritesError):
+        await new.save({})
+
+    await new.restate({Table.GROUPS: {"g": b"1"}})
+    assert (await new.claim(2))[Table.GROUPS] == {"g": b"1"}
 
 
 keys = st.text(min_size=1, max_size=5)

@@ -40,6 +40,8 @@ class LatencyOptions(Options, frozen=True):
 
     #: Answers slower than the reference's p95 may be this share more than 5 %: load comes in bursts.
     tolerance: float = 0.05
+    #: An answer within so many milliseconds is not slow, however fast the others were. Nobody gets up for microseconds.
+    floor_ms: float = 1.0
     #: Service objective: at most ``slo_share`` of the answers slower than ``slo_ms``. Needs no reference.
     slo_ms: float | None = None
     slo_share: float = 0.05
@@ -57,7 +59,7 @@ class Learned:
 
     @property
     def p95(self) -> float:
-        """The latency, in milliseconds, that makes an answer slow."""
+        """The reference's 95 % quantile in milliseconds."""
         return self.quantiles[_SHOWN.index(0.95)]
 
 
@@ -107,13 +109,17 @@ class Latency(BaseMonitor[LatencyOptions]):
         if self._objective is not None:
             self._count(*self._objective, values, start_ms)
         if self._learned is not None:
-            self._count(self._learned.p95, self._learned.slow, values, start_ms)
+            self._count(self._slow_from(self._learned), self._learned.slow, values, start_ms)
         elif self._sketch is not None:
             self._learn(self._sketch, values)
 
     @staticmethod
     def _count(limit: float, rates: Rates, values: npt.NDArray[np.float64], start_ms: int) -> None:
         rates.update([len(values)], [int((values > limit).sum())], start_ms)
+
+    def _slow_from(self, learned: Learned) -> float:
+        """The latency, in milliseconds, above which an answer is slow."""
+        return max(learned.p95, self.context.options.floor_ms)
 
     def _learn(self, sketch: QuantileSketch, values: npt.NDArray[np.float64]) -> None:
         sketch.update(values)
@@ -132,12 +138,13 @@ class Latency(BaseMonitor[LatencyOptions]):
         if self._objective is not None:
             watched.append((*self._objective, Reason.OBJECTIVE_MISSED))
         if self._learned is not None:
-            watched.append((self._learned.p95, self._learned.slow, Reason.SLOWER_THAN_REFERENCE))
+            watched.append((self._slow_from(self._learned), self._learned.slow, Reason.SLOWER_THAN_REFERENCE))
         found = [self._condition(f, limit, reason) for limit, rates, reason in watched for f in rates.findings()]
         return found[:1]
 
     def _condition(self, finding: Finding, limit: float, reason: Reason) -> Condition:
         p95 = self.quantiles().get("p95", 0.0)
+        baseline = self._learned.p95 if self._learned else None
         if reason is Reason.OBJECTIVE_MISSED:
             summary = (
                 f"{percent(finding.rate)} of {count(finding.events, 'answers')} slower than {milliseconds(limit)} "
@@ -145,7 +152,7 @@ class Latency(BaseMonitor[LatencyOptions]):
             )
         else:
             summary = (
-                f"latency p95 rose from {milliseconds(limit)} to {milliseconds(p95)}; "
+                f"latency p95 rose from {milliseconds(baseline or 0.0)} to {milliseconds(p95)}; "
                 f"{percent(finding.rate)} of {count(finding.events, 'answers')} slower than {milliseconds(limit)}"
             )
         return Condition(
@@ -156,7 +163,7 @@ class Latency(BaseMonitor[LatencyOptions]):
             metric="latency_p95_ms",
             summary=summary,
             value=p95,
-            baseline=self._learned.p95 if self._learned else None,
+            baseline=baseline,
             threshold=limit,
             window_events=finding.events,
             window_start_ms=finding.start_ms,

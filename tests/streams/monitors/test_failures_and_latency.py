@@ -66,3 +66,14 @@ def test_a_model_without_latencies_is_not_judged_by_them() -> None:
     story = learned(Story(settings(only=["latency"])))
 
     assert story.events(4000, latency=lambda rng: None) == []
+
+
+def test_nobody_gets_up_for_microseconds() -> None:
+    story = Story(settings(only=["latency"]), batch=64)
+    story.events(4000, latency=lambda rng: rng.lognormvariate(0, 0.3) * 0.02)
+    story.events(4000, latency=lambda rng: rng.lognormvariate(0, 0.3) * 0.2)
+    assert story.history == []
+
+    found = story.events(512, latency=lambda rng: rng.lognormvariate(0, 0.3) * 2)[0]
+    assert found.threshold == 1.0
+    assert found.summary.startswith("latency p95 rose from 0.0")

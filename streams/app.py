@@ -10,7 +10,6 @@ import asyncio
 import logging
 import os
 import socket
-import tempfile
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, cast
@@ -63,7 +62,6 @@ def create_app(config: Config) -> DriftbellApp:
         broker=brokers,
         broker_client_id=f"driftbell-{worker.instance_id or socket.gethostname()}",
         store="memory://",
-        datadir=tempfile.mkdtemp(prefix="driftbell-"),
         processing_guarantee="at_least_once",
         stream_wait_empty=False,
         stream_buffer_maxsize=BUFFERED_CHUNKS,

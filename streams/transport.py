@@ -334,6 +334,10 @@ class DriftbellApp(faust.App):
         topics = self.driftbell.topics
         return TP(topics.predictions if source[0] is Input.PREDICTIONS else topics.feedback, source[1])
 
+    def _create_directories(self) -> None:
+        # For tables on disk, which we do not have; a worker runs on a file system that it may only read.
+        pass
+
     def _new_transport(self) -> ChunkTransport:
         return ChunkTransport(self.conf.broker_consumer, self)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -351,6 +352,13 @@ async def test_co_partitioned_inputs_go_to_the_same_worker(rig: Rig, partitions:
     assert sorted(p for found in given for p in found.get("predictions", [])) == list(range(partitions))
     for found in given:
         assert sorted(found.get("predictions", [])) == sorted(found.get("feedback", []))
+
+
+async def test_a_worker_writes_no_files(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rig.app._create_directories()
+
+    assert not rig.app.conf.datadir.exists()
 
 
 async def test_our_thread_and_producer_are_used(rig: Rig) -> None:

@@ -51,9 +51,10 @@ class AlertsConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             session_timeout_ms=round(session_timeout_s * 1000),
             heartbeat_interval_ms=max(100, round(session_timeout_s * 1000 / 4)),
             max_poll_records=MAX_POLL_RECORDS,
-            partition_assignment_strategy=[single_owner_assignor(lambda: self._was_active)],
+            partition_assignment_strategy=[single_owner_assignor(lambda: self._active_in)],
         )
-        self._was_active = False
+        #: The generation in which we were given the partitions; 0 while we stand by.
+        self._active_in = 0
 
     async def start(self) -> None:
         """Join the group.
@@ -70,7 +71,6 @@ class AlertsConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
         """Called by aiokafka."""
-        self._was_active = bool(revoked)
         self.assignment = None
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
@@ -78,6 +78,7 @@ class AlertsConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer.pause(*assigned)
         partitions = tuple(sorted(partition.partition for partition in assigned))
         self.assignment = Assignment(self._consumer._coordinator.generation, partitions)
+        self._active_in = self.assignment.generation if partitions else 0
         log.info("group has decided", extra={"generation": self.assignment.generation, "partitions": len(partitions)})
 
     async def bounds(self, partitions: tuple[int, ...]) -> dict[int, tuple[int, int]]:

@@ -12,12 +12,15 @@ from typing import Any
 from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 
-#: User data of a member that is active: it keeps the partitions when another joins.
-_ACTIVE = b"active"
 
+def single_owner_assignor(active_in: Callable[[], int]) -> type[AbstractPartitionAssignor]:
+    """An assignor class for one consumer (aiokafka calls its methods on the class, so the state is in the closure).
 
-def single_owner_assignor(is_active: Callable[[], bool]) -> type[AbstractPartitionAssignor]:
-    """An assignor class for one consumer (aiokafka calls its methods on the class, so the state is in the closure)."""
+    Args:
+        active_in: the generation in which this member was given the partitions; 0 when it stands by. It goes with the
+            member's subscription as decimal text. The one of the highest generation keeps the partitions when another joins:
+            a member that was frozen still believes that it is active, but in a lower one.
+    """
 
     class SingleOwnerAssignor(AbstractPartitionAssignor):  # type: ignore[misc]
         name = "driftbell-single-owner"
@@ -27,8 +30,7 @@ def single_owner_assignor(is_active: Callable[[], bool]) -> type[AbstractPartiti
         def assign(
             cls, cluster: Any, members: Mapping[str, ConsumerProtocolMemberMetadata]
         ) -> dict[str, ConsumerProtocolMemberAssignment]:
-            active = sorted(member for member, metadata in members.items() if metadata.user_data == _ACTIVE)
-            owner = (active or sorted(members))[0]
+            owner = max(sorted(members), key=lambda member: int(members[member].user_data or b"0"))
             topics = sorted({topic for metadata in members.values() for topic in metadata.subscription})
             everything = [(topic, sorted(cluster.partitions_for_topic(topic) or ())) for topic in topics]
             return {
@@ -38,7 +40,7 @@ def single_owner_assignor(is_active: Callable[[], bool]) -> type[AbstractPartiti
 
         @classmethod
         def metadata(cls, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
-            return ConsumerProtocolMemberMetadata(cls.version, list(topics), _ACTIVE if is_active() else b"")
+            return ConsumerProtocolMemberMetadata(cls.version, list(topics), b"%d" % active_in())
 
         @classmethod
         def on_assignment(cls, assignment: ConsumerProtocolMemberAssignment) -> None:

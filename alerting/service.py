@@ -170,14 +170,12 @@ class _Service:
             self._consumer.check()
             waiting = self._active is not None and self._active.is_waiting
             records = [] if waiting else await self._consumer.poll(_POLL_S)
+            if self._active is not None:
+                await self._active.turn(records)
         except KafkaError as error:
+            # Also what is asked about a partition that is taken away at this moment.
             log.warning("broker trouble", extra={"error": repr(error)})
             await asyncio.sleep(_PAUSE_S)
-            return
-        if self._active is None:
-            return
-        try:
-            await self._active.turn(records)
         except FencedError as error:
             log.warning("the state is not ours as it stands", extra={"detail": str(error)})
             await self._retire()

@@ -13,10 +13,11 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import IllegalStateError, KafkaConnectionError
 from confluent_kafka import Consumer, TopicPartition
 
 from alerting import service
+from alerting.alerts_consumer import AlertsConsumer
 from alerting.errors import RefusedError
 from alerting.stores.redis import RedisStore
 from alerting.stores.store import Table
@@ -130,6 +131,27 @@ async def test_bad_records_are_counted_and_do_not_stop_the_next(
             text = await metrics.text()
 
     assert 'driftbell_router_records_total{result="bad_record"} 5.0' in text
+
+
+async def test_a_question_about_a_partition_that_is_taken_away_ends_nothing(
+    vendors: Vendors, embedded_broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    position = AlertsConsumer.position
+    asked = 0
+
+    async def taken_away_at_first(consumer: AlertsConsumer, partition: int) -> int:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise IllegalStateError("no current assignment for partition")
+        return await position(consumer, partition)
+
+    monkeypatch.setattr(AlertsConsumer, "position", taken_away_at_first)
+    await publish(embedded_broker.settings, make_alert(at_ms=int(time.time() * 1000)))
+    async with running(configured(vendors.settings(embedded_broker.settings))):
+        await until(lambda: vendors.pagerduty.open, "the page")
+
+    assert asked > 1
 
 
 async def test_a_restart_neither_repeats_nor_forgets(

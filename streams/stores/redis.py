@@ -6,8 +6,10 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
+from itertools import chain
 from typing import Any, Final
 
+import numpy as np
 from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import NoScriptError, RedisError
 
@@ -108,7 +110,6 @@ class RedisCheckpointStore:
             sequence,
             len(checkpoint.offsets) + 3 + len(put),
             len(removed),
-            len(join.wait),
             len(join.unwait),
             len(join.put),
             self._token,
@@ -119,11 +120,9 @@ class RedisCheckpointStore:
         for name, blob in put.items():
             args += (_MODEL + name.encode(), blob)
         args += [_MODEL + name.encode() for name in removed]
-        _extend(args, join.wait)
-        args += join.unwait
-        for packed in join.put.values():
-            args.append(len(packed))
-            _extend(args, packed)
+        args += (*_packed(join.wait), *join.unwait)
+        for predictions in join.put.values():
+            args += _packed(predictions)
         return _SAVE_OUTCOMES[await self._run(self._save, keys, args)]
 
     async def touch(self, partition: int, generation: int, sequence: int) -> SaveOutcome:
@@ -214,6 +213,7 @@ def _pairs(flat: Any) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _extend(args: list[Any], pairs: Mapping[bytes, bytes]) -> None:
-    for key, value in pairs.items():
-        args += (key, value)
+def _packed(pairs: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:
+    """As ``save.lua`` takes many pairs: lengths and contents of fields and values in turn."""
+    parts = list(chain.from_iterable(pairs.items()))
+    return np.fromiter(map(len, parts), "<u4", len(parts)).tobytes(), b"".join(parts)

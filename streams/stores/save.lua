@@ -7,12 +7,14 @@
 -- ARGV[2]     int   number of this save: one more than the stored one, or the same when a save is repeated
 -- ARGV[3]     int   number of main field-value pairs
 -- ARGV[4]     int   number of main fields to remove
--- ARGV[5]     int   number of waiting labels to put
--- ARGV[6]     int   number of waiting labels to remove
--- ARGV[7]     int   number of slots to write
--- ARGV[8]     text  token of the process that saves
--- ARGV[9..]         in this order: main pairs, removed fields, waiting pairs, removed waiting
---                   keys; then per slot to write: number of pairs, pairs
+-- ARGV[5]     int   number of waiting labels to remove
+-- ARGV[6]     int   number of slots to write
+-- ARGV[7]     text  token of the process that saves
+-- ARGV[8..]         in this order: main pairs, removed fields, packed pairs of waiting labels, removed waiting keys; then per
+--                   slot to write its packed pairs
+--
+-- Packed pairs are two arguments, since a client takes long over a hundred thousand: the length of each field and each value in
+-- turn (4 bytes, little endian), and the bytes of all of them.
 --
 -- Returns 1 when saved, 0 when another generation or process holds the partition (fenced), -1 when the store is ahead, -2 when the store
 -- has lost saves before this one (rolled back), -3 when it holds nothing.
@@ -26,7 +28,7 @@ if tonumber(holder) < tonumber(ARGV[1]) and last < sequence then
   -- An earlier holder: our claim is lost, and what we saved after it.
   return -2
 end
-if holder ~= ARGV[1] or redis.call('HGET', main, 'token') ~= ARGV[8] then
+if holder ~= ARGV[1] or redis.call('HGET', main, 'token') ~= ARGV[7] then
   return 0
 end
 if last < sequence - 1 then
@@ -38,7 +40,7 @@ end
 
 -- Lua's stack takes about 8,000 values.
 local MOST = 4000
-local at = 9
+local at = 8
 local function in_parts(command, key, count)
   while count > 0 do
     local part = math.min(count, MOST)
@@ -48,15 +50,30 @@ local function in_parts(command, key, count)
   end
 end
 
+local function put_packed(key)
+  local lengths, bytes = ARGV[at], ARGV[at + 1]
+  at = at + 2
+  local done, count, from = 0, #lengths / 4, 1
+  while done < count do
+    local part = math.min(count - done, MOST)
+    local values = {struct.unpack('<' .. string.rep('I4', part), lengths, done * 4 + 1)}
+    for index = 1, part do
+      local length = values[index]
+      values[index] = string.sub(bytes, from, from + length - 1)
+      from = from + length
+    end
+    redis.call('HSET', key, unpack(values, 1, part))
+    done = done + part
+  end
+end
+
 in_parts('HSET', main, tonumber(ARGV[3]) * 2)
 in_parts('HDEL', main, tonumber(ARGV[4]))
-in_parts('HSET', waiting, tonumber(ARGV[5]) * 2)
-in_parts('HDEL', waiting, tonumber(ARGV[6]))
-local written = tonumber(ARGV[7])
+put_packed(waiting)
+in_parts('HDEL', waiting, tonumber(ARGV[5]))
+local written = tonumber(ARGV[6])
 for slot = 1, written do
-  local pairs_in_slot = tonumber(ARGV[at])
-  at = at + 1
-  in_parts('HSET', KEYS[2 + slot], pairs_in_slot * 2)
+  put_packed(KEYS[2 + slot])
 end
 for slot = 3 + written, #KEYS do
   redis.call('UNLINK', KEYS[slot])

@@ -16,6 +16,7 @@ from streams.checkpoint import Checkpoint, CheckpointStore
 from streams.claims import Claims
 from streams.clock import Clock
 from streams.engine_counts import EngineCounts
+from streams.loop_lag import measure_loop_lag
 from streams.partition import Partition
 from streams.proofs import Proofs
 from streams.records import Input
@@ -75,15 +76,15 @@ class Engine:
         self._reclaims: dict[int, asyncio.Task[None]] = {}
         self._claims = Claims(config, store, broker, self.counts, owner=owner, clock=clock, turn=self._turn)
         self._proving = Proofs(self._runners, broker, config.worker, self.counts, clock=clock, on_failure=on_failure)
-        self._proofs: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     # ---- life
 
     async def stop(self) -> None:
         """Let every partition go, saved."""
-        if self._proofs is not None:
-            self._proofs.cancel()
-            await asyncio.gather(self._proofs, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.revoked()
         await self._store.close()
 
@@ -94,8 +95,11 @@ class Engine:
 
         What is revoked before its claim is done is not claimed.
         """
-        if self._proofs is None:
-            self._proofs = asyncio.create_task(self._proving.run(), name="proofs")
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(self._proving.run(), name="proofs"),
+                asyncio.create_task(measure_loop_lag(self.counts, self._clock), name="loop-lag"),
+            ]
         asked_in = self._revocations
         async with self._assigning:
             if asked_in == self._revocations:
@@ -163,7 +167,7 @@ class Engine:
     @property
     def silent_seconds(self) -> float:
         """Seconds since the main loop last went round; 0 before the first assignment."""
-        return 0.0 if self._proofs is None else self._clock.monotonic() - self._proving.progress_at
+        return 0.0 if not self._tasks else self._clock.monotonic() - self._proving.progress_at
 
     @property
     def runners(self) -> Mapping[int, Runner]:

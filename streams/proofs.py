@@ -1,7 +1,7 @@
 """Proofs: how far the empty inputs are complete, asked of the brokers, so that the merge may go on.
 
 A note of the time, then the brokers' end offsets: where the fetches have reached that end, every record with an earlier time
-has been pushed. Asked only while something waits. The same loop measures how long the event loop could not run.
+has been pushed. Asked only while something waits.
 """
 
 from __future__ import annotations
@@ -62,12 +62,8 @@ class Proofs:
         """Prove for ever; an unexpected error goes to ``on_failure``."""
         try:
             while True:
-                slept_at = self._clock.monotonic()
                 await asyncio.sleep(PROOF_SECONDS)
                 self.progress_at = self._clock.monotonic()
-                blocked = self.progress_at - slept_at - PROOF_SECONDS
-                self._counts.loop_blocked_seconds_max = max(self._counts.loop_blocked_seconds_max, blocked)
-                self._counts.loop_blocked.observe(max(0.0, blocked))
                 self._refuse_to_stand_still()
                 sources = self._sources_to_prove()
                 if sources:

@@ -51,6 +51,7 @@ SHELL = {
     "streams/clock.py": "the one place that reads the clock",
     "streams/claims.py": "awaits the store and the brokers",
     "streams/engine.py": "runs partitions on the event loop",
+    "streams/loop_lag.py": "watches the event loop",
     "streams/proofs.py": "asks the brokers again and again",
     "streams/runner.py": "runs one partition on the event loop",
     "streams/startup.py": "looks at Kafka and Redis before starting",

@@ -67,7 +67,9 @@ class Engine:
         #: What partitions no longer held had counted in this process.
         self._past_counts: Counter[str] = Counter()
         self._past_joins: Counter[str] = Counter()
+        self._stopping = False
         self._claiming: set[int] = set()
+        self._claim_tasks: list[asyncio.Task[None]] = []
         #: How often everything was revoked: a claim that began before the latest is for a rebalance that is over.
         self._revocations = 0
         self._assigning = asyncio.Lock()
@@ -81,7 +83,8 @@ class Engine:
     # ---- life
 
     async def stop(self) -> None:
-        """Let every partition go, saved."""
+        """Let every partition go, saved. Whatever Faust still assigns is not claimed."""
+        self._stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -95,6 +98,8 @@ class Engine:
 
         What is revoked before its claim is done is not claimed.
         """
+        if self._stopping:
+            return
         if not self._tasks:
             self._tasks = [
                 asyncio.create_task(self._proving.run(), name="proofs"),
@@ -102,25 +107,33 @@ class Engine:
             ]
         asked_in = self._revocations
         async with self._assigning:
-            if asked_in == self._revocations:
-                await self._assigned(set(partitions), generation)
+            await self._assigned(set(partitions), generation, asked_in)
         self._settled = True
 
-    async def _assigned(self, wanted: set[int], generation: int) -> None:
-        await self._let_go([p for p in self._runners if p not in wanted or self._runners[p].generation != generation])
+    async def _assigned(self, wanted: set[int], generation: int, asked_in: int) -> None:
+        if asked_in == self._revocations:
+            await self._let_go([p for p, r in self._runners.items() if p not in wanted or r.generation != generation])
+        if asked_in != self._revocations:
+            return
         new = sorted(wanted - self._runners.keys() - self._reclaims.keys())
         if new:
             self.counts.rebalances += 1
         self._claiming = set(new)
+        self._claim_tasks = [asyncio.create_task(self._claim(p, generation), name=f"claim-{p}") for p in new]
         try:
-            await asyncio.gather(*(self._claim(partition, generation) for partition in new))
+            await asyncio.gather(*self._claim_tasks)
+        except asyncio.CancelledError:
+            if asked_in == self._revocations:
+                raise
+            await asyncio.wait(self._claim_tasks)
         finally:
             self._claiming = set()
 
     async def revoked(self) -> None:
         """Save and let go of everything: Faust's rebalances revoke all partitions before they assign some."""
         self._revocations += 1
-        for task in list(self._reclaims.values()):
+        # What claims ask may have no answer any more: on the way out Faust has stopped the consumer.
+        for task in (*self._claim_tasks, *self._reclaims.values()):
             task.cancel()
         await asyncio.gather(*self._reclaims.values(), return_exceptions=True)
         await self._let_go(list(self._runners))

@@ -98,6 +98,26 @@ async def test_a_store_that_rolled_back_is_no_failure_of_a_partition_that_goes(
     assert house.engine.positions()[PREDICTIONS] == 20
 
 
+@pytest.mark.parametrize("ending", ["revoked", "stop"])
+async def test_a_claim_that_nobody_answers_any_more_holds_nobody_up(house: House, ending: str) -> None:
+    """A worker that is told to stop in the middle of a rebalance: its consumer is gone before its claims are done."""
+    house.broker.answers = False
+    assigning = asyncio.create_task(house.engine.assigned([0, 1], 1))
+    await asyncio.sleep(0.3)
+    assert not house.engine.ready
+    async with asyncio.timeout(2.0):
+        await getattr(house.engine, ending)()
+        await assigning
+        # Faust's rebalance goes on, and says so once more.
+        if ending == "stop":
+            await house.engine.assigned([0, 1], 1)
+    house.broker.answers = True
+    await house.engine.assigned([0, 1], 2)
+
+    assert house.engine.runners.keys() == (set() if ending == "stop" else {0, 1})
+    assert house.failures == []
+
+
 async def test_a_claim_of_a_rebalance_that_is_over_is_dropped(house: House) -> None:
     """Faust says twice that it has assigned; the second may come to its turn after the next rebalance has begun."""
     slow = asyncio.Event()

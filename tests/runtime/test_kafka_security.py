@@ -27,6 +27,7 @@ from runtime.kafka import aiokafka_settings, client_settings, problems
 from runtime.kafka.oauth import OidcTokenProvider
 from tests.services import KafkaNode
 from tests.services.tls import Certificates
+from tests.services.waiting import eventually
 
 Block = dict[str, str | int | float | bool]
 
@@ -110,14 +111,24 @@ async def _log_in_with_every_client(block: Block) -> None:
     await admin.start()
     await admin.close()
     consumer = AIOKafkaConsumer(**aiokafka_settings(block))
-    await consumer.start()
-    assert await consumer.topics() is not None
-    await consumer.stop()
+    try:
+        await consumer.start()
+        await eventually(lambda: _answers(consumer), "the broker knows its topics")
+    finally:
+        await consumer.stop()
     producer = AIOKafkaProducer(**aiokafka_settings(block))
     await producer.start()
     await producer.stop()
     # asyncio says goodbye on a TLS connection after close() has returned, and tells nobody when it is done.
     await asyncio.sleep(0.2)
+
+
+async def _answers(consumer: AIOKafkaConsumer) -> bool:
+    try:
+        return await consumer.topics() is not None
+    except KafkaError:
+        # On a machine that stood still a broker is in nobody's metadata until its controller has heard of it again.
+        return False
 
 
 @pytest.mark.kafka

@@ -15,6 +15,9 @@ from schemas import Alert, to_epoch_ms
 #: From a decision in stream time to the router's hearing of it, at most.
 HEARD_SECONDS = 3.0
 
+#: Published within this time, the beginning of an alert and its end may be read at once.
+TOGETHER_MS = 1000
+
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
 
 
@@ -64,6 +67,23 @@ class Pager:
                 began = fired.get((alert.fingerprint, alert.episode))
                 count += began is not None and began >= since - HEARD_SECONDS and at <= until + HEARD_SECONDS
         return count
+
+    @staticmethod
+    def over_when_heard(published: Iterable[tuple[int, Alert]]) -> int:
+        """Alerts whose end was published together with their beginning, by a worker that catches up after a fault.
+
+        Args:
+            published: each record of the alerts topic, with the epoch ms of its publication.
+        """
+        first: dict[tuple[str, int, str], int] = {}
+        for at_ms, alert in published:
+            key = (alert.fingerprint, alert.episode, alert.status)
+            first[key] = min(at_ms, first.get(key, at_ms))
+        return sum(
+            abs(first.get((fingerprint, episode, "resolved"), at_ms + 3_600_000) - at_ms) < TOGETHER_MS
+            for (fingerprint, episode, status), at_ms in first.items()
+            if status == "firing"
+        )
 
     def differences(self, alerts: Iterable[Alert], unheard: int = 0) -> list[str]:
         """What is wrong with the incidents, given every alert transition that was decided.

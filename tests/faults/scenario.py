@@ -168,7 +168,7 @@ def _compare(run: Run, codes: Counter[int], predictions: int) -> Outcome:
         expected_alerts |= expected.alerts
         differences += [f"partition {partition}: {found}" for found in expected.differences(stored)]
     published = published_alerts(run.config, PARTITIONS)
-    by_id = {alert.id: alert for alert in published}
+    by_id = {alert.id: alert for _, alert in published}
     for identity in sorted(expected_alerts.keys() ^ by_id.keys()):
         where = "missing from the topic" if identity in expected_alerts else "published and not expected"
         alert = expected_alerts.get(identity) or by_id[identity]
@@ -178,17 +178,17 @@ def _compare(run: Run, codes: Counter[int], predictions: int) -> Outcome:
         for identity in expected_alerts.keys() & by_id.keys()
         if expected_alerts[identity] != by_id[identity]
     ]
-    differences += _pages(run, expected_alerts.values())
+    differences += _pages(run, expected_alerts.values(), run.pager.over_when_heard(published))
     if not expected_alerts:
         differences.append("the traffic raised no alert at all: the run proves nothing about alerts")
     pages = len(run.pager.service.incidents)
     return Outcome(differences, predictions, len(by_id), len(published) - len(by_id), pages, codes)
 
 
-def _pages(run: Run, alerts: Iterable[Alert]) -> list[str]:
+def _pages(run: Run, alerts: Iterable[Alert], over_when_heard: int) -> list[str]:
     """What is wrong at the pager, once it has had the time to hear of everything."""
     decided = list(alerts)
-    unheard = run.pager.over_before_heard(decided, *run.router_down)
+    unheard = over_when_heard + run.pager.over_before_heard(decided, *run.router_down)
     give_up_at = time.monotonic() + 40
     while (wrong := run.pager.differences(decided, unheard)) and time.monotonic() < give_up_at:
         time.sleep(0.5)

@@ -144,9 +144,10 @@ async def _stored_of(config: Config, partition: int) -> Expected | None:
     )
 
 
-def published_alerts(config: Config, partitions: int) -> list[Alert]:
-    """All records of the alerts topic, repeats included."""
-    return [decode_alert(r.value) for r in read_topic(config, config.topics.alerts, partitions) if r.value is not None]
+def published_alerts(config: Config, partitions: int) -> list[tuple[int, Alert]]:
+    """All records of the alerts topic, repeats included, each with the epoch ms of its publication."""
+    records = read_topic(config, config.topics.alerts, partitions)
+    return [(r.timestamp, decode_alert(r.value)) for r in records if r.value is not None]
 
 
 def _first_difference(ours: object, theirs: object) -> str:

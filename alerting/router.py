@@ -27,7 +27,7 @@ from alerting.outcome import Outcome, OutcomeReason
 from alerting.records import DeadLetter, Kind, Lane, LogEntry, Row, Severity
 from alerting.state import Draft, State
 from alerting.stores.store import Changes, RouterStore, Table
-from alerting.tables import changes, contents, everything, load
+from alerting.tables import changes, contents, everything, laid_over, load
 from schemas import Alert
 
 log = logging.getLogger(__name__)
@@ -344,9 +344,7 @@ class Router:
         if draft.is_empty and not even_if_empty:
             return
         started = time.perf_counter()
-        wanted = changes(draft)
-        for table, known in contents(self.state, self._unsure).items():
-            wanted[table] = {**known, **wanted[table]}
+        wanted = laid_over(contents(self.state, self._unsure), changes(draft))
         try:
             await self._save(wanted)
         except StoreUnavailableError as error:
@@ -370,8 +368,7 @@ class Router:
             # Claiming what is left there would forget pages that were sent, and send them again.
             log.error("writing the whole state again", extra={"detail": str(error)})
             self.metrics.store_failures.labels("lost_writes").inc()
-            known = everything(self.state)
-            await self._store.restate({table: known[table] | {**wanted.get(table, {})} for table in Table})
+            await self._store.restate(laid_over(everything(self.state), wanted))
 
     def _notice(self, draft: Draft) -> None:
         for lane in draft.lanes.values():

@@ -8,7 +8,7 @@ from typing import Any, Final
 from alerting.encoding import decode, encode
 from alerting.records import DeadLetter, Entry, Group, Lane
 from alerting.state import Draft, State
-from alerting.stores.store import Table, Tables
+from alerting.stores.store import Changes, Table, Tables
 
 _KNOWN: Final[dict[Table, Callable[[State], Mapping[str, Any]]]] = {
     Table.ENTRIES: lambda state: state.entries,
@@ -50,6 +50,11 @@ def everything(state: State) -> dict[Table, dict[str, bytes | None]]:
     """All that the state has, as a store takes it."""
     keys: dict[Table, Iterable[str]] = {table: known(state) for table, known in _KNOWN.items()}
     return contents(state, keys | {Table.OFFSETS: map(str, state.offsets)})
+
+
+def laid_over(known: Changes, changed: Changes) -> dict[Table, dict[str, bytes | None]]:
+    """What is known, and what changes of it."""
+    return {table: {**known.get(table, {}), **changed.get(table, {})} for table in Table}
 
 
 def changes(draft: Draft) -> dict[Table, dict[str, bytes | None]]:

@@ -68,7 +68,7 @@ class Engine:
         self._past_counts: Counter[str] = Counter()
         self._past_joins: Counter[str] = Counter()
         self._stopping = False
-        self._claiming: set[int] = set()
+        #: The latest claims, in progress or done.
         self._claim_tasks: list[asyncio.Task[None]] = []
         #: How often everything was revoked: a claim that began before the latest is for a rebalance that is over.
         self._revocations = 0
@@ -118,7 +118,6 @@ class Engine:
         new = sorted(wanted - self._runners.keys() - self._reclaims.keys())
         if new:
             self.counts.rebalances += 1
-        self._claiming = set(new)
         self._claim_tasks = [asyncio.create_task(self._claim(p, generation), name=f"claim-{p}") for p in new]
         try:
             await asyncio.gather(*self._claim_tasks)
@@ -126,8 +125,6 @@ class Engine:
             if asked_in == self._revocations:
                 raise
             await asyncio.wait(self._claim_tasks)
-        finally:
-            self._claiming = set()
 
     async def revoked(self) -> None:
         """Save and let go of everything: Faust's rebalances revoke all partitions before they assign some."""
@@ -175,7 +172,7 @@ class Engine:
     @property
     def ready(self) -> bool:
         """Whether the group has assigned us partitions (or none: we stand by) and none is being claimed."""
-        return self._settled and not self._claiming
+        return self._settled and all(claim.done() for claim in self._claim_tasks)
 
     @property
     def silent_seconds(self) -> float:

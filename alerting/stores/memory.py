@@ -34,13 +34,14 @@ class MemoryStore:
 
     async def save(self, changes: Changes) -> None:
         """See ``RouterStore.save``."""
-        if self._has_lost_writes():
+        self._check_owner()
+        if self._has_lost_writes:
             raise LostWritesError("the store has lost what was written last")
         self._write(changes)
 
     async def restate(self, tables: Changes) -> None:
         """See ``RouterStore.restate``."""
-        self._has_lost_writes()
+        self._check_owner()
         self.shared.tables = {table: {} for table in Table}
         self.shared.generation, self.shared.written = self._generation, max(self.shared.written, self._written)
         self._write(tables)
@@ -48,12 +49,15 @@ class MemoryStore:
     async def close(self) -> None:
         """Nothing to let go of."""
 
+    @property
     def _has_lost_writes(self) -> bool:
-        lost = self.shared.written < self._written
+        return self.shared.written < self._written
+
+    def _check_owner(self) -> None:
+        owner = self.shared.generation
         # A state that went back may be of before this owner's claim.
-        if self.shared.generation > self._generation or (self.shared.generation < self._generation and not lost):
-            raise FencedError(f"generation {self.shared.generation} owns the router's state now")
-        return lost
+        if owner != self._generation and (owner > self._generation or not self._has_lost_writes):
+            raise FencedError(f"generation {owner} owns the router's state now")
 
     def _write(self, changes: Changes) -> None:
         self.shared.written += 1

@@ -63,8 +63,7 @@ class RedisStore:
 
     async def save(self, changes: Changes) -> None:
         """See ``RouterStore.save``."""
-        if not await self._write(changes, whole=False):
-            raise LostWritesError("the store has lost what was written last")
+        await self._write(changes, whole=False)
 
     async def restate(self, tables: Changes) -> None:
         """See ``RouterStore.restate``."""
@@ -74,8 +73,7 @@ class RedisStore:
         """Close the connections."""
         await close(self._client)
 
-    async def _write(self, changes: Changes, *, whole: bool) -> bool:
-        """Return False when the store has lost writes."""
+    async def _write(self, changes: Changes, *, whole: bool) -> None:
         self._sent += 1
         number = self._sent
         arguments: list[Any] = [self._generation, self._written, number, int(whole)]
@@ -94,9 +92,8 @@ class RedisStore:
         if not written:
             raise FencedError("another router owns the state now")
         if written == -1:
-            return False
+            raise LostWritesError("the store has lost what was written last")
         self._written = number
-        return True
 
     async def _load(self, key: str) -> dict[str, bytes]:
         return {field.decode(): value async for field, value in self._client.hscan_iter(key, count=_SCAN_COUNT)}

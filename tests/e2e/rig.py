@@ -15,9 +15,8 @@ from runtime.config import Config, Join, Monitoring, Reference, Topics, Worker
 from runtime.config import Redis as RedisSettings
 from runtime.kafka import producer_settings
 from schemas import Alert
-from schemas.codec import decode_alert
 from tests.pipeline import Expected, WorkerProcess, expected_of, stored_of
-from tests.pipeline.oracle import read_topic
+from tests.pipeline.oracle import published_alerts
 from tests.services import KafkaCluster
 from tests.services.waiting import wait_until
 
@@ -127,11 +126,7 @@ class Rig:
 
     def alerts(self) -> list[Alert]:
         """The alert records published so far."""
-        return [
-            decode_alert(record.value)
-            for record in read_topic(self.config, self.config.topics.alerts, self.config.topics.partitions)
-            if record.value is not None
-        ]
+        return [alert for _, alert in published_alerts(self.config, self.config.topics.partitions)]
 
     def end(self) -> None:
         """Leave no worker behind."""

@@ -22,9 +22,15 @@ pytestmark = [pytest.mark.e2e, pytest.mark.kafka, pytest.mark.timeout(180)]
 
 
 @pytest.fixture
-def rig(kafka: KafkaCluster, redis_url: str, tmp_path: Path) -> Iterator[Rig]:
+def partitions() -> int:
+    """Of the rig's topics."""
+    return PARTITIONS
+
+
+@pytest.fixture
+def rig(kafka: KafkaCluster, redis_url: str, tmp_path: Path, partitions: int) -> Iterator[Rig]:
     """A pipeline of its own."""
-    made = Rig.make(kafka, redis_url, tmp_path)
+    made = Rig.make(kafka, redis_url, tmp_path, partitions=partitions)
     yield made
     made.end()
 
@@ -68,17 +74,7 @@ def test_kafkas_offset_follows_the_checkpoint_so_that_lag_tools_stay_truthful(ri
 
 
 @pytest.mark.parametrize("partitions", [PARTITIONS, 12])
-def test_three_workers_keep_both_inputs_of_each_partition_together(
-    kafka: KafkaCluster, redis_url: str, tmp_path: Path, partitions: int
-) -> None:
-    rig = Rig.make(kafka, redis_url, tmp_path, partitions=partitions)
-    try:
-        _scale_out(rig, partitions)
-    finally:
-        rig.end()
-
-
-def _scale_out(rig: Rig, partitions: int) -> None:
+def test_three_workers_keep_both_inputs_of_each_partition_together(rig: Rig, partitions: int) -> None:
     rig.publish(2000)
     for _ in range(3):
         rig.start_worker()

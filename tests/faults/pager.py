@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +19,9 @@ HEARD_SECONDS = 3.0
 TOGETHER_MS = 1000
 
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
+
+#: Fingerprint and number of the episode.
+Episode = tuple[str, int]
 
 
 class Pager:
@@ -52,56 +55,62 @@ class Pager:
         }
 
     @staticmethod
-    def over_before_heard(alerts: Iterable[Alert], since: float, until: float) -> int:
+    def over_before_heard(alerts: Iterable[Alert], since: float, until: float) -> set[Episode]:
         """Alerts that fired and were over while no router ran: nobody is woken for what is over.
 
         Those that touch an end of that time may have been heard or not; they count too.
         """
-        fired: dict[tuple[str, int], float] = {}
-        count = 0
+        fired: dict[Episode, float] = {}
+        found: set[Episode] = set()
         for alert in sorted(alerts, key=lambda a: (a.updatedAt, a.status)):
-            at = to_epoch_ms(alert.updatedAt) / 1000
+            episode, at = (alert.fingerprint, alert.episode), to_epoch_ms(alert.updatedAt) / 1000
             if alert.status == "firing":
-                fired[alert.fingerprint, alert.episode] = at
+                fired[episode] = at
             elif alert.status == "resolved":
-                began = fired.get((alert.fingerprint, alert.episode))
-                count += began is not None and began >= since - HEARD_SECONDS and at <= until + HEARD_SECONDS
-        return count
+                began = fired.get(episode)
+                if began is not None and began >= since - HEARD_SECONDS and at <= until + HEARD_SECONDS:
+                    found.add(episode)
+        return found
 
     @staticmethod
-    def over_when_heard(published: Iterable[tuple[int, Alert]]) -> int:
+    def over_when_heard(published: Iterable[tuple[int, Alert]]) -> set[Episode]:
         """Alerts whose end was published together with their beginning, by a worker that catches up after a fault.
 
         Args:
             published: each record of the alerts topic, with the epoch ms of its publication.
         """
-        first: dict[tuple[str, int, str], int] = {}
+        first: dict[str, dict[Episode, int]] = {"firing": {}, "resolved": {}}
         for at_ms, alert in published:
-            key = (alert.fingerprint, alert.episode, alert.status)
-            first[key] = min(at_ms, first.get(key, at_ms))
-        return sum(
-            abs(first.get((fingerprint, episode, "resolved"), at_ms + 3_600_000) - at_ms) < TOGETHER_MS
-            for (fingerprint, episode, status), at_ms in first.items()
-            if status == "firing"
-        )
+            if alert.status in first:
+                first[alert.status].setdefault((alert.fingerprint, alert.episode), at_ms)
+        return {
+            episode
+            for episode, at_ms in first["firing"].items()
+            if episode in first["resolved"] and first["resolved"][episode] - at_ms < TOGETHER_MS
+        }
 
-    def differences(self, alerts: Iterable[Alert], unheard: int = 0) -> list[str]:
+    def differences(self, alerts: Iterable[Alert], unheard: Collection[Episode] = ()) -> list[str]:
         """What is wrong with the incidents, given every alert transition that was decided.
 
-        Of these, ``unheard`` may or may not have been told.
+        The alerts of ``unheard`` may or may not have been told.
         """
-        fired: Counter[str] = Counter()
+        fired: dict[Episode, str] = {}
         open_: set[str] = set()
         for alert in sorted(alerts, key=lambda a: (a.episode, a.updatedAt)):
             if alert.status == "firing":
-                fired[alert.fingerprint] += 1
+                fired[alert.fingerprint, alert.episode] = alert.annotations["summary"]
                 open_.add(alert.fingerprint)
             elif alert.status == "resolved":
                 open_.discard(alert.fingerprint)
-        found: list[str] = []
         incidents = self.service.incidents
-        if not fired.total() - unheard <= len(incidents) <= fired.total():
-            found.append(f"{fired.total()} alerts fired, {len(incidents)} incidents were opened")
+        paged = Counter(incident.events[0]["payload"]["summary"] for incident in incidents)
+        found: list[str] = []
+        for episode, summary in fired.items():
+            if paged[summary]:
+                paged[summary] -= 1
+            elif episode not in unheard:
+                found.append(f"never paged: {summary}")
+        found += [f"paged for nothing: {summary}" for summary in paged.elements()]
         found += [f"paged {i.triggers} times: {i.summary}" for i in incidents if i.triggers > 1]
         still = [incident for incident in incidents if incident.closed is None]
         if len(still) != len(open_):

@@ -19,7 +19,7 @@ from runtime.kafka import consumer_settings
 from runtime.router import Router
 from schemas import Alert
 from streams.records import Input
-from tests.faults.pager import Pager
+from tests.faults.pager import Episode, Pager
 from tests.pipeline import LiveProducer, RouterProcess, Traffic, WorkerProcess, expected_of, stored_of
 from tests.pipeline.oracle import published_alerts
 from tests.services import KafkaCluster, RedisServer
@@ -185,10 +185,10 @@ def _compare(run: Run, codes: Counter[int], predictions: int) -> Outcome:
     return Outcome(differences, predictions, len(by_id), len(published) - len(by_id), pages, codes)
 
 
-def _pages(run: Run, alerts: Iterable[Alert], over_when_heard: int) -> list[str]:
+def _pages(run: Run, alerts: Iterable[Alert], over_when_heard: set[Episode]) -> list[str]:
     """What is wrong at the pager, once it has had the time to hear of everything."""
     decided = list(alerts)
-    unheard = over_when_heard + run.pager.over_before_heard(decided, *run.router_down)
+    unheard = over_when_heard | run.pager.over_before_heard(decided, *run.router_down)
     give_up_at = time.monotonic() + 40
     while (wrong := run.pager.differences(decided, unheard)) and time.monotonic() < give_up_at:
         time.sleep(0.5)

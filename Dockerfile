@@ -41,7 +41,7 @@ USER 10001:10001
 EXPOSE 8081 8082
 # Draining (docs/operations.md): the worker saves, publishes and leaves its group, then ends with 0.
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "runtime.probe"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "driftbell.runtime.observability.probe"]
 
 ENTRYPOINT ["driftbell"]
 CMD ["worker"]

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from streams.detectors import RIVER_NAMES, RankESR, RankScores, RiverDetector
-from streams.monitors.agreement import Task
-from streams.monitors.error_reference import ErrorReference
-from streams.monitors.error_watch import CALIBRATED, ErrorWatch
-from streams.reference.numbers import learn_numbers
+from driftbell.streams.agreement import Task
+from driftbell.streams.detectors import RIVER_NAMES, RankESR, RankScores, RiverDetector
+from driftbell.streams.monitors.performance.error_reference import ErrorReference
+from driftbell.streams.monitors.performance.error_watch import CALIBRATED, ErrorWatch
+from driftbell.streams.reference.numbers import learn_numbers
 
 Floats = npt.NDArray[np.float64]
 #: Labels before the change, and after it.

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 
 from bench.readings import MB, memory_bytes
 from bench.traffic import Events, Shape
-from runtime.config import Config, Join
-from schemas import Prediction
-from streams.join import LabelJoin
-from streams.partition import Partition
-from streams.records import Input, Record
-from streams.stores.memory import MemoryPending
+from driftbell.runtime.config.model import Config, Join
+from driftbell.schemas import Prediction
+from driftbell.streams.checkpoints.memory import MemoryPending
+from driftbell.streams.join import LabelJoin
+from driftbell.streams.partition.partition import Partition
+from driftbell.streams.records import Input, Record
 
 #: The issue's bound for 1,000 models of 20 features in a worker.
 BOUND_BYTES = 1_000_000_000

@@ -24,11 +24,11 @@ from statistics import median
 import redis.asyncio
 
 from bench.readings import MB
-from runtime.config import Join
-from schemas import Feedback, Prediction
-from streams.checkpoint import Checkpoint, SaveOutcome
-from streams.join import LabelJoin
-from streams.stores.redis import RedisCheckpointStore
+from driftbell.runtime.config.model import Join
+from driftbell.schemas import Feedback, Prediction
+from driftbell.streams.checkpoints.checkpoint import Checkpoint, SaveOutcome
+from driftbell.streams.checkpoints.redis import RedisCheckpointStore
+from driftbell.streams.join import LabelJoin
 from tests.services import RedisServer
 
 BOUND_PREDICTIONS = 10_000_000

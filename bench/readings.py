@@ -10,9 +10,9 @@ from pathlib import Path
 from confluent_kafka import Consumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
-from runtime.config import Config
-from runtime.kafka import consumer_settings
-from streams.records import Input
+from driftbell.runtime.config.model import Config
+from driftbell.runtime.kafka import consumer_settings
+from driftbell.streams.records import Input
 from tests.services import RedisServer
 
 MB = 1_000_000

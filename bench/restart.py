@@ -24,8 +24,8 @@ from statistics import median
 
 from bench.readings import MB, Progress, cpu_seconds, exported, memory_bytes
 from bench.traffic import Events, Shape, SteadyTraffic, fill
-from runtime.config import Config, Monitoring, Reference, Worker
-from runtime.config import Redis as RedisSettings
+from driftbell.runtime.config.model import Config, Monitoring, Reference, Worker
+from driftbell.runtime.config.model import Redis as RedisSettings
 from tests.pipeline import WorkerProcess
 from tests.services import KafkaCluster, RedisServer
 

@@ -29,8 +29,8 @@ from statistics import median
 from bench.readings import MB, Progress, cpu_seconds, exported, memory_bytes
 from bench.slope import slope
 from bench.traffic import Events, Shape, SteadyTraffic
-from runtime.config import Config, Join, Monitoring, Worker
-from runtime.config import Redis as RedisSettings
+from driftbell.runtime.config.model import Config, Join, Monitoring, Worker
+from driftbell.runtime.config.model import Redis as RedisSettings
 from tests.pipeline import WorkerProcess
 from tests.services import KafkaCluster, RedisServer
 from tests.services.waiting import wait_until

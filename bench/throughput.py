@@ -26,9 +26,9 @@ from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from runtime.config import Config, Topics, Worker
-from runtime.config import Redis as RedisSettings
-from runtime.kafka import consumer_settings, producer_settings
+from driftbell.runtime.config.model import Config, Topics, Worker
+from driftbell.runtime.config.model import Redis as RedisSettings
+from driftbell.runtime.kafka import consumer_settings, producer_settings
 from tests.pipeline import WorkerProcess
 from tests.services import KafkaCluster, RedisServer
 from tests.services.waiting import wait_until
@@ -93,7 +93,7 @@ def loop(bootstrap: str, topic: str, events: int, updated: Sequence[str]) -> Non
     import river.drift
     import river.stats
 
-    from schemas import Prediction
+    from driftbell.schemas import Prediction
 
     consumer = Consumer(consumer_settings({"bootstrap.servers": bootstrap}, "floor") | {"fetch.wait.max.ms": 50})
     consumer.assign(

@@ -13,8 +13,8 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from runtime.config import Topics
-from runtime.kafka import producer_settings
+from driftbell.runtime.config.model import Topics
+from driftbell.runtime.kafka import producer_settings
 
 #: Different sets of feature values per model; events draw from them, so that making one costs microseconds.
 POOL = 500

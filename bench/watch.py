@@ -10,11 +10,11 @@ from collections.abc import Callable
 import numpy as np
 from river import drift
 
-from runtime.config import Monitoring
-from schemas import Prediction
-from streams.batch import PredictionBatch
-from streams.monitor import Subject
-from streams.watch import Watch
+from driftbell.runtime.config.model import Monitoring
+from driftbell.schemas import Prediction
+from driftbell.streams.batch import PredictionBatch
+from driftbell.streams.monitors.watch import Watch
+from driftbell.streams.subject import Subject
 
 NUMERIC = 10
 TEXTS = 2

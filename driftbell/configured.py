@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Iterator
 
 from driftbell.errors import UsageError
-from runtime import logs
-from runtime.config import Config, Monitoring
-from runtime.loader import ConfigError, load
-from runtime.secrets import secret_values
+from driftbell.runtime.config.loader import ConfigError, load
+from driftbell.runtime.config.model import Config, Monitoring
+from driftbell.runtime.config.secrets import secret_values
+from driftbell.runtime.observability import logs
 
 
 def configured(options: argparse.Namespace) -> Config:
@@ -36,7 +36,7 @@ def _monitors(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
     settings |= {("models", model): config.monitoring_for(model) for model in config.models}
     if not any(one.monitors for one in settings.values()):
         return  # the monitors bring numpy and River along, and most commands can do without
-    from streams.watch import check_settings
+    from driftbell.streams.monitors.watch import check_settings
 
     for path, one in settings.items():
         try:

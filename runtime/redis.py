@@ -13,7 +13,7 @@ import redis.asyncio
 from redis import exceptions
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 
-from runtime.config import Redis
+from driftbell.runtime.config.model import Redis
 
 Client = redis.asyncio.Redis | redis.asyncio.RedisCluster
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from schemas.alert import Alert, Evidence, FeatureShift, Origin, Severity, Status
-from schemas.bad_record import BadRecord
-from schemas.cloudevents import alert_headers
-from schemas.codec import (
+from driftbell.schemas.alert import Alert, Evidence, FeatureShift, Origin, Severity, Status
+from driftbell.schemas.bad_record import BadRecord
+from driftbell.schemas.cloudevents import alert_headers
+from driftbell.schemas.codec import (
     MAX_RECORD_BYTES,
     decode_alert,
     decode_feedback,
@@ -18,16 +18,16 @@ from schemas.codec import (
     encode_metric,
     encode_prediction,
 )
-from schemas.dead_letter import DeadLetterReason, dead_letter_headers
-from schemas.feedback import Feedback
-from schemas.fingerprint import fingerprint
-from schemas.headers import NO_HEADERS, Headers
-from schemas.identifier import MAX_IDENTIFIER
-from schemas.identity import alert_id
-from schemas.metric import Metric
-from schemas.prediction import LIVE, FeatureValue, Prediction
-from schemas.timestamps import to_epoch_ms, to_rfc3339
-from schemas.trace import traceparent_of
+from driftbell.schemas.dead_letter import DeadLetterReason, dead_letter_headers
+from driftbell.schemas.feedback import Feedback
+from driftbell.schemas.fingerprint import fingerprint
+from driftbell.schemas.headers import NO_HEADERS, Headers
+from driftbell.schemas.identifier import MAX_IDENTIFIER
+from driftbell.schemas.identity import alert_id
+from driftbell.schemas.metric import Metric
+from driftbell.schemas.prediction import LIVE, FeatureValue, Prediction
+from driftbell.schemas.timestamps import to_epoch_ms, to_rfc3339
+from driftbell.schemas.trace import traceparent_of
 
 __all__ = [
     "LIVE",

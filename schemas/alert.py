@@ -68,7 +68,7 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     updatedAt: str
     generatorURL: str = ""
     episode: int
-    #: Named reason of this transition (``streams.reasons.Transition``).
+    #: Named reason of this transition (``driftbell.streams.alerts.reasons.Transition``).
     reason: str
     evidence: Evidence
     traceparent: str | None = None

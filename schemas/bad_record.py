@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from schemas.dead_letter import DeadLetterReason
-from schemas.identifier import MAX_IDENTIFIER
-from schemas.prediction import FeatureValue
+from driftbell.schemas.dead_letter import DeadLetterReason
+from driftbell.schemas.identifier import MAX_IDENTIFIER
+from driftbell.schemas.prediction import FeatureValue
 
 #: Confluent's wire format: this byte, a 4-byte schema id, then the payload
 #: (https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format).

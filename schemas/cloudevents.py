@@ -13,10 +13,10 @@ import binascii
 
 import msgspec
 
-from schemas.alert import Alert
-from schemas.bad_record import DECODE_ERRORS, BadRecord, explain
-from schemas.dead_letter import DeadLetterReason
-from schemas.headers import Headers
+from driftbell.schemas.alert import Alert
+from driftbell.schemas.bad_record import DECODE_ERRORS, BadRecord, explain
+from driftbell.schemas.dead_letter import DeadLetterReason
+from driftbell.schemas.headers import Headers
 
 PREFIX = "ce_"
 SPEC_VERSION = "1.0"

@@ -16,15 +16,15 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas.alert import Alert, FeatureShift
-from schemas.bad_record import DECODE_ERRORS, BadRecord, explain, too_large
-from schemas.cloudevents import unwrap
-from schemas.dead_letter import DeadLetterReason
-from schemas.feedback import Feedback
-from schemas.headers import NO_HEADERS, Headers
-from schemas.identifier import FIRST_VISIBLE, blank
-from schemas.metric import Metric
-from schemas.prediction import Prediction
+from driftbell.schemas.alert import Alert, FeatureShift
+from driftbell.schemas.bad_record import DECODE_ERRORS, BadRecord, explain, too_large
+from driftbell.schemas.cloudevents import unwrap
+from driftbell.schemas.dead_letter import DeadLetterReason
+from driftbell.schemas.feedback import Feedback
+from driftbell.schemas.headers import NO_HEADERS, Headers
+from driftbell.schemas.identifier import FIRST_VISIBLE, blank
+from driftbell.schemas.metric import Metric
+from driftbell.schemas.prediction import Prediction
 
 #: Largest value in bytes unless the caller says otherwise: Kafka's own default for a record (``max.message.bytes``).
 MAX_RECORD_BYTES = 1_048_576

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from schemas.identifier import Identifier
+from driftbell.schemas.identifier import Identifier
 
 
 class Feedback(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from schemas.alert import Status
+from driftbell.schemas.alert import Status
 
 #: Fixed for ever: another namespace would make every alert of a running condition look new.
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:driftbell:alert")

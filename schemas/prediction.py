@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from schemas.identifier import Identifier
+from driftbell.schemas.identifier import Identifier
 
 #: What a feature may hold on the wire. ``None`` and an absent key both mean "missing".
 #: Numbers always arrive as ``float``: JSON does not tell 1 from 1.0 (JavaScript writes both as ``1``), and an integer

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from schemas.headers import Headers
+from driftbell.schemas.headers import Headers
 
 #: Names under which producers send it: as is, and as the CloudEvents extension attribute.
 HEADER_NAMES = ("traceparent", "ce_traceparent")

@@ -1,4 +1,4 @@
-"""The Faust app: ``faust -A streams.app worker``, or ``driftbell worker``, which runs the same.
+"""The Faust app: ``faust -A driftbell.streams.app worker``, or ``driftbell worker``, which runs the same.
 
 Faust's users find what they expect: one agent over both input topics, Faust's settings, Faust's life cycle. The configuration
 is that of ``DRIFTBELL_CONFIG`` or ``driftbell.yaml`` (see docs/configuration.md).
@@ -18,20 +18,20 @@ import faust
 from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
-from runtime.config import Config
-from runtime.kafka import faust_broker
-from runtime.redis import connect, is_memory
-from streams import startup
-from streams.broker import KafkaBroker
-from streams.checkpoint import CheckpointStore
-from streams.clock import SystemClock
-from streams.engine import Engine
-from streams.errors import Refused
-from streams.ops import serve_ops
-from streams.records import Input
-from streams.stores.memory import MemoryCheckpointStore
-from streams.stores.redis import RedisCheckpointStore
-from streams.transport import ChunkConsumer, DriftbellApp, DriftbellWorker
+from driftbell.runtime.config.model import Config
+from driftbell.runtime.kafka import faust_broker
+from driftbell.runtime.redis import connect, is_memory
+from driftbell.streams.checkpoints.checkpoint import CheckpointStore
+from driftbell.streams.checkpoints.memory import MemoryCheckpointStore
+from driftbell.streams.checkpoints.redis import RedisCheckpointStore
+from driftbell.streams.engine.clock import SystemClock
+from driftbell.streams.engine.engine import Engine
+from driftbell.streams.errors import Refused
+from driftbell.streams.kafka import preflight as startup
+from driftbell.streams.kafka.broker import KafkaBroker
+from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp, DriftbellWorker
+from driftbell.streams.observability.ops import serve_ops
+from driftbell.streams.records import Input
 
 log = logging.getLogger(__name__)
 
@@ -170,9 +170,9 @@ def _fail(app: DriftbellApp, error: BaseException) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """``streams.app:app``, built on first use so that importing this module reads no configuration."""
+    """``driftbell.streams.app:app``, built on first use so that importing this module reads no configuration."""
     if name == "app":
-        from runtime.loader import load
+        from driftbell.runtime.config.loader import load
 
         config = load()
         globals()["app"] = app = create_app(config)

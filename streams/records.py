@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from schemas import DeadLetterReason
+from driftbell.schemas import DeadLetterReason
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -20,7 +20,7 @@ class Input(enum.StrEnum):
 
 
 class Output(enum.StrEnum):
-    """The outputs of a partition, by role; ``runtime.config.Topics`` has their names."""
+    """The outputs of a partition, by role; ``driftbell.runtime.config.model.Topics`` has their names."""
 
     ALERTS = "alerts"
     ALERTS_ACTIVE = "alerts_active"

@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from runtime.config import Config
-from streams.checkpoint import Checkpoint
-from streams.partition import Partition
-from streams.records import DeadLetter, Input, OutboxRecord, Record
-from streams.stores.memory import MemoryPending
+from driftbell.runtime.config.model import Config
+from driftbell.streams.checkpoints.checkpoint import Checkpoint
+from driftbell.streams.checkpoints.memory import MemoryPending
+from driftbell.streams.partition.partition import Partition
+from driftbell.streams.records import DeadLetter, Input, OutboxRecord, Record
 
 #: Records read ahead before the next round of steps.
 CHUNK_RECORDS = 8192
@@ -50,7 +50,7 @@ class Replay:
             until_ms: where stream time ends; the last record's tick by default, as silence after a file's end means nothing.
 
         Raises:
-            streams.errors.TooManyDeadLetters: the records are nothing but bad.
+            driftbell.streams.errors.TooManyDeadLetters: the records are nothing but bad.
         """
         last_ms = 0
         source = iter(records)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 import logging
 
-from runtime.config import Config
-from streams import startup
-from streams.app import create_app
-from streams.errors import Refused
-from streams.transport import DriftbellWorker
+from driftbell.runtime.config.model import Config
+from driftbell.streams.app import create_app
+from driftbell.streams.errors import Refused
+from driftbell.streams.kafka import preflight as startup
+from driftbell.streams.kafka.transport import DriftbellWorker
 
 log = logging.getLogger(__name__)
 

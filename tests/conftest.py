@@ -43,7 +43,7 @@ def broken_monitors() -> None:
 @pytest.fixture(autouse=True)
 def _no_monitor_breaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """In production a monitor that raises is switched off; in a test it fails the test that made it raise."""
-    watch = sys.modules.get("streams.watch")
+    watch = sys.modules.get("driftbell.streams.monitors.watch")
     if watch is not None and "broken_monitors" not in request.fixturenames:
 
         def fail(_watch: object, name: str, error: Exception) -> None:

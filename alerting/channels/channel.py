@@ -7,25 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from alerting.outcome import Outcome, OutcomeReason
-from alerting.records import Incident, Kind, Notification
+from driftbell.alerting.outbox.delivery import Delivery
+from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason
 
 log = logging.getLogger(__name__)
 
 P = TypeVar("P")
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One attempt: what is to be said, about which incident, under which identity."""
-
-    #: The same at every attempt of the same content.
-    id: str
-    kind: Kind
-    notification: Notification
-    incident: Incident
-    #: The group on this destination; the same for all its incidents, 32 hex digits.
-    key: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import Any
 
 import aiohttp
 
-from alerting.outcome import Outcome, OutcomeReason, failed
-from alerting.secrets import redact
-from alerting.text import one_line, truncate
+from driftbell.alerting.channels.secrets import redact
+from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed
+from driftbell.alerting.rendering.text import one_line, truncate
 
 #: Seconds until a connection stands, and until the whole answer is there. Alertmanager's own limit is the group
 #: interval; vendors answer within a second or are ill.

@@ -36,7 +36,7 @@ def register(commands: Commands) -> None:
 
 def check(options: argparse.Namespace) -> int:
     """Load it; the loader's errors end the command."""
-    from runtime.loader import find
+    from driftbell.runtime.config.loader import find
 
     configured(options)
     print(f"{find(getattr(options, 'config', None)) or 'no file, all defaults'}: valid")
@@ -45,7 +45,7 @@ def check(options: argparse.Namespace) -> int:
 
 def show(options: argparse.Namespace) -> int:
     """Print the effective configuration."""
-    from runtime import loader
+    from driftbell.runtime.config import loader
 
     print(loader.show(configured(options)), end="")
     return ExitCode.OK

@@ -40,8 +40,8 @@ def register(commands: Commands) -> None:
 
 def tail_run(options: argparse.Namespace) -> int:
     """Print until Ctrl-C or the limit."""
+    from driftbell.runtime.config.duration import parse_duration
     from driftbell.tail import Start, as_json, as_line, follow, topic_kinds
-    from runtime.duration import parse_duration
 
     config = configured(options)
     if options.since in (Start.END, Start.BEGINNING):

@@ -43,9 +43,9 @@ def run(options: argparse.Namespace) -> int:
     from driftbell.history.record import InputTopics
     from driftbell.progress import Progress
     from driftbell.replay import Report, lines
-    from schemas import encode_alert
-    from streams.errors import TooManyDeadLetters
-    from streams.replay import replay
+    from driftbell.schemas import encode_alert
+    from driftbell.streams.errors import TooManyDeadLetters
+    from driftbell.streams.replay import replay
 
     history = History.open(options.files, InputTopics(config.topics.predictions, config.topics.feedback))
     progress = Progress("events")

@@ -32,8 +32,8 @@ def run(options: argparse.Namespace) -> int:
     config = configured(options)
     from aiokafka.errors import KafkaError
 
-    from alerting import service
-    from alerting.errors import RouterError
+    from driftbell.alerting.errors import RouterError
+    from driftbell.alerting.process import service
 
     async def until_signalled() -> None:
         stop = asyncio.Event()

@@ -41,7 +41,7 @@ def reset_fence(options: argparse.Namespace) -> int:
             f"stop all workers of group {config.worker.group}, then repeat with --yes",
         )
     from driftbell.status import gather, store_of
-    from streams.errors import StoreUnavailable
+    from driftbell.streams.errors import StoreUnavailable
 
     async def reset() -> int:
         fleet = await gather(config)

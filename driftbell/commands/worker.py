@@ -27,6 +27,6 @@ def register(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run until told to stop."""
     config = configured(options)
-    from streams import worker
+    from driftbell.streams import worker
 
     return worker.run(config)

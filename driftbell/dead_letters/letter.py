@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from schemas import Headers
-from schemas.dead_letter import HEADER_PREFIX
+from driftbell.schemas import Headers
+from driftbell.schemas.dead_letter import HEADER_PREFIX
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from driftbell.dead_letters.letter import Letter, headers_to_resend, letter_of
 from driftbell.errors import CommandError
+from driftbell.runtime.config.model import Config
+from driftbell.runtime.kafka import consumer_settings, producer_settings
 from driftbell.tail.follow import bytes_of, headers_of
-from runtime.config import Config
-from runtime.kafka import consumer_settings, producer_settings
 
 #: Seconds for one question to the cluster.
 TIMEOUT = 15.0

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
-from schemas.timestamps import to_epoch_ms
+from driftbell.schemas.timestamps import to_epoch_ms
 
 Input = Literal["predictions", "feedback"]
 

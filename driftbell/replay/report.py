@@ -6,9 +6,9 @@ from collections import Counter
 
 import msgspec
 
-from schemas import Alert, DeadLetterReason, Metric, decode_alert, decode_metric, to_epoch_ms
-from streams.records import Output
-from streams.replay import ReplayStep
+from driftbell.schemas import Alert, DeadLetterReason, Metric, decode_alert, decode_metric, to_epoch_ms
+from driftbell.streams.records import Output
+from driftbell.streams.replay import ReplayStep
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):

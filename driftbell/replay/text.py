@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from driftbell.history import History
 from driftbell.replay.report import Episode, Report
-from schemas import to_rfc3339
+from driftbell.schemas import to_rfc3339
 
 #: Metrics shown of a model where it has them, most telling first.
 SHOWN_VALUES = (

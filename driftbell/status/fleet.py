@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from streams.checkpoint import PartitionStatus
+from driftbell.streams.checkpoints.checkpoint import PartitionStatus
 
 
 class Owned(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from driftbell.errors import CommandError, UsageError
+from driftbell.runtime.config.model import Config
+from driftbell.runtime.kafka import consumer_settings
+from driftbell.runtime.redis import connect, is_memory
 from driftbell.status.fleet import Fleet, fleet
-from runtime.config import Config
-from runtime.kafka import consumer_settings
-from runtime.redis import connect, is_memory
-from streams.errors import StoreUnavailable
-from streams.records import Input
-from streams.stores.redis import RedisCheckpointStore
+from driftbell.streams.checkpoints.redis import RedisCheckpointStore
+from driftbell.streams.errors import StoreUnavailable
+from driftbell.streams.records import Input
 
 #: Seconds for one question to the cluster.
 TIMEOUT = 15.0

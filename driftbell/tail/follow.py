@@ -10,10 +10,10 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaExcepti
 from confluent_kafka import Message as KafkaMessage
 
 from driftbell.errors import CommandError
+from driftbell.runtime.config.model import Config
+from driftbell.runtime.kafka import consumer_settings
+from driftbell.schemas import Headers
 from driftbell.tail.format import Message, TopicKind
-from runtime.config import Config
-from runtime.kafka import consumer_settings
-from schemas import Headers
 
 #: librdkafka wants a group's name even where none is joined.
 GROUP = "driftbell-tail"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from runtime.config import Topics
-from schemas import (
+from driftbell.runtime.config.model import Topics
+from driftbell.schemas import (
     BadRecord,
     Headers,
     decode_alert,
@@ -18,7 +18,7 @@ from schemas import (
     decode_prediction,
     to_rfc3339,
 )
-from schemas.dead_letter import HEADER_PREFIX
+from driftbell.schemas.dead_letter import HEADER_PREFIX
 
 #: Metric values shown on a line; the rest is in ``--json``.
 SHOWN_VALUES = 6

@@ -10,9 +10,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from driftbell.errors import CommandError
+from driftbell.runtime.config.model import Config
+from driftbell.runtime.kafka import client_settings
 from driftbell.topics.plan import CHECKED_SETTINGS, ActualTopic, TopicPlan
-from runtime.config import Config
-from runtime.kafka import client_settings
 
 #: Seconds for one question to the cluster; a healthy one answers in milliseconds, one that elects a leader in seconds.
 TIMEOUT = 15.0

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from runtime.config import Config
+from driftbell.runtime.config.model import Config
 
 _DAY_MS = 86_400_000
 

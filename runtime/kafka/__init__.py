@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from runtime.kafka.aiokafka import aiokafka_settings, faust_broker
-from runtime.kafka.librdkafka import client_settings, consumer_settings, producer_settings
-from runtime.kafka.problems import ignored_by_worker, problems
+from driftbell.runtime.kafka.aiokafka import aiokafka_settings, faust_broker
+from driftbell.runtime.kafka.librdkafka import client_settings, consumer_settings, producer_settings
+from driftbell.runtime.kafka.problems import ignored_by_worker, problems
 
 __all__ = [
     "aiokafka_settings",

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-from runtime.kafka.librdkafka import Settings, with_secrets
+from driftbell.runtime.kafka.librdkafka import Settings, with_secrets
 
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI")
 
@@ -40,7 +40,7 @@ def aiokafka_settings(kafka: Settings) -> dict[str, Any]:
 def faust_broker(kafka: Settings) -> tuple[list[str], dict[str, Any]]:
     """What Faust needs: broker addresses (``kafka://host:port``) and the security part of ``aiokafka_settings``.
 
-    Faust wants its own credential classes for the second; ``streams.transport`` builds them or hands the arguments to
+    Faust wants its own credential classes for the second; ``streams.kafka.transport`` builds them or hands the arguments to
     aiokafka directly, so that this room need not import Faust.
 
     Raises:
@@ -90,7 +90,7 @@ def _sasl(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _token_provider(settings: Mapping[str, Any]) -> object:
     # Only this mechanism needs it, and aiokafka takes 100 ms to import.
-    from runtime.kafka.oauth import OidcTokenProvider
+    from driftbell.runtime.kafka.oauth import OidcTokenProvider
 
     if str(settings.get("sasl.oauthbearer.method", "")).lower() != "oidc":
         raise ValueError("sasl.mechanism OAUTHBEARER needs sasl.oauthbearer.method: oidc (client credentials)")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runtime.kafka.names import CONSUMER_ONLY, FILE_SUFFIX, PRODUCER_ONLY, SECRETS
+from driftbell.runtime.kafka.names import CONSUMER_ONLY, FILE_SUFFIX, PRODUCER_ONLY, SECRETS
 
 Settings = Mapping[str, str | int | float | bool]
 

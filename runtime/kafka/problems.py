@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime.kafka.aiokafka import aiokafka_settings, bootstrap_servers
-from runtime.kafka.librdkafka import Settings, producer_settings
-from runtime.kafka.names import CONNECTION, CONSUMER_ONLY, FILE_SUFFIX, JAVA, KNOWN, OURS, SECRETS
+from driftbell.runtime.kafka.aiokafka import aiokafka_settings, bootstrap_servers
+from driftbell.runtime.kafka.librdkafka import Settings, producer_settings
+from driftbell.runtime.kafka.names import CONNECTION, CONSUMER_ONLY, FILE_SUFFIX, JAVA, KNOWN, OURS, SECRETS
 
 _SERVER = re.compile(r"^(\[[0-9a-fA-F:.]+\]|[^\s:/,]+)(:\d{1,5})?$")
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from streams.detectors.bernoulli import BernoulliESR
-from streams.detectors.blocks import BlockCUSUM, BlockReference, block_events
-from streams.detectors.bounded_mean import BoundedMeanESR
-from streams.detectors.category import CategoryESR
-from streams.detectors.cusum import CUSUM
-from streams.detectors.detector import Detector
-from streams.detectors.rank import RankESR
-from streams.detectors.rank_scores import RankScores, observed_shift
-from streams.detectors.river_detector import NAMES as RIVER_NAMES
-from streams.detectors.river_detector import Restored, RiverDetector
-from streams.detectors.shiryaev_roberts import ShiryaevRoberts, alarms
+from driftbell.streams.detectors.bernoulli import BernoulliESR
+from driftbell.streams.detectors.blocks import BlockCUSUM, BlockReference, block_events
+from driftbell.streams.detectors.bounded_mean import BoundedMeanESR
+from driftbell.streams.detectors.category import CategoryESR
+from driftbell.streams.detectors.cusum import CUSUM
+from driftbell.streams.detectors.detector import Detector
+from driftbell.streams.detectors.rank import RankESR
+from driftbell.streams.detectors.rank_scores import RankScores, observed_shift
+from driftbell.streams.detectors.river.detector import NAMES as RIVER_NAMES
+from driftbell.streams.detectors.river.detector import Restored, RiverDetector
+from driftbell.streams.detectors.shiryaev_roberts import ShiryaevRoberts, alarms
 
 __all__ = [
     "CUSUM",

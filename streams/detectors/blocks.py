@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from streams.detectors.cusum import CUSUM
-from streams.detectors.shiryaev_roberts import Floats
+from driftbell.streams.detectors.cusum import CUSUM
+from driftbell.streams.detectors.shiryaev_roberts import Floats
 
 #: Half of the shift to catch, in standard deviations of a block's mean.
 _HALF_SHIFT = 0.5

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from streams.detectors.shiryaev_roberts import Floats, ShiryaevRoberts
+from driftbell.streams.detectors.shiryaev_roberts import Floats, ShiryaevRoberts
 
 #: Bets as shares of the largest stake that keeps L >= 0. Small ones find small shifts; 1 itself would let one event end
 #: a bet.

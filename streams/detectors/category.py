@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from streams.detectors.shiryaev_roberts import Bools, Floats, ShiryaevRoberts, alarms
-from streams.stats import upper_bound
+from driftbell.streams.detectors.shiryaev_roberts import Bools, Floats, ShiryaevRoberts, alarms
+from driftbell.streams.stats import upper_bound
 
 #: Standard errors by which the reference's own share of a category may be wrong.
 REFERENCE_ERRORS = 3.0

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from streams.detectors.shiryaev_roberts import Floats
+from driftbell.streams.detectors.shiryaev_roberts import Floats
 
 #: Siegmund (1985), "Sequential Analysis", 2.57: the overshoot of a normal random walk, both sides of the strip.
 _OVERSHOOT = 1.166

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from streams.detectors.rank_scores import BETS, FACTORS, LOCATIONS, RankScores, log_constants
-from streams.detectors.shiryaev_roberts import Bools, Floats, ShiryaevRoberts, alarms
+from driftbell.streams.detectors.rank_scores import BETS, FACTORS, LOCATIONS, RankScores, log_constants
+from driftbell.streams.detectors.shiryaev_roberts import Bools, Floats, ShiryaevRoberts, alarms
 
 
 class RankESR:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streams.detectors.shiryaev_roberts import Floats
+from driftbell.streams.detectors.shiryaev_roberts import Floats
 
 #: Alternatives, as if ranks were mapped to a normal distribution: its mean moved by so many standard deviations ...
 LOCATIONS = (0.2, -0.2, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0)

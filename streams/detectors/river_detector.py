@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, ClassVar
 
-from streams.detectors.river_state import decode_into, encode
+from driftbell.streams.detectors.river.state import decode_into, encode
 
 #: Module and class of River by the name in the papers. Imported when first used: River brings SciPy and its data sets along,
 #: which would more than double a worker's start, and by default none of these runs. KSWIN draws at random: it is seeded, or

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from streams.monitor import Subject
+from driftbell.streams.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from streams.encoding import BadState, decoder
+from driftbell.streams.encoding import BadState, decoder
 
 #: Version of the packing, first in every entry: millions of entries are never rewritten at once.
 FORM: Final = 1

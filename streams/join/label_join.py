@@ -12,19 +12,19 @@ from typing import Any, Final
 
 import numpy as np
 
-from runtime.config import Join
-from schemas import Feedback, Prediction
-from streams.batch import IntArray, JoinedEvent, JoinKind, Label
-from streams.encoding import BadState, pack
-from streams.join.delta import JoinDelta, JoinExpiry
-from streams.join.entry import FORM, Entry, open_entry
-from streams.join.key import Keys
-from streams.join.memory import Memory
-from streams.join.outcome import JoinOutcome
-from streams.join.slots import Slot, Slots
-from streams.join.subjects import Subjects
-from streams.join.waiting import WaitingLabels
-from streams.monitor import Subject
+from driftbell.runtime.config.model import Join
+from driftbell.schemas import Feedback, Prediction
+from driftbell.streams.batch import IntArray, JoinedEvent, JoinKind, Label
+from driftbell.streams.encoding import BadState, pack
+from driftbell.streams.join.delta import JoinDelta, JoinExpiry
+from driftbell.streams.join.entry import FORM, Entry, open_entry
+from driftbell.streams.join.key import Keys
+from driftbell.streams.join.memory import Memory
+from driftbell.streams.join.outcome import JoinOutcome
+from driftbell.streams.join.slots import Slot, Slots
+from driftbell.streams.join.subjects import Subjects
+from driftbell.streams.join.waiting import WaitingLabels
+from driftbell.streams.subject import Subject
 
 Joined = list[tuple[Subject, JoinedEvent]]
 Times = Sequence[int] | IntArray
@@ -126,7 +126,7 @@ class LabelJoin:
             now_ms: Stream time.
 
         Raises:
-            streams.encoding.BadState: what ``learn`` took in is damaged.
+            driftbell.streams.encoding.BadState: what ``learn`` took in is damaged.
         """
         self._turn(now_ms)
         joined: Joined = []

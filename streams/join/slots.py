@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runtime.config import Join
+from driftbell.runtime.config.model import Join
 
 
 @dataclass(slots=True)

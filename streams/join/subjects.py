@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import Any
 
-from schemas import Prediction
-from streams.monitor import Subject
+from driftbell.schemas import Prediction
+from driftbell.streams.subject import Subject
 
 
 class Subjects:

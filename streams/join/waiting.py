@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas import Feedback
-from streams.batch import Label
-from streams.encoding import BadState, pack, unpack
+from driftbell.schemas import Feedback
+from driftbell.streams.batch import Label
+from driftbell.streams.encoding import BadState, pack, unpack
 
 #: Version of the packing, first in every entry.
 FORM: Final = 1

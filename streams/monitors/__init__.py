@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.monitors.base import BaseMonitor, Context, NoOptions, Options
-from streams.monitors.error_rate import ErrorRate
-from streams.monitors.failure_rate import FailureRate
-from streams.monitors.feature_drift import FeatureDrift
-from streams.monitors.latency import Latency
-from streams.monitors.missing import Missing
-from streams.monitors.out_of_range import OutOfRange
-from streams.monitors.prediction_drift import PredictionDrift
-from streams.monitors.silence import Silence
-from streams.monitors.unseen_category import UnseenCategory
-from streams.monitors.wrong_type import WrongType
+from driftbell.streams.monitors.base import BaseMonitor, Context, NoOptions, Options
+from driftbell.streams.monitors.drift.feature_drift import FeatureDrift
+from driftbell.streams.monitors.drift.prediction_drift import PredictionDrift
+from driftbell.streams.monitors.performance.error_rate import ErrorRate
+from driftbell.streams.monitors.quality.missing import Missing
+from driftbell.streams.monitors.quality.out_of_range import OutOfRange
+from driftbell.streams.monitors.quality.unseen_category import UnseenCategory
+from driftbell.streams.monitors.quality.wrong_type import WrongType
+from driftbell.streams.monitors.service.failure_rate import FailureRate
+from driftbell.streams.monitors.service.latency import Latency
+from driftbell.streams.monitors.service.silence import Silence
 
 #: What watches one version of a model, by the name used in the configuration.
 REGISTRY: dict[str, type[BaseMonitor[Any]]] = {

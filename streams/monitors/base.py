@@ -8,10 +8,11 @@ from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
-from runtime.config import Monitoring, Severity
-from streams.batch import JoinedBatch, PredictionBatch
-from streams.monitor import Condition, Family, State, Subject
-from streams.reference import Reference
+from driftbell.runtime.config.model import Monitoring, Severity
+from driftbell.streams.batch import JoinedBatch, PredictionBatch
+from driftbell.streams.monitors.monitor import Condition, Family, State
+from driftbell.streams.reference import Reference
+from driftbell.streams.subject import Subject
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

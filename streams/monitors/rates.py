@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streams.detectors import BernoulliESR
+from driftbell.streams.detectors import BernoulliESR
 
 Floats = npt.NDArray[np.float64]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from streams.reference.columns import Columns
-from streams.reference.profile import Categories, Kind, Numbers, Profile, Profiles, Unwatched
-from streams.reference.reference import PREDICTION, Reference
+from driftbell.streams.reference.columns import Columns
+from driftbell.streams.reference.profile import Categories, Kind, Numbers, Profile, Profiles, Unwatched
+from driftbell.streams.reference.reference import PREDICTION, Reference
 
 __all__ = ["PREDICTION", "Categories", "Columns", "Kind", "Numbers", "Profile", "Profiles", "Reference", "Unwatched"]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schemas import FeatureValue
-from streams.reference.profile import Categories, Kind, Profiles
-from streams.reference.reading import TEXT_LENGTH, TRUTH, floats_of, rounded
+from driftbell.schemas import FeatureValue
+from driftbell.streams.reference.profile import Categories, Kind, Profiles
+from driftbell.streams.reference.reading import TEXT_LENGTH, TRUTH, floats_of, rounded
 
 Ints = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float32]

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schemas import FeatureValue
-from streams.reference.numbers import learn_numbers
-from streams.reference.profile import Categories, Kind, Numbers, Profile, Unwatched
-from streams.reference.reading import TRUTH, floats_of, rounded, shortened, texts_of
+from driftbell.schemas import FeatureValue
+from driftbell.streams.reference.numbers import learn_numbers
+from driftbell.streams.reference.profile import Categories, Kind, Numbers, Profile, Unwatched
+from driftbell.streams.reference.reading import TRUTH, floats_of, rounded, shortened, texts_of
 
 #: Values below which a distribution is not compared: the rank tolerance would exceed 0.11.
 MIN_VALUES = 100

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from streams.detectors.blocks import BlockReference, block_events
-from streams.detectors.rank_scores import RankScores
-from streams.reference.profile import Numbers
+from driftbell.streams.detectors.blocks import BlockReference, block_events
+from driftbell.streams.detectors.rank_scores import RankScores
+from driftbell.streams.reference.profile import Numbers
 
 #: Above this lag-1 autocorrelation a detector for independent events breaks its budget.
 DEPENDENT = 0.05

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streams.detectors.blocks import BlockReference
+from driftbell.streams.detectors.blocks import BlockReference
 
 
 class Kind(enum.StrEnum):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schemas import FeatureValue
+from driftbell.schemas import FeatureValue
 
 #: How the two booleans are named as categories.
 TRUTH = {True: "true", False: "false"}

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from runtime.config import Reference as ReferenceSettings
-from schemas import FeatureValue
-from streams.batch import PredictionBatch
-from streams.reference.columns import Columns, Lookup
-from streams.reference.learner import ColumnLearner
-from streams.reference.profile import Profile, Profiles
+from driftbell.runtime.config.model import Reference as ReferenceSettings
+from driftbell.schemas import FeatureValue
+from driftbell.streams.batch import PredictionBatch
+from driftbell.streams.reference.columns import Columns, Lookup
+from driftbell.streams.reference.learner import ColumnLearner
+from driftbell.streams.reference.profile import Profile, Profiles
 
 #: The name under which predictions are profiled.
 PREDICTION = "prediction"

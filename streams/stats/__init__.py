@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from streams.stats.chi_square import chi_square_quantile
-from streams.stats.proportion import upper_bound
-from streams.stats.psi import psi, psi_cutoff
-from streams.stats.quantile_sketch import QuantileSketch
+from driftbell.streams.stats.chi_square import chi_square_quantile
+from driftbell.streams.stats.proportion import upper_bound
+from driftbell.streams.stats.psi import psi, psi_cutoff
+from driftbell.streams.stats.quantile_sketch import QuantileSketch
 
 __all__ = ["QuantileSketch", "chi_square_quantile", "psi", "psi_cutoff", "upper_bound"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streams.stats.chi_square import chi_square_quantile
+from driftbell.streams.stats.chi_square import chi_square_quantile
 
 Counts = npt.NDArray[Any]
 

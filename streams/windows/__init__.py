@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from streams.windows.metric_windows import MetricWindows, Uncounted
+from driftbell.streams.windows.metric_windows import MetricWindows, Uncounted
 
 __all__ = ["MetricWindows", "Uncounted"]

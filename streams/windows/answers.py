@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from runtime.config import Monitoring
-from streams.monitors.agreement import Task, is_number
+from driftbell.runtime.config.model import Monitoring
+from driftbell.streams.agreement import Task, is_number
 
 #: Classes told apart; later ones count together as ``OTHER``. As many as the error monitor takes for classes.
 MOST_CLASSES: Final = 20
@@ -19,7 +19,7 @@ LONGEST_NAME: Final = 64
 def class_name(value: float | int | str | bool) -> str:
     """The name of a class as JSON text: 1, 1.0 and "1" are one class, true and "true" another.
 
-    Two values have one name exactly where ``streams.monitors.agreement.agrees`` says that they agree.
+    Two values have one name exactly where ``driftbell.streams.agreement.agrees`` says that they agree.
     """
     if type(value) is str:
         return value

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from streams.batch import JoinedEvent, JoinKind, PredictionBatch
-from streams.windows.family import LabelColumns, PredictionColumns
+from driftbell.streams.batch import JoinedEvent, JoinKind, PredictionBatch
+from driftbell.streams.windows.family import LabelColumns, PredictionColumns
 
 
 def prediction_columns(batch: PredictionBatch, width_ms: int) -> Iterator[tuple[int, PredictionColumns]]:

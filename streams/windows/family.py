@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from streams.batch import FloatArray, IntArray, Label
-from streams.windows.answers import Answers
+from driftbell.streams.batch import FloatArray, IntArray, Label
+from driftbell.streams.windows.answers import Answers
 
 #: Metric name to value; a metric that is undefined in the window is not there.
 Values = dict[str, float]
@@ -71,7 +71,7 @@ def compact(number: float) -> float:
 class MetricFamily:
     """Counters of one window, linear in the weights: taking an event out is adding it with negative weight.
 
-    A new family is a file and a line in ``streams.windows.families``.
+    A new family is a file and a line in ``driftbell.streams.windows.families``.
     """
 
     #: Key in the stored window: short, and for ever.

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import msgspec
 
-from runtime.config import Monitoring
-from schemas import Metric, to_rfc3339
-from streams.batch import JoinedBatch, PredictionBatch
-from streams.monitor import Subject
-from streams.windows.answers import Answers
-from streams.windows.columns import label_columns, prediction_columns
-from streams.windows.window import Window
+from driftbell.runtime.config.model import Monitoring
+from driftbell.schemas import Metric, to_rfc3339
+from driftbell.streams.batch import JoinedBatch, PredictionBatch
+from driftbell.streams.subject import Subject
+from driftbell.streams.windows.answers import Answers
+from driftbell.streams.windows.columns import label_columns, prediction_columns
+from driftbell.streams.windows.window import Window
 
 #: Windows kept for labels, of those that have predictions. One takes 50 bytes (quiet) to a kilobyte (busy, with scores
 #: and labels), and all are part of the model's checkpoint.

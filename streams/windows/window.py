@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from streams.encoding import BadState, pack, unpack
-from streams.windows.answers import Answers
-from streams.windows.families import FAMILIES
-from streams.windows.family import LabelColumns, MetricFamily, PredictionColumns, Values
-from streams.windows.volume import Volume
+from driftbell.streams.encoding import BadState, pack, unpack
+from driftbell.streams.windows.answers import Answers
+from driftbell.streams.windows.families.registry import FAMILIES
+from driftbell.streams.windows.families.volume import Volume
+from driftbell.streams.windows.family import LabelColumns, MetricFamily, PredictionColumns, Values
 
 #: Version of the packing, first in every window.
 FORM: Final = 1
@@ -61,7 +61,7 @@ class Window:
         """What ``pack`` has written.
 
         Raises:
-            streams.encoding.BadState: damaged, or packed by a newer driftbell.
+            driftbell.streams.encoding.BadState: damaged, or packed by a newer driftbell.
         """
         fields = unpack(packed)
         if not isinstance(fields, list) or len(fields) != 6 or fields[0] != FORM:

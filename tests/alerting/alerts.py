@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from alerting.times import rfc3339
-from schemas import Alert, Evidence, FeatureShift, Status, alert_id, fingerprint
+from driftbell.alerting.times import rfc3339
+from driftbell.schemas import Alert, Evidence, FeatureShift, Status, alert_id, fingerprint
 
 #: 2026-11-24T14:00:00Z, where tests begin.
 START_MS = 1_795_528_800_000

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from alerting.stores.memory import MemoryStore, MemoryTables
-from alerting.stores.redis import RedisStore
-from alerting.stores.store import RouterStore
-from runtime.config import Redis
-from runtime.redis import connect
+from driftbell.alerting.state.memory import MemoryStore, MemoryTables
+from driftbell.alerting.state.redis import RedisStore
+from driftbell.alerting.state.store import RouterStore
+from driftbell.runtime.config.model import Redis
+from driftbell.runtime.redis import connect
 from tests.services.redis import RedisServer
 
 #: Makes one more router's view of the same state.

@@ -10,22 +10,24 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from alerting.channels.channel import Delivery, Rate
-from alerting.decision import Reason
-from alerting.dispatch import Decision, Destination, Dispatch
-from alerting.escalation import Escalation
-from alerting.intake import Intake
-from alerting.metrics import RouterMetrics
-from alerting.outcome import Outcome, sent
-from alerting.records import Kind
-from alerting.router import Record, Router, no_crash
-from alerting.routes import compile_tree
-from alerting.stages import Stage
-from alerting.stores.memory import MemoryStore
-from alerting.stores.store import RouterStore
-from alerting.worker import Limits, OutboxWorker
-from runtime.router import Route
-from schemas import Alert
+from driftbell.alerting.channels.channel import Rate
+from driftbell.alerting.incidents.decision import Reason
+from driftbell.alerting.incidents.dispatch import Decision, Dispatch
+from driftbell.alerting.incidents.failover import Escalation
+from driftbell.alerting.incidents.observation import Intake
+from driftbell.alerting.muting.muter import Stage
+from driftbell.alerting.outbox.delivery import Delivery
+from driftbell.alerting.outbox.destination import Destination
+from driftbell.alerting.outbox.outcome import Outcome, sent
+from driftbell.alerting.process.metrics import RouterMetrics
+from driftbell.alerting.process.router import Record, Router, no_crash
+from driftbell.alerting.process.sender import Limits, OutboxWorker
+from driftbell.alerting.routing.routes import compile_tree
+from driftbell.alerting.state.memory import MemoryStore
+from driftbell.alerting.state.records import Kind
+from driftbell.alerting.state.store import RouterStore
+from driftbell.runtime.config.router import Route
+from driftbell.schemas import Alert
 from tests.alerting.alerts import START_MS, make_alert
 
 

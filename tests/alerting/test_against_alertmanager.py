@@ -20,9 +20,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from alerting.channels.webhook import payload
+from driftbell.alerting.channels.webhook.webhook import payload
 from driftbell.fakes.server import FakeServer
-from schemas import fingerprint
+from driftbell.schemas import fingerprint
 from tests.alerting.alerts import make_alert
 from tests.alerting.rig import Rig
 from tests.services.missing import missing

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiokafka.cluster import ClusterMetadata
 
-from alerting.assignor import single_owner_assignor
+from driftbell.alerting.process.assignor import single_owner_assignor
 
 
 class Topic(ClusterMetadata):  # type: ignore[misc]

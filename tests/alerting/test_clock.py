@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.bucket import TokenBucket
-from alerting.clock import Clock
+from driftbell.alerting.outbox.token_bucket import TokenBucket
+from driftbell.alerting.process.clock import Clock
 
 
 class Machine:

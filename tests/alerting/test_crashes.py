@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerting.errors import StoreUnavailableError
-from alerting.outcome import OutcomeReason, failed
-from alerting.records import Kind
-from alerting.stores.memory import MemoryStore, MemoryTables
-from alerting.stores.store import Changes
-from schemas import Alert
+from driftbell.alerting.errors import StoreUnavailableError
+from driftbell.alerting.outbox.outcome import OutcomeReason, failed
+from driftbell.alerting.state.memory import MemoryStore, MemoryTables
+from driftbell.alerting.state.records import Kind
+from driftbell.alerting.state.store import Changes
+from driftbell.schemas import Alert
 from tests.alerting.conftest import NewStore
 from tests.alerting.rig import Rig, VendorChannel, VirtualClock
 
@@ -193,7 +193,7 @@ class FlakyStore(MemoryStore):
 async def test_a_store_that_answers_now_and_then(
     monkeypatch: pytest.MonkeyPatch, failures: dict[int, bool], kills: list[tuple[str, int]]
 ) -> None:
-    monkeypatch.setattr("alerting.worker._STORE_PAUSE_S", 0)
+    monkeypatch.setattr("driftbell.alerting.process.sender._STORE_PAUSE_S", 0)
     tables, saves = MemoryTables(), itertools.count()
     life = Life(lambda: FlakyStore(tables, failures, saves), Killer(*kills))
     await life.live()

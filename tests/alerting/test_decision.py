@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.decision import Reason, needs_update
-from alerting.records import LogEntry
+from driftbell.alerting.incidents.decision import Reason, needs_update
+from driftbell.alerting.state.records import LogEntry
 
 HOUR = 3_600_000
 NOW = 100 * HOUR

@@ -8,18 +8,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from alerting.channels.channel import Channel
-from alerting.channels.email import EmailChannel
-from alerting.channels.http import new_session
-from alerting.channels.log import LogChannel
-from alerting.channels.pagerduty import PagerDutyChannel
-from alerting.channels.slack_api import SlackApiChannel
-from alerting.channels.slack_webhook import SlackWebhookChannel
-from alerting.channels.webhook import WebhookChannel
-from alerting.destinations import build
-from alerting.errors import RefusedError, SecretError
-from runtime.router import LOG_ONLY, Router
-from runtime.router_check import check
+from driftbell.alerting.channels.channel import Channel
+from driftbell.alerting.channels.email.email import EmailChannel
+from driftbell.alerting.channels.http import new_session
+from driftbell.alerting.channels.log.log import LogChannel
+from driftbell.alerting.channels.pagerduty.pagerduty import PagerDutyChannel
+from driftbell.alerting.channels.registry import build
+from driftbell.alerting.channels.slack.api import SlackApiChannel
+from driftbell.alerting.channels.slack.webhook import SlackWebhookChannel
+from driftbell.alerting.channels.webhook.webhook import WebhookChannel
+from driftbell.alerting.errors import RefusedError, SecretError
+from driftbell.runtime.config.router import LOG_ONLY, Router
+from driftbell.runtime.config.router_check import check
 
 
 async def built(receiver: dict[str, Any], **defaults: Any) -> dict[str, Channel]:

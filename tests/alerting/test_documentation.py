@@ -8,14 +8,14 @@ from pathlib import Path
 import yaml
 from prometheus_client import CollectorRegistry
 
-from alerting.decision import Reason
-from alerting.differences import DIFFERENCES
-from alerting.metrics import RouterMetrics
-from alerting.outcome import RETRY, OutcomeReason, Retry
-from alerting.templates import variables
-from runtime import router
-from runtime.loader import load
-from runtime.router_check import check
+from driftbell.alerting.incidents.decision import Reason
+from driftbell.alerting.outbox.outcome import RETRY, OutcomeReason, Retry
+from driftbell.alerting.process.metrics import RouterMetrics
+from driftbell.alerting.rendering.templates import variables
+from driftbell.alerting.routing.differences import DIFFERENCES
+from driftbell.runtime.config import router
+from driftbell.runtime.config.loader import load
+from driftbell.runtime.config.router_check import check
 from tests.alerting.channels.deliveries import delivery
 
 TEXT = (Path(__file__).parents[2] / "docs" / "routing.md").read_text(encoding="utf-8")

@@ -6,9 +6,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.due import DueQueue
-from alerting.lane import enqueue_firing, new_lane
-from alerting.records import Lane, Severity
+from driftbell.alerting.outbox.delivery_queue import enqueue_firing, new_lane
+from driftbell.alerting.state.due_deliveries import DueQueue
+from driftbell.alerting.state.records import Lane, Severity
 from tests.alerting.channels.deliveries import delivery
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from alerting.encoding import FORMAT, decode, encode
-from alerting.errors import NewerFormatError, RefusedError
-from alerting.lane import enqueue_firing, new_lane
-from alerting.records import DeadLetter, Entry, Group, Kind, Lane, LogEntry
+from driftbell.alerting.errors import NewerFormatError, RefusedError
+from driftbell.alerting.outbox.delivery_queue import enqueue_firing, new_lane
+from driftbell.alerting.state.encoding import FORMAT, decode, encode
+from driftbell.alerting.state.records import DeadLetter, Entry, Group, Kind, Lane, LogEntry
 from tests.alerting.alerts import make_alert
 from tests.alerting.channels.deliveries import delivery
 

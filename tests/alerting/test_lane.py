@@ -10,9 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from alerting.backoff import GIVE_UP_MS, GIVE_UP_RESOLVE_MS, delay_ms
-from alerting.encoding import decode, encode
-from alerting.lane import (
+from driftbell.alerting.outbox.backoff import GIVE_UP_MS, GIVE_UP_RESOLVE_MS, delay_ms
+from driftbell.alerting.outbox.delivery_queue import (
     Queued,
     Settled,
     claim,
@@ -24,8 +23,9 @@ from alerting.lane import (
     recover,
     settle,
 )
-from alerting.outcome import Outcome, OutcomeReason, failed, sent
-from alerting.records import Kind, Lane, Notification, Severity
+from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
+from driftbell.alerting.state.encoding import decode, encode
+from driftbell.alerting.state.records import Kind, Lane, Notification, Severity
 from tests.alerting.alerts import make_alert
 
 OK = sent()

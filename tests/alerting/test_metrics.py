@@ -7,8 +7,8 @@ import subprocess
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from alerting.metrics import RouterMetrics
-from alerting.outcome import OutcomeReason, failed
+from driftbell.alerting.outbox.outcome import OutcomeReason, failed
+from driftbell.alerting.process.metrics import RouterMetrics
 from tests.alerting.rig import Rig
 from tests.services.missing import missing
 

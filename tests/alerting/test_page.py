@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from alerting.page import MAX_SHOWN, compose, minimal, subject, summary
-from alerting.records import Kind
-from alerting.times import clock_time, length, rfc3339, to_ms
-from schemas import Evidence
+from driftbell.alerting.rendering.message import MAX_SHOWN, compose, minimal, subject, summary
+from driftbell.alerting.state.records import Kind
+from driftbell.alerting.times import clock_time, length, rfc3339, to_ms
+from driftbell.schemas import Evidence
 from tests.alerting.alerts import START_MS, make_alert
 from tests.alerting.channels.deliveries import delivery
 

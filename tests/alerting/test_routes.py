@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerting.routes import compile_tree, group_id, group_key, receivers_of
-from runtime.router import Route
+from driftbell.alerting.routing.routes import compile_tree, group_id, group_key, receivers_of
+from driftbell.runtime.config.router import Route
 from tests.services.missing import missing
 
 NAMES = ["team", "env", "model"]

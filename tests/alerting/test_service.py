@@ -16,15 +16,15 @@ import pytest
 from aiokafka.errors import IllegalStateError, KafkaConnectionError
 from confluent_kafka import Consumer, TopicPartition
 
-from alerting import service
-from alerting.alerts_consumer import AlertsConsumer
-from alerting.errors import RefusedError
-from alerting.stores.redis import RedisStore
-from alerting.stores.store import Table
+from driftbell.alerting.errors import RefusedError
+from driftbell.alerting.process import service
+from driftbell.alerting.process.consumer import AlertsConsumer
+from driftbell.alerting.state.redis import RedisStore
+from driftbell.alerting.state.store import Table
 from driftbell.fakes.slack import TOKEN
-from runtime.config import Config, Redis
-from runtime.redis import connect
-from runtime.router import LOG_ONLY, Router
+from driftbell.runtime.config.model import Config, Redis
+from driftbell.runtime.config.router import LOG_ONLY, Router
+from driftbell.runtime.redis import connect
 from tests.alerting.alerts import make_alert
 from tests.alerting.vendors import ROUTING_KEY, Vendors, publish, publish_raw, until
 from tests.services.embedded import EmbeddedBroker
@@ -75,7 +75,7 @@ async def eventually(http: aiohttp.ClientSession, status: int) -> str:
 async def test_an_alert_pages_all_channels_and_its_end_closes_all(
     vendors: Vendors, embedded_broker: EmbeddedBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, logger="alerting")
+    caplog.set_level(logging.DEBUG, logger="driftbell.alerting")
     now_ms = int(time.time() * 1000)
     async with running(configured(vendors.settings(embedded_broker.settings))):
         await publish(embedded_broker.settings, make_alert(at_ms=now_ms))
@@ -265,8 +265,8 @@ async def test_kafka_is_shown_the_progress_and_the_store_a_sign_of_life(
     redis_server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("alerting.active._COMMIT_S", 0.1)
-    monkeypatch.setattr("alerting.active.HEARTBEAT_S", 0.1)
+    monkeypatch.setattr("driftbell.alerting.process.leader._COMMIT_S", 0.1)
+    monkeypatch.setattr("driftbell.alerting.process.leader.HEARTBEAT_S", 0.1)
     config = configured(vendors.settings(embedded_broker.settings, redis_url))
     alert = make_alert(at_ms=int(time.time() * 1000))
     with redis_server.client() as client:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from alerting.errors import RefusedError
-from alerting.templates import MAX_CHARACTERS, Template, variables
+from driftbell.alerting.errors import RefusedError
+from driftbell.alerting.rendering.templates import MAX_CHARACTERS, Template, variables
 from tests.alerting.channels.deliveries import delivery
 
 

@@ -6,13 +6,13 @@ import itertools
 
 import pytest
 
-from alerting.decision import Reason
-from alerting.intake import Intake
-from alerting.outcome import OutcomeReason, failed, sent
-from alerting.records import Group
-from alerting.stages import Muted
-from alerting.stores.memory import MemoryStore, MemoryTables
-from schemas import Alert
+from driftbell.alerting.incidents.decision import Reason
+from driftbell.alerting.incidents.observation import Intake
+from driftbell.alerting.muting.muter import Muted
+from driftbell.alerting.outbox.outcome import OutcomeReason, failed, sent
+from driftbell.alerting.state.memory import MemoryStore, MemoryTables
+from driftbell.alerting.state.records import Group
+from driftbell.schemas import Alert
 from tests.alerting.alerts import make_alert
 from tests.alerting.rig import Rig, VendorChannel
 
@@ -399,7 +399,7 @@ async def test_an_unchanged_configuration_changes_nothing_at_a_restart() -> None
 
 
 async def test_a_vendor_limit_spreads_a_storm() -> None:
-    from alerting.channels.channel import Rate
+    from driftbell.alerting.channels.channel import Rate
 
     clock_rig = Rig({"group_by": ["..."], "group_wait": 0})
     channel = VendorChannel(clock_rig.clock, rate=Rate("slack:C1", 1.0, 3), repeatable=False)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from alerting.errors import StoreUnavailableError
-from alerting.stores.memory import MemoryStore, MemoryTables
-from alerting.stores.store import Changes, Table
+from driftbell.alerting.errors import StoreUnavailableError
+from driftbell.alerting.state.memory import MemoryStore, MemoryTables
+from driftbell.alerting.state.store import Changes, Table
 from tests.alerting.rig import Rig
 
 

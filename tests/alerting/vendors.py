@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 from driftbell.fakes.pagerduty import PagerDuty
 from driftbell.fakes.slack import TOKEN, Slack
 from driftbell.fakes.smtp import Smtp
-from schemas import Alert, encode_alert
+from driftbell.schemas import Alert, encode_alert
 from tests.services.ports import claim_port
 
 ROUTING_KEY = "r" * 32

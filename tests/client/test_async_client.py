@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 
+from driftbell.schemas import decode_feedback, decode_prediction
 from driftbell_client import AsyncClient, Client, DropReason, Stats
-from schemas import decode_feedback, decode_prediction
 from tests.client.reading import read
 from tests.services.embedded import EmbeddedBroker
 from tests.services.ports import claim_port

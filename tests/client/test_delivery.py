@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from driftbell.schemas import decode_feedback, decode_prediction
 from driftbell_client import Client, DropReason, Stats
 from driftbell_client.publisher import REPORT_SECONDS, Publisher
 from driftbell_client.settings import producer_settings
-from schemas import decode_feedback, decode_prediction
 from tests.client.reading import read
 from tests.services.embedded import EmbeddedBroker
 from tests.services.ports import claim_port

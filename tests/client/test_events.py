@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftbell.schemas import FeatureValue, Feedback, Prediction, decode_feedback, decode_prediction, to_epoch_ms
 from driftbell_client import DropReason
-from schemas import FeatureValue, Feedback, Prediction, decode_feedback, decode_prediction, to_epoch_ms
 from tests.client.recorder import recorded
 
 CLIENT, RECORDER = recorded()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas import decode_prediction
+from driftbell.schemas import decode_prediction
 from tests.client.reading import read
 from tests.services.embedded import EmbeddedBroker
 

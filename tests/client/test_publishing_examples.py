@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas import decode_feedback, decode_prediction
+from driftbell.schemas import decode_feedback, decode_prediction
 from tests.client.reading import read
 from tests.services.fixtures import FreshTopics
 from tests.services.kafka import KafkaCluster

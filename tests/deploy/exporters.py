@@ -10,10 +10,10 @@ from functools import cache
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
-from alerting.metrics import RouterMetrics
-from runtime.ops import Health, OpsServer, new_registry
-from streams.metrics import EngineCollector
-from streams.records import Input
+from driftbell.alerting.process.metrics import RouterMetrics
+from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
+from driftbell.streams.observability.metrics import EngineCollector
+from driftbell.streams.records import Input
 from tests.streams.watched import Watched
 
 #: Metrics about a process, which are prometheus_client's own.

@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 import yaml
 
-from runtime.loader import load
+from driftbell.runtime.config.loader import load
 from tests.services.kafka import KAFKA_VERSION, kafka_jars
 from tests.services.kafka.jars import java
 from tests.services.missing import missing

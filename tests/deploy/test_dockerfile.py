@@ -63,7 +63,7 @@ def test_it_stops_gently_and_says_whether_it_is_well() -> None:
     words = dict(final_stage())
 
     assert words["STOPSIGNAL"] == "SIGTERM"
-    assert words["HEALTHCHECK"].endswith('CMD ["python", "-m", "runtime.probe"]')
+    assert words["HEALTHCHECK"].endswith('CMD ["python", "-m", "driftbell.runtime.observability.probe"]')
     # The list form: signals reach the process, not a shell around it.
     assert words["ENTRYPOINT"] == '["driftbell"]'
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from alerting.outcome import OutcomeReason, failed
-from runtime.ops import Health, OpsServer, new_registry
-from streams.metrics import EngineCollector
-from streams.records import Input, OutboxRecord, Output, Record
+from driftbell.alerting.outbox.outcome import OutcomeReason, failed
+from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
+from driftbell.streams.observability.metrics import EngineCollector
+from driftbell.streams.records import Input, OutboxRecord, Output, Record
 from tests.alerting.rig import Rig
 from tests.deploy.dashboards import expression, queries
 from tests.deploy.rules import RULE_FILES, alerts, recorded

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.probe import probe
+from driftbell.runtime.observability.probe import probe
 from tests.deploy.test_compose import OURS
 from tests.services import KafkaCluster
 from tests.services.ports import claim_port

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from runtime.config import Config
-from streams import runner
+from driftbell.runtime.config.model import Config
+from driftbell.streams.engine import runner
 from tests.deploy.exporters import exported
 from tests.deploy.promql import PROMETHEUS_OWN, TARGET_LABELS, grouping_labels, matchers, names
 from tests.deploy.rules import PROMETHEUS, RULE_FILES, UNIT_TESTS, alerts, recorded, rules

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, Producer
 from driftbell import cli
 from driftbell.dead_letters import Letter, headers_to_resend, letter_of, summary
 from driftbell.exit_codes import ExitCode
-from schemas import DeadLetterReason, dead_letter_headers
+from driftbell.schemas import DeadLetterReason, dead_letter_headers
 from tests.services.kafka import KafkaCluster
 
 OWN = [("traceparent", b"00-1-2-3")]

@@ -15,8 +15,8 @@ from driftbell.embedded import EmbeddedBroker
 from driftbell.exit_codes import ExitCode
 from driftbell.history import History
 from driftbell.history.record import InputTopics
-from runtime.loader import load
-from schemas import decode_feedback, decode_prediction
+from driftbell.runtime.config.loader import load
+from driftbell.schemas import decode_feedback, decode_prediction
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

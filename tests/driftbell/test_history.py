@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from driftbell.errors import UsageError
 from driftbell.history import History, HistoryRecord, Skip, SkipReason
 from driftbell.history.record import InputTopics
-from schemas.codec import decode_feedback, decode_prediction
+from driftbell.schemas.codec import decode_feedback, decode_prediction
 
 TOPICS = InputTopics("predictions", "feedback")
 START = 1_700_000_000_000

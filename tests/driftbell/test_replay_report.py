@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from driftbell.history import History
 from driftbell.replay import Report, lines
-from schemas import Alert, Evidence, Metric, Status
+from driftbell.schemas import Alert, Evidence, Metric, Status
 
 START = "2023-11-14T22:13:20.000Z"
 END = "2023-11-14T22:23:20.000Z"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from driftbell.status import lines
 from driftbell.status.fleet import fleet
-from streams.checkpoint import PartitionStatus
+from driftbell.streams.checkpoints.checkpoint import PartitionStatus
 
 
 def status(partition: int, owner: str, *, age: float = 0.4, **offsets: int) -> PartitionStatus:

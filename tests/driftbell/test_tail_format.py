@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftbell.tail import TopicKind, as_json, as_line, topic_kinds
-from driftbell.tail.format import Message
-from runtime.config import Topics
-from schemas import (
+from driftbell.runtime.config.model import Topics
+from driftbell.schemas import (
     Alert,
     Evidence,
     Feedback,
@@ -22,6 +20,8 @@ from schemas import (
     encode_metric,
     encode_prediction,
 )
+from driftbell.tail import TopicKind, as_json, as_line, topic_kinds
+from driftbell.tail.format import Message
 
 MOMENT = 1_700_000_000_000  # 2023-11-14T22:13:20Z
 

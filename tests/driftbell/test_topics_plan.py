@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from driftbell.runtime.config.model import Config, Join, Topics
 from driftbell.topics import ActualTopic, FindingReason, TopicPlan, findings, plan
-from runtime.config import Config, Join, Topics
 
 HORIZON_MS = 7 * 86_400_000
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from runtime.config import Config, Join, Monitoring, Reference, Topics, Worker
-from runtime.config import Redis as RedisSettings
-from runtime.kafka import producer_settings
-from schemas import Alert
+from driftbell.runtime.config.model import Config, Join, Monitoring, Reference, Topics, Worker
+from driftbell.runtime.config.model import Redis as RedisSettings
+from driftbell.runtime.kafka import producer_settings
+from driftbell.schemas import Alert
 from tests.pipeline import Expected, WorkerProcess, expected_of, stored_of
 from tests.pipeline.oracle import published_alerts
 from tests.services import KafkaCluster

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config import Config, Join, Monitoring, MonitorSettings, Reference, Worker
-from runtime.config import Redis as RedisSettings
-from schemas import Alert
-from schemas.codec import decode_alert, decode_metric
-from schemas.timestamps import to_epoch_ms
-from streams.records import Input
+from driftbell.runtime.config.model import Config, Join, Monitoring, MonitorSettings, Reference, Worker
+from driftbell.runtime.config.model import Redis as RedisSettings
+from driftbell.schemas import Alert
+from driftbell.schemas.codec import decode_alert, decode_metric
+from driftbell.schemas.timestamps import to_epoch_ms
+from driftbell.streams.records import Input
 from tests.pipeline import Event, Expected, LiveProducer, Traffic, WorkerProcess, expected_of, stored_of
 from tests.pipeline.oracle import read_topic
 from tests.services import KafkaCluster, RedisServer

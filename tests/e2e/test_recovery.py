@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, ResourceType
 
-from runtime.kafka import producer_settings
+from driftbell.runtime.kafka import producer_settings
 from tests.e2e.rig import PARTITIONS, Rig, metrics
 from tests.pipeline.oracle import read_topic
 from tests.pipeline.worker_process import FaustProcess

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from streams.crash_points import CrashPoint
+from driftbell.streams.engine.crash_points import CrashPoint
 from tests.faults.scenario import Fault, Run
 
 

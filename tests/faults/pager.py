@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from driftbell.fakes.pagerduty import PagerDuty
-from schemas import Alert, to_epoch_ms
+from driftbell.schemas import Alert, to_epoch_ms
 
 #: From a decision in stream time to the router's hearing of it, at most.
 HEARD_SECONDS = 3.0

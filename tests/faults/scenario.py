@@ -13,12 +13,12 @@ from pathlib import Path
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
-from runtime.config import Config, Join, Monitoring, MonitorSettings, Reference, Topics, Worker
-from runtime.config import Redis as RedisSettings
-from runtime.kafka import consumer_settings
-from runtime.router import Router
-from schemas import Alert
-from streams.records import Input
+from driftbell.runtime.config.model import Config, Join, Monitoring, MonitorSettings, Reference, Topics, Worker
+from driftbell.runtime.config.model import Redis as RedisSettings
+from driftbell.runtime.config.router import Router
+from driftbell.runtime.kafka import consumer_settings
+from driftbell.schemas import Alert
+from driftbell.streams.records import Input
 from tests.faults.pager import Episode, Pager
 from tests.pipeline import LiveProducer, RouterProcess, Traffic, WorkerProcess, expected_of, stored_of
 from tests.pipeline.oracle import published_alerts

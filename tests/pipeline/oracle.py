@@ -9,18 +9,18 @@ from typing import Any
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from runtime.config import Config
-from runtime.kafka import consumer_settings
-from runtime.redis import close, connect
-from schemas import Alert
-from schemas.codec import decode_alert
-from streams.encoding import MAGIC
-from streams.merge import Tick
-from streams.model import MODEL_FORMAT
-from streams.partition import CORE_FORMAT, Partition
-from streams.records import Input, Output, Record
-from streams.stores.memory import MemoryPending
-from streams.stores.redis import RedisCheckpointStore
+from driftbell.runtime.config.model import Config
+from driftbell.runtime.kafka import consumer_settings
+from driftbell.runtime.redis import close, connect
+from driftbell.schemas import Alert
+from driftbell.schemas.codec import decode_alert
+from driftbell.streams.checkpoints.memory import MemoryPending
+from driftbell.streams.checkpoints.redis import RedisCheckpointStore
+from driftbell.streams.encoding import MAGIC
+from driftbell.streams.partition.merge import Tick
+from driftbell.streams.partition.model import MODEL_FORMAT
+from driftbell.streams.partition.partition import CORE_FORMAT, Partition
+from driftbell.streams.records import Input, Output, Record
 
 #: A generation later than any that a test reaches.
 _LAST = 2**30

@@ -9,9 +9,9 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from runtime.config import Topics
-from runtime.kafka import producer_settings
-from streams.records import Input
+from driftbell.runtime.config.model import Topics
+from driftbell.runtime.kafka import producer_settings
+from driftbell.streams.records import Input
 from tests.pipeline.traffic import Event
 
 

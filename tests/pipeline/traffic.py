@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from streams.records import Input
+from driftbell.streams.records import Input
 
 
 @dataclass(frozen=True, slots=True)

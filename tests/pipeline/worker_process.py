@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.config import Config
+from driftbell.runtime.config.model import Config
 from tests.services.ports import claim_port
 from tests.services.process import ServiceProcess
 
@@ -67,11 +67,11 @@ class WorkerProcess(_DriftbellProcess):
 
 
 class FaustProcess(WorkerProcess):
-    """The worker as Faust's users start it: ``faust -A streams.app worker``."""
+    """The worker as Faust's users start it: ``faust -A driftbell.streams.app worker``."""
 
     def command(self) -> Sequence[str]:
         """The command line."""
-        faust = [sys.executable, "-m", "faust", "-A", "streams.app", "worker", "--without-web", "-l", "info"]
+        faust = [sys.executable, "-m", "faust", "-A", "driftbell.streams.app", "worker", "--without-web", "-l", "info"]
         return ["env", f"DRIFTBELL_CONFIG={self._file}", *faust]
 
 

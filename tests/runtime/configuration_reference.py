@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 from msgspec import inspect as types
 
-from runtime.config import Config
-from runtime.duration import format_duration
-from runtime.section import Section
+from driftbell.runtime.config.duration import format_duration
+from driftbell.runtime.config.model import Config
+from driftbell.runtime.config.section import Section
 
 FILE = Path(__file__).parents[2] / "docs" / "configuration.md"
 BEGIN = "<!-- The rest is made from the source by tests/runtime/configuration_reference.py; do not edit it. -->\n"

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runtime import config
-from runtime.config import Config
-from runtime.loader import load
-from runtime.section import Section
+from driftbell.runtime.config import model as config
+from driftbell.runtime.config.loader import load
+from driftbell.runtime.config.model import Config
+from driftbell.runtime.config.section import Section
 from tests.runtime.configuration_reference import FILE, comments, documented, reference
 from tests.services.tls import Certificates
 

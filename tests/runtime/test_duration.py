@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.duration import format_duration, parse_duration
+from driftbell.runtime.config.duration import format_duration, parse_duration
 
 
 @pytest.mark.parametrize(

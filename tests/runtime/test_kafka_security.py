@@ -23,8 +23,8 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from runtime.kafka import aiokafka_settings, client_settings, problems
-from runtime.kafka.oauth import OidcTokenProvider
+from driftbell.runtime.kafka import aiokafka_settings, client_settings, problems
+from driftbell.runtime.kafka.oauth import OidcTokenProvider
 from tests.services import KafkaNode
 from tests.services.tls import Certificates
 from tests.services.waiting import eventually

@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
-from runtime.kafka import (
+from driftbell.runtime.kafka import (
     aiokafka_settings,
     client_settings,
     consumer_settings,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config import Config, Reference
-from runtime.loader import ConfigError, find, load, show
+from driftbell.runtime.config.loader import ConfigError, find, load, show
+from driftbell.runtime.config.model import Config, Reference
 
 
 @pytest.fixture

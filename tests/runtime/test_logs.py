@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from runtime.config import Config, Redis
-from runtime.logs import configure
-from runtime.router import EmailConfig, Global, Receiver, Router, SlackConfig
-from runtime.secrets import secret_values
+from driftbell.runtime.config.model import Config, Redis
+from driftbell.runtime.config.router import EmailConfig, Global, Receiver, Router, SlackConfig
+from driftbell.runtime.config.secrets import secret_values
+from driftbell.runtime.observability.logs import configure
 
 log = logging.getLogger("driftbell.test")
 

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.matchers import BadMatcherError, Matcher, Operator, describe, is_label_name, parse_matcher, parse_matchers
+from driftbell.runtime.matching.matchers import (
+    BadMatcherError,
+    Matcher,
+    Operator,
+    describe,
+    is_label_name,
+    parse_matcher,
+    parse_matchers,
+)
 from tests.services.missing import missing
 
 #: Text, and whether Alertmanager 0.25 takes it.

@@ -13,7 +13,7 @@ from prometheus_client import Counter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from runtime.ops import Health, OpsServer, Probe, new_registry
+from driftbell.runtime.observability.ops import Health, OpsServer, Probe, new_registry
 
 OK: Probe = lambda: Health(True, "ok")  # noqa: E731
 

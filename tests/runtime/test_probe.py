@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.ops import Health, OpsServer, new_registry
-from runtime.probe import probe
+from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
+from driftbell.runtime.observability.probe import probe
 from tests.services.ports import claim_port
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ def _server(health: Health) -> OpsServer:
 async def test_the_exit_code_is_the_verdict_and_the_output_the_reason(health: Health, code: int) -> None:
     async with _server(health) as server:
         url = f"http://127.0.0.1:{server.port}/healthz"
-        command = [sys.executable, "-m", "runtime.probe", url]
+        command = [sys.executable, "-m", "driftbell.runtime.observability.probe", url]
         result = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert result.returncode == code

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from redis import exceptions
 
-from runtime.config import Redis
-from runtime.redis import Client, RedisReason, close, connect, examine, finding_of, is_memory, judge
+from driftbell.runtime.config.model import Redis
+from driftbell.runtime.redis import Client, RedisReason, close, connect, examine, finding_of, is_memory, judge
 from tests.services import RedisCluster, RedisSentinel, RedisServer
 from tests.services.tls import Certificates
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.regex import BadRegexError, compile_regex
+from driftbell.runtime.matching.regex import BadRegexError, compile_regex
 from tests.services.missing import missing
 
 REFUSED_BY_BOTH = [

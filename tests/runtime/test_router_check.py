@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from runtime.config import Config
-from runtime.loader import ConfigError, load
-from runtime.router import LOG_ONLY, Global, PagerDutyConfig, Receiver, Router, SlackConfig
-from runtime.router_check import RouterConfigError, check
+from driftbell.runtime.config.loader import ConfigError, load
+from driftbell.runtime.config.model import Config
+from driftbell.runtime.config.router import LOG_ONLY, Global, PagerDutyConfig, Receiver, Router, SlackConfig
+from driftbell.runtime.config.router_check import RouterConfigError, check
 from tests.services.missing import missing
 
 PLAIN = {"route": {"receiver": "r"}, "receivers": [{"name": "r"}]}

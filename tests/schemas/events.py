@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from schemas import Alert, Evidence, FeatureShift, Feedback, Metric, Origin, Prediction
-from schemas.identifier import blank
-from schemas.timestamps import MAX_EPOCH_MS, MIN_EPOCH_MS
+from driftbell.schemas import Alert, Evidence, FeatureShift, Feedback, Metric, Origin, Prediction
+from driftbell.schemas.identifier import blank
+from driftbell.schemas.timestamps import MAX_EPOCH_MS, MIN_EPOCH_MS
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 identifiers = st.text(min_size=1, max_size=256).filter(lambda text: not blank(text))

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from runtime.config import Topics
-from schemas import alert_headers, decode_alert
+from driftbell.runtime.config.model import Topics
+from driftbell.schemas import alert_headers, decode_alert
 from tests.schemas.files import NAMES, schema
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(resources.files("schemas").joinpath("asyncapi.yaml").read_text())

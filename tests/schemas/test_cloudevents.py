@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 
-from schemas import BadRecord, DeadLetterReason, alert_headers, decode_alert, decode_prediction, decode_predictions
-from schemas.cloudevents import ALERT_SCHEMA, Attributes, read_attributes
-from schemas.headers import Headers
+from driftbell.schemas import (
+    BadRecord,
+    DeadLetterReason,
+    alert_headers,
+    decode_alert,
+    decode_prediction,
+    decode_predictions,
+)
+from driftbell.schemas.cloudevents import ALERT_SCHEMA, Attributes, read_attributes
+from driftbell.schemas.headers import Headers
 from tests.schemas.files import schema
 from tests.schemas.test_codec import prediction
 

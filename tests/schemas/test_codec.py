@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import (
+from driftbell.schemas import (
     MAX_IDENTIFIER,
     Alert,
     BadRecord,
@@ -31,7 +31,7 @@ from schemas import (
     encode_metric,
     encode_prediction,
 )
-from schemas.codec import MAX_RECORD_BYTES
+from driftbell.schemas.codec import MAX_RECORD_BYTES
 
 GOOD: dict[str, Any] = {
     "prediction_id": "p-1",

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from schemas import (
+from driftbell.schemas import (
     Alert,
     BadRecord,
     DeadLetterReason,

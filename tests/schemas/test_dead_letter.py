@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import DeadLetterReason, dead_letter_headers
-from schemas.dead_letter import MAX_DETAIL_BYTES
+from driftbell.schemas import DeadLetterReason, dead_letter_headers
+from driftbell.schemas.dead_letter import MAX_DETAIL_BYTES
 from tests.schemas.files import schema, validator
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runtime.config import Topics
-from schemas import DeadLetterReason, Feedback, Prediction, alert_headers, dead_letter_headers, decode_alert
+from driftbell.runtime.config.model import Topics
+from driftbell.schemas import DeadLetterReason, Feedback, Prediction, alert_headers, dead_letter_headers, decode_alert
 from tests.schemas.files import schema
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import fingerprint
+from driftbell.schemas import fingerprint
 
 #: Read from ``GET /api/v2/alerts`` of a running Alertmanager to which these labels were posted.
 FROM_ALERTMANAGER = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from schemas import alert_id
+from driftbell.schemas import alert_id
 
 
 def test_the_id_is_fixed_for_ever() -> None:

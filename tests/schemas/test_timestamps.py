@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import to_epoch_ms, to_rfc3339
-from schemas.timestamps import MAX_EPOCH_MS, MIN_EPOCH_MS
+from driftbell.schemas import to_epoch_ms, to_rfc3339
+from driftbell.schemas.timestamps import MAX_EPOCH_MS, MIN_EPOCH_MS
 
 NOON = 1_795_521_600_000
 

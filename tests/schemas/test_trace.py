@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.trace import TraceParent, parse_traceparent, traceparent_of
+from driftbell.schemas.trace import TraceParent, parse_traceparent, traceparent_of
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from runtime.config import Topics
+from driftbell.runtime.config.model import Topics
 from tests.services.embedded import EmbeddedBroker
 from tests.services.kafka import KafkaCluster
 from tests.services.redis import RedisServer, ValkeyServer

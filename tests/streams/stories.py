@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from runtime.config import Monitoring, MonitorSettings, Reference
-from schemas import FeatureValue, Prediction
-from streams.batch import JoinedBatch, JoinedEvent, JoinKind, Label, PredictionBatch
-from streams.encoding import decode, encode
-from streams.monitor import Condition, Subject
-from streams.watch import Watch
+from driftbell.runtime.config.model import Monitoring, MonitorSettings, Reference
+from driftbell.schemas import FeatureValue, Prediction
+from driftbell.streams.batch import JoinedBatch, JoinedEvent, JoinKind, Label, PredictionBatch
+from driftbell.streams.encoding import decode, encode
+from driftbell.streams.monitors.monitor import Condition
+from driftbell.streams.monitors.watch import Watch
+from driftbell.streams.subject import Subject
 
 #: Stream milliseconds between two events.
 STEP_MS = 10
@@ -32,7 +33,7 @@ def settings(
     **rest: Any,
 ) -> Monitoring:
     """Settings with options by monitor; ``only`` switches all other monitors off."""
-    from streams.monitors import MODEL_REGISTRY, REGISTRY
+    from driftbell.streams.monitors import MODEL_REGISTRY, REGISTRY
 
     chosen = {name: MonitorSettings(options=options) for name, options in (monitors or {}).items()}
     if only is not None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtime.config import Monitoring
-from schemas import Prediction
-from streams.batch import PredictionBatch
-from streams.encoding import encode
-from streams.monitor import Subject
-from streams.monitors.failure_rate import FailureRate
-from streams.watch import Watch
+from driftbell.runtime.config.model import Monitoring
+from driftbell.schemas import Prediction
+from driftbell.streams.batch import PredictionBatch
+from driftbell.streams.encoding import encode
+from driftbell.streams.monitors.service.failure_rate import FailureRate
+from driftbell.streams.monitors.watch import Watch
+from driftbell.streams.subject import Subject
 
 SUBJECT = Subject("fraud", "3", "live")
 

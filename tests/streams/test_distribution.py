@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.utils import floatToGoString
 
-from streams.distribution import Distribution
+from driftbell.streams.stats.histogram import Distribution
 
 BOUNDS = (0.1, 1.0, 2.5)
 VALUES = st.lists(st.sampled_from([0.0, 0.1, 0.10001, 1.0, 2.0, 2.5, 3.0]) | st.floats(0, 5), max_size=40)

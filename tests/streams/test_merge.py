@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.merge import Merge, Slice, Tick
-from streams.records import Input, Record
+from driftbell.streams.partition.merge import Merge, Slice, Tick
+from driftbell.streams.records import Input, Record
 
 TICK_MS, RESOLUTION_MS = 1000, 50
 

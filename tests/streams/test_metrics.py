@@ -15,13 +15,14 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from runtime.config import Config, Worker
-from schemas import DeadLetterReason
-from streams import ops, runner
-from streams.join import JoinOutcome
-from streams.reasons import Loss
-from streams.records import Input, OutboxRecord, Output, Record
-from streams.transport import DriftbellApp
+from driftbell.runtime.config.model import Config, Worker
+from driftbell.schemas import DeadLetterReason
+from driftbell.streams.alerts.reasons import Loss
+from driftbell.streams.engine import runner
+from driftbell.streams.join import JoinOutcome
+from driftbell.streams.kafka.transport import DriftbellApp
+from driftbell.streams.observability import ops
+from driftbell.streams.records import Input, OutboxRecord, Output, Record
 from tests.services.missing import missing
 from tests.services.ports import claim_port
 from tests.services.waiting import eventually

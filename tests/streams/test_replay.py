@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from streams.errors import TooManyDeadLetters
-from streams.partition import CORE_FORMAT
-from streams.records import Input, OutboxRecord, Output, Record
-from streams.replay import CHUNK_RECORDS, Replay, ReplayStep, replay
+from driftbell.streams.errors import TooManyDeadLetters
+from driftbell.streams.partition.partition import CORE_FORMAT
+from driftbell.streams.records import Input, OutboxRecord, Output, Record
+from driftbell.streams.replay import CHUNK_RECORDS, Replay, ReplayStep, replay
 from tests.services.waiting import eventually
 from tests.streams.engine.test_engine import House
 from tests.streams.partition.owner import Owner
@@ -63,7 +63,7 @@ def test_a_replay_comes_to_the_state_and_the_decisions_of_the_partition(seed: in
 def test_where_the_replay_reads_ahead_to_does_not_matter(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     events = in_order(inputs(1, 400, traced=False))
     whole = list(replay(events, config(), until_ms=END_MS))
-    monkeypatch.setattr("streams.replay.CHUNK_RECORDS", chunk)
+    monkeypatch.setattr("driftbell.streams.replay.CHUNK_RECORDS", chunk)
     cut = list(replay(events, config(), until_ms=END_MS))
 
     assert len(events) < CHUNK_RECORDS

@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from runtime.config import Config, Monitoring, Reference
-from schemas import Alert, Metric
-from schemas.codec import decode_alert, decode_metric
-from streams.partition import Partition
-from streams.records import Input, Output, Record
+from driftbell.runtime.config.model import Config, Monitoring, Reference
+from driftbell.schemas import Alert, Metric
+from driftbell.schemas.codec import decode_alert, decode_metric
+from driftbell.streams.partition.partition import Partition
+from driftbell.streams.records import Input, Output, Record
 
 START_MS = 1_700_000_000_000
 

@@ -13,10 +13,10 @@ from aiokafka.partitioner import murmur2
 from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, ConfigEntry, NewPartitions
 
-from runtime.config import Config, Join, Redis, Topics, Worker
-from streams import startup
-from streams.errors import Refused
-from streams.startup import Problem, check, foreign_keys
+from driftbell.runtime.config.model import Config, Join, Redis, Topics, Worker
+from driftbell.streams.errors import Refused
+from driftbell.streams.kafka import preflight as startup
+from driftbell.streams.kafka.preflight import Problem, check, foreign_keys
 from tests.services import EmbeddedBroker, KafkaCluster, RedisServer
 from tests.services.ports import claim_port
 

@@ -41,7 +41,7 @@ def test_the_tests_of_a_trap_exist(trap: str) -> None:
 
 def test_every_file_named_in_the_document_exists() -> None:
     files = re.findall(r"`(tests/[\w/]+\.py)", DOCUMENT)
-    modules = re.findall(r"`((?:join/|stores/)|\w+\.py)`", DOCUMENT)
+    modules = re.findall(r"`((?:\w+/)?\w+\.py|\w+/)`", DOCUMENT)
 
     assert [file for file in files if not (ROOT / file).is_file()] == []
     assert [name for name in modules if not (ROOT / "streams" / name).exists()] == []

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
-from runtime.config import Config, Worker
-from streams.checkpoint import Checkpoint, SaveOutcome
-from streams.engine import Engine
-from streams.metrics import EngineCollector
-from streams.records import Input, Record
-from streams.stores.memory import MemoryCheckpointStore
+from driftbell.runtime.config.model import Config, Worker
+from driftbell.streams.checkpoints.checkpoint import Checkpoint, SaveOutcome
+from driftbell.streams.checkpoints.memory import MemoryCheckpointStore
+from driftbell.streams.engine.engine import Engine
+from driftbell.streams.observability.metrics import EngineCollector
+from driftbell.streams.records import Input, Record
 from tests.services.waiting import eventually
 from tests.streams.engine.fakes import HeldClock, MemoryBroker
 

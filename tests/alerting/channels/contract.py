@@ -14,12 +14,12 @@ import aiohttp
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from alerting.channels.channel import Channel
-from alerting.channels.http import new_session
-from alerting.outcome import OutcomeReason, Retry
-from alerting.records import Kind
-from alerting.secrets import Secret
-from alerting.templates import Template
+from driftbell.alerting.channels.channel import Channel
+from driftbell.alerting.channels.http import new_session
+from driftbell.alerting.channels.secrets import Secret
+from driftbell.alerting.outbox.outcome import OutcomeReason, Retry
+from driftbell.alerting.rendering.templates import Template
+from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault, Faults
 from tests.alerting.channels.deliveries import HOSTILE, delivery, hostile_alert, hostile_texts, huge, outcome_text
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from alerting.channels.channel import Delivery
-from alerting.notification import notify
-from alerting.page import subject
-from alerting.records import Group, Incident, Kind
-from schemas import Alert
+from driftbell.alerting.outbox.delivery import Delivery
+from driftbell.alerting.rendering.message import subject
+from driftbell.alerting.rendering.notification import notify
+from driftbell.alerting.state.records import Group, Incident, Kind
+from driftbell.schemas import Alert
 from tests.alerting.alerts import START_MS, make_alert
 
 KEY = "0123456789abcdef0123456789abcdef"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerting.outcome import OutcomeReason, Retry
+from driftbell.alerting.outbox.outcome import OutcomeReason, Retry
 
 _FINAL = {
     400: OutcomeReason.CONTENT_REJECTED,

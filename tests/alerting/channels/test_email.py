@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from alerting.channels.channel import Channel
-from alerting.channels.email import EmailChannel, Smarthost
-from alerting.channels.email_message import addresses, compose_letter, message_id, reserved
-from alerting.outcome import OutcomeReason, Retry
-from alerting.records import Kind
-from alerting.secrets import Secret
-from alerting.templates import Template
+from driftbell.alerting.channels.channel import Channel
+from driftbell.alerting.channels.email.email import EmailChannel, Smarthost
+from driftbell.alerting.channels.email.message import addresses, compose_letter, message_id, reserved
+from driftbell.alerting.channels.secrets import Secret
+from driftbell.alerting.outbox.outcome import OutcomeReason, Retry
+from driftbell.alerting.rendering.templates import Template
+from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault
 from driftbell.fakes.smtp import Smtp
 from tests.alerting.channels.contract import Bench, ChannelContract
@@ -203,7 +203,7 @@ async def test_a_password_is_not_sent_in_clear_to_another_machine(monkeypatch: p
         host = Smarthost("127.0.0.1", fake.port, require_tls=False, username="driftbell", password=secret)
         assert (await EmailChannel(host, SENDER, RECIPIENTS).send(delivery())).ok
         # As if 127.0.0.1 were somewhere else.
-        monkeypatch.setattr("alerting.channels.email._LOCAL", frozenset())
+        monkeypatch.setattr("driftbell.alerting.channels.email.email._LOCAL", frozenset())
         outcome = await EmailChannel(host, SENDER, RECIPIENTS).send(delivery())
 
         assert (outcome.reason, outcome.retry) == (OutcomeReason.AUTH_ERROR, Retry.NO)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
-from alerting.channels.http import Answer, new_session, post, retry_after
-from alerting.outcome import Outcome, OutcomeReason
+from driftbell.alerting.channels.http import Answer, new_session, post, retry_after
+from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason
 from driftbell.fakes.server import FakeServer
 
 NOW = datetime(2026, 11, 24, 14, 0, 0, tzinfo=UTC)

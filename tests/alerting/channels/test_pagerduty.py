@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from alerting.channels.channel import Channel
-from alerting.channels.pagerduty import MAX_SUMMARY, PagerDutyChannel
-from alerting.outcome import OutcomeReason, Retry
-from alerting.records import Kind
-from alerting.secrets import Secret
-from alerting.templates import Template
+from driftbell.alerting.channels.channel import Channel
+from driftbell.alerting.channels.pagerduty.pagerduty import MAX_SUMMARY, PagerDutyChannel
+from driftbell.alerting.channels.secrets import Secret
+from driftbell.alerting.outbox.outcome import OutcomeReason, Retry
+from driftbell.alerting.rendering.templates import Template
+from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault
 from driftbell.fakes.pagerduty import PagerDuty, problems
 from tests.alerting.alerts import make_alert

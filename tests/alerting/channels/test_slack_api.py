@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from alerting.channels.channel import Channel, Delivery
-from alerting.channels.slack_api import SlackApiChannel
-from alerting.outcome import Outcome, OutcomeReason, Retry
-from alerting.records import Kind
-from alerting.secrets import Secret
-from alerting.templates import Template
+from driftbell.alerting.channels.channel import Channel
+from driftbell.alerting.channels.secrets import Secret
+from driftbell.alerting.channels.slack.api import SlackApiChannel
+from driftbell.alerting.outbox.delivery import Delivery
+from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, Retry
+from driftbell.alerting.rendering.templates import Template
+from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault
 from driftbell.fakes.slack import Slack
 from tests.alerting.channels.contract import Bench, ChannelContract, new_sessions

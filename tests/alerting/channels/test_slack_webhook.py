@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from alerting.channels.channel import Channel
-from alerting.channels.slack_blocks import MAX_BLOCK_CHARACTERS, MAX_TEXT_BYTES, escape
-from alerting.channels.slack_webhook import SlackWebhookChannel
-from alerting.outcome import OutcomeReason, Retry
-from alerting.records import Kind
-from alerting.secrets import Secret
-from alerting.templates import Template
+from driftbell.alerting.channels.channel import Channel
+from driftbell.alerting.channels.secrets import Secret
+from driftbell.alerting.channels.slack.blocks import MAX_BLOCK_CHARACTERS, MAX_TEXT_BYTES, escape
+from driftbell.alerting.channels.slack.webhook import SlackWebhookChannel
+from driftbell.alerting.outbox.outcome import OutcomeReason, Retry
+from driftbell.alerting.rendering.templates import Template
+from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault
 from driftbell.fakes.slack import Slack
 from driftbell.fakes.slack_blocks import problem_of
@@ -154,7 +154,7 @@ def test_the_fake_knows_the_limits() -> None:
 def test_our_blocks_pass_slack_sdks_own_validation() -> None:
     from slack_sdk.models.blocks import Block
 
-    from alerting.channels.slack_webhook import full
+    from driftbell.alerting.channels.slack.webhook import full
 
     message = full(delivery(), ["<!here>"], None, None)
     for block in message["blocks"]:

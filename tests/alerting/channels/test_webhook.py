@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from alerting.channels.channel import Channel
-from alerting.channels.webhook import WebhookChannel, go_quote_meta, payload
-from alerting.outcome import OutcomeReason, Retry
-from alerting.records import Kind
-from alerting.secrets import Secret
-from alerting.templates import Template
+from driftbell.alerting.channels.channel import Channel
+from driftbell.alerting.channels.secrets import Secret
+from driftbell.alerting.channels.webhook.webhook import WebhookChannel, go_quote_meta, payload
+from driftbell.alerting.outbox.outcome import OutcomeReason, Retry
+from driftbell.alerting.rendering.templates import Template
+from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault
 from driftbell.fakes.server import FakeServer
 from tests.alerting.alerts import make_alert

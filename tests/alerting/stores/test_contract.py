@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerting.errors import FencedError, LostWritesError
-from alerting.stores.store import Changes, Table
+from driftbell.alerting.errors import FencedError, LostWritesError
+from driftbell.alerting.state.store import Changes, Table
 from tests.alerting.conftest import NewStore, SharedState
 
 EMPTY: dict[Table, dict[str, bytes]] = {table: {} for table in Table}

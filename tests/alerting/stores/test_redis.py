@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from alerting.errors import FencedError, NewerFormatError, StoreUnavailableError
-from alerting.stores.redis import RedisStore
-from alerting.stores.store import Table
-from runtime.config import Redis
-from runtime.redis import connect
+from driftbell.alerting.errors import FencedError, NewerFormatError, StoreUnavailableError
+from driftbell.alerting.state.redis import RedisStore
+from driftbell.alerting.state.store import Table
+from driftbell.runtime.config.model import Redis
+from driftbell.runtime.redis import connect
 from tests.services.redis import RedisCluster, RedisServer
 
 

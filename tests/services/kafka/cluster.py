@@ -11,7 +11,7 @@ from typing import Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from runtime.config import Topics
+from driftbell.runtime.config.model import Topics
 from tests.services.kafka.jars import kafka_jars
 from tests.services.kafka.node import KafkaNode
 from tests.services.waiting import wait_until

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from streams.detectors import (
+from driftbell.streams.detectors import (
     CUSUM,
     RIVER_NAMES,
     BernoulliESR,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import streams.detectors
-from streams.encoding import decode, encode
+import driftbell.streams.detectors
+from driftbell.streams.encoding import decode, encode
 from tests.streams.checks.cases import CASES, GOLDEN
 
 ALL = pytest.mark.parametrize("name", CASES)
@@ -39,12 +39,12 @@ def arrays(state: Any) -> list[Any]:
 def test_no_detector_is_forgotten() -> None:
     classes = {
         name
-        for name, thing in vars(streams.detectors).items()
+        for name, thing in vars(driftbell.streams.detectors).items()
         if inspect.isclass(thing) and hasattr(thing, "drift_detected") and not getattr(thing, "_is_protocol", False)
     }
 
     assert classes - {"RiverDetector"} <= set(CASES)
-    assert set(streams.detectors.RIVER_NAMES) <= set(CASES)
+    assert set(driftbell.streams.detectors.RIVER_NAMES) <= set(CASES)
 
 
 @ALL
@@ -137,4 +137,4 @@ def test_it_says_its_name_and_whether_it_is_calibrated(name: str) -> None:
     detector = CASES[name].build()
 
     assert isinstance(detector.name, str)
-    assert detector.calibrated is (name not in streams.detectors.RIVER_NAMES)
+    assert detector.calibrated is (name not in driftbell.streams.detectors.RIVER_NAMES)

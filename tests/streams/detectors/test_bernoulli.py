@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from river import drift
 
-from streams.detectors import BernoulliESR
-from streams.encoding import encode
+from driftbell.streams.detectors import BernoulliESR
+from driftbell.streams.encoding import encode
 
 
 def delay(before: float, after: float, seed: int, batch: int = 32) -> int | None:

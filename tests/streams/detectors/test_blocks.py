@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from streams.detectors import BlockCUSUM, RankESR, RankScores, block_events
-from streams.detectors.blocks import BlockReference
-from streams.reference.numbers import learn_numbers
+from driftbell.streams.detectors import BlockCUSUM, RankESR, RankScores, block_events
+from driftbell.streams.detectors.blocks import BlockReference
+from driftbell.streams.reference.numbers import learn_numbers
 
 
 def autoregressive(phi: float, size: int, rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streams.detectors import BernoulliESR, BoundedMeanESR
+from driftbell.streams.detectors import BernoulliESR, BoundedMeanESR
 
 
 def delay(detector: BoundedMeanESR | BernoulliESR, seed: int, a: float, b: float) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streams.detectors import CategoryESR
+from driftbell.streams.detectors import CategoryESR
 
 SHARES = np.array([0.5, 0.3, 0.15, 0.05])
 

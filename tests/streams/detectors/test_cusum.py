@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streams.detectors import CUSUM
-from streams.detectors.cusum import run_length, threshold_for
+from driftbell.streams.detectors import CUSUM
+from driftbell.streams.detectors.cusum import run_length, threshold_for
 
 
 @pytest.mark.parametrize("k", [0.25, 0.5, 1.0])

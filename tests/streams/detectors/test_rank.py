@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from river import drift
 from scipy import stats
 
-from streams.detectors import RankESR, RankScores, observed_shift
-from streams.detectors.rank_scores import BETS, FACTORS, LOCATIONS, log_constants
-from streams.reference.numbers import learn_numbers
+from driftbell.streams.detectors import RankESR, RankScores, observed_shift
+from driftbell.streams.detectors.rank_scores import BETS, FACTORS, LOCATIONS, log_constants
+from driftbell.streams.reference.numbers import learn_numbers
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 

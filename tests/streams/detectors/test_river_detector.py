@@ -7,9 +7,9 @@ import pytest
 from river import drift
 from river.drift import binary
 
-from streams.detectors import RIVER_NAMES, Restored, RiverDetector
-from streams.detectors.river_detector import RIVER
-from streams.encoding import decode, encode
+from driftbell.streams.detectors import RIVER_NAMES, Restored, RiverDetector
+from driftbell.streams.detectors.river.detector import RIVER
+from driftbell.streams.encoding import decode, encode
 
 ORIGINALS: dict[str, Any] = {
     "ADWIN": drift.ADWIN,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.detectors import ShiryaevRoberts, alarms
+from driftbell.streams.detectors import ShiryaevRoberts, alarms
 
 STEPS = st.lists(st.tuples(st.floats(-3, 3), st.integers(1, 50)), min_size=1, max_size=40)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from streams.broker_port import Source
-from streams.records import DeadLetter, Input, OutboxRecord, Record
+from driftbell.streams.engine.broker import Source
+from driftbell.streams.records import DeadLetter, Input, OutboxRecord, Record
 
 
 class HeldClock:

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from runtime.config import Config, Join, Monitoring, Reference, Worker
-from streams.checkpoint import Checkpoint, SaveOutcome
-from streams.engine import Engine
-from streams.errors import StateLost, StoreUnavailable, TooManyDeadLetters
-from streams.merge import RECORD_BYTES
-from streams.partition import CORE_FORMAT, Partition
-from streams.records import Input, OutboxRecord, Output, Record
-from streams.stores.memory import MemoryCheckpointStore
+from driftbell.runtime.config.model import Config, Join, Monitoring, Reference, Worker
+from driftbell.streams.checkpoints.checkpoint import Checkpoint, SaveOutcome
+from driftbell.streams.checkpoints.memory import MemoryCheckpointStore
+from driftbell.streams.engine.engine import Engine
+from driftbell.streams.errors import StateLost, StoreUnavailable, TooManyDeadLetters
+from driftbell.streams.partition.merge import RECORD_BYTES
+from driftbell.streams.partition.partition import CORE_FORMAT, Partition
+from driftbell.streams.records import Input, OutboxRecord, Output, Record
 from tests.services.waiting import eventually
 from tests.streams.engine.fakes import FEEDBACK, PREDICTIONS, HeldClock, MemoryBroker, label, prediction
 
@@ -318,7 +318,7 @@ async def test_a_label_waits_for_the_proof_that_its_prediction_has_come(house: H
 
 
 async def test_a_full_buffer_stops_the_fetching_of_its_input(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.engine.BUFFER_RECORDS", 100)
+    monkeypatch.setattr("driftbell.streams.engine.engine.BUFFER_RECORDS", 100)
     await house.engine.assigned([0], 1)
     house.broker.answers = False
     house.deliver(*predictions(150))
@@ -336,8 +336,8 @@ async def test_all_inputs_of_a_worker_share_one_budget_of_memory(
 ) -> None:
     records = predictions(100)
     taken = 100 * RECORD_BYTES + sum(len(record.value or b"") + len(record.key or b"") for record in records)
-    monkeypatch.setattr("streams.engine.LEAST_BUFFER_BYTES", 0)
-    monkeypatch.setattr("streams.engine.BUFFER_BYTES", 3 * taken)
+    monkeypatch.setattr("driftbell.streams.engine.engine.LEAST_BUFFER_BYTES", 0)
+    monkeypatch.setattr("driftbell.streams.engine.engine.BUFFER_BYTES", 3 * taken)
     await house.engine.assigned(held, 1)
     house.broker.answers = False
     house.deliver(*records)

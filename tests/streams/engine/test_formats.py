@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from streams.encoding import MAGIC, Format
-from streams.errors import Refused
-from streams.model import MODEL_FORMAT
-from streams.partition import CORE_FORMAT
+from driftbell.streams.encoding import MAGIC, Format
+from driftbell.streams.errors import Refused
+from driftbell.streams.partition.model import MODEL_FORMAT
+from driftbell.streams.partition.partition import CORE_FORMAT
 from tests.streams.engine.test_engine import House, config, predictions
 
 
@@ -65,7 +65,7 @@ async def test_an_older_core_is_lifted(house: House, monkeypatch: pytest.MonkeyP
     def lift(value: Any) -> Any:
         return value | {"counts": value["counts"] | {"lifted": 1}}
 
-    monkeypatch.setattr("streams.partition.CORE_FORMAT", newer)
+    monkeypatch.setattr("driftbell.streams.partition.partition.CORE_FORMAT", newer)
     await house.engine.assigned([0], 2)
 
     assert lift({"counts": {}}) == {"counts": {"lifted": 1}}

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from streams.broker_port import Source
-from streams.checkpoint import Claim, SaveOutcome
-from streams.errors import Refused
-from streams.partition import Partition
-from streams.records import DeadLetter, Input, Record
+from driftbell.streams.checkpoints.checkpoint import Claim, SaveOutcome
+from driftbell.streams.engine.broker import Source
+from driftbell.streams.errors import Refused
+from driftbell.streams.partition.partition import Partition
+from driftbell.streams.records import DeadLetter, Input, Record
 from tests.services.waiting import eventually
 from tests.streams.engine.fakes import PREDICTIONS, label, prediction
 from tests.streams.engine.test_engine import START_MS, House, config, predictions
@@ -162,7 +162,7 @@ async def test_a_broker_that_does_not_know_the_position_proves_nothing(
 async def test_a_broker_that_never_tells_the_position_does_not_stop_the_loop(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.proofs.PROOF_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("driftbell.streams.engine.watermarks.PROOF_TIMEOUT_SECONDS", 0.1)
     await house.engine.assigned([0], 1)
 
     async def position(source: Source) -> int:

@@ -6,11 +6,11 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-from runtime.config import Join
-from schemas import Feedback, Prediction
-from streams.batch import JoinedEvent, JoinKind, Label
-from streams.join import JoinOutcome
-from streams.monitor import Subject
+from driftbell.runtime.config.model import Join
+from driftbell.schemas import Feedback, Prediction
+from driftbell.streams.batch import JoinedEvent, JoinKind, Label
+from driftbell.streams.join import JoinOutcome
+from driftbell.streams.subject import Subject
 
 
 @dataclass

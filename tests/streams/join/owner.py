@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from runtime.config import Join
-from schemas import Feedback, Prediction
-from streams.encoding import decode, encode
-from streams.join import JoinDelta, LabelJoin
+from driftbell.runtime.config.model import Join
+from driftbell.schemas import Feedback, Prediction
+from driftbell.streams.encoding import decode, encode
+from driftbell.streams.join import JoinDelta, LabelJoin
 
 
 @dataclass(frozen=True)

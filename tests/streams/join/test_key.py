@@ -5,8 +5,8 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import Feedback
-from streams.join.key import Keys
+from driftbell.schemas import Feedback
+from driftbell.streams.join.key import Keys
 
 UUIDS = st.uuids().map(str) | st.uuids().map(lambda u: str(u).upper())
 ODD = st.text(alphabet="0f-A ", min_size=36, max_size=36)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.config import Join
-from schemas import Feedback, Prediction
-from streams.batch import JoinKind
-from streams.encoding import BadState, decode, encode, pack
-from streams.join import JoinOutcome, LabelJoin
-from streams.monitor import Subject
+from driftbell.runtime.config.model import Join
+from driftbell.schemas import Feedback, Prediction
+from driftbell.streams.batch import JoinKind
+from driftbell.streams.encoding import BadState, decode, encode, pack
+from driftbell.streams.join import JoinOutcome, LabelJoin
+from driftbell.streams.subject import Subject
 from tests.streams.join.oracle import Oracle
 from tests.streams.join.owner import Advance, Label, Owner, Predict, Step, Store
 

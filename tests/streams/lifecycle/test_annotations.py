@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from schemas import Evidence, FeatureShift, to_epoch_ms
-from streams.annotations import closing, description, sentence, subject_name
-from streams.monitor import Condition, Family, Subject
-from streams.reasons import Transition
+from driftbell.schemas import Evidence, FeatureShift, to_epoch_ms
+from driftbell.streams.alerts.annotations import closing, description, sentence, subject_name
+from driftbell.streams.alerts.reasons import Transition
+from driftbell.streams.monitors.monitor import Condition, Family
+from driftbell.streams.subject import Subject
 
 NOW = to_epoch_ms("2026-11-24T14:20:00Z")
 SINCE = to_epoch_ms("2026-11-24T14:02:10Z")

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.config import Monitoring, MonitorSettings
-from schemas import Alert, Origin, decode_alert, encode_alert, fingerprint
-from streams.encoding import decode, encode
-from streams.lifecycle import Lifecycle
-from streams.monitor import Condition, Family, Subject
-from streams.reasons import Transition
+from driftbell.runtime.config.model import Monitoring, MonitorSettings
+from driftbell.schemas import Alert, Origin, decode_alert, encode_alert, fingerprint
+from driftbell.streams.alerts.lifecycle import Lifecycle
+from driftbell.streams.alerts.reasons import Transition
+from driftbell.streams.encoding import decode, encode
+from driftbell.streams.monitors.monitor import Condition, Family
+from driftbell.streams.subject import Subject
 
 NOW = 1_790_000_000_000
 V3 = Subject("fraud", "3", "live")

@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from streams.detectors import RIVER_NAMES
-from streams.monitors import MODEL_REGISTRY, REGISTRY
-from streams.reference import Unwatched
+from driftbell.streams.detectors import RIVER_NAMES
+from driftbell.streams.monitors import MODEL_REGISTRY, REGISTRY
+from driftbell.streams.reference import Unwatched
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "monitors.md").read_text(encoding="utf-8")
 ALL = {**REGISTRY, **MODEL_REGISTRY}

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from streams.batch import JoinKind
-from streams.detectors import RIVER_NAMES
-from streams.encoding import encode
-from streams.monitor import Condition
+from driftbell.streams.batch import JoinKind
+from driftbell.streams.detectors import RIVER_NAMES
+from driftbell.streams.encoding import encode
+from driftbell.streams.monitors.monitor import Condition
 from tests.streams.stories import Story, learned, names, settings
 
 ONLY = ["error_rate"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.monitor import Condition
+from driftbell.streams.monitors.monitor import Condition
 from tests.streams.stories import Features, Story, learned, names, ordinary, settings
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from river import drift
 
-from runtime.config import Monitoring, Reference
-from schemas import Prediction
-from streams.batch import PredictionBatch
-from streams.monitors.agreement import Task
-from streams.monitors.error_reference import ErrorReference
-from streams.monitors.error_watch import ErrorWatch
-from streams.watch import Watch
+from driftbell.runtime.config.model import Monitoring, Reference
+from driftbell.schemas import Prediction
+from driftbell.streams.agreement import Task
+from driftbell.streams.batch import PredictionBatch
+from driftbell.streams.monitors.performance.error_reference import ErrorReference
+from driftbell.streams.monitors.performance.error_watch import ErrorWatch
+from driftbell.streams.monitors.watch import Watch
 from tests.streams.stories import SUBJECT, settings
 
 DATA = Path(__file__).parents[4] / "shared" / "data"

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from schemas import Prediction
-from streams.batch import PredictionBatch
-from streams.encoding import decode, encode
-from streams.monitor import Subject
-from streams.watch import ModelWatch
+from driftbell.schemas import Prediction
+from driftbell.streams.batch import PredictionBatch
+from driftbell.streams.encoding import decode, encode
+from driftbell.streams.monitors.watch import ModelWatch
+from driftbell.streams.subject import Subject
 from tests.streams.stories import settings
 
 HOUR, DAY = 3_600_000, 86_400_000

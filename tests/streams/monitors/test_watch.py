@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from runtime.config import Monitoring, MonitorSettings
-from schemas import Prediction
-from streams.batch import JoinedBatch, JoinedEvent, JoinKind, PredictionBatch
-from streams.encoding import decode, encode
-from streams.monitor import Condition
-from streams.monitors import MODEL_REGISTRY, REGISTRY
-from streams.watch import Watch, check_settings
+from driftbell.runtime.config.model import Monitoring, MonitorSettings
+from driftbell.schemas import Prediction
+from driftbell.streams.batch import JoinedBatch, JoinedEvent, JoinKind, PredictionBatch
+from driftbell.streams.encoding import decode, encode
+from driftbell.streams.monitors import MODEL_REGISTRY, REGISTRY
+from driftbell.streams.monitors.monitor import Condition
+from driftbell.streams.monitors.watch import Watch, check_settings
 from tests.streams.stories import SUBJECT, Features, Story, names, ordinary, settings
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.monitors.wording import count, duration, milliseconds, percent, quantity
+from driftbell.streams.monitors.wording import count, duration, milliseconds, percent, quantity
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from runtime.config import Config
-from streams.checkpoint import Checkpoint, Stored
-from streams.partition import Partition
-from streams.records import DeadLetter, Input, OutboxRecord, Output, Record
-from streams.stores.memory import MemoryPending
+from driftbell.runtime.config.model import Config
+from driftbell.streams.checkpoints.checkpoint import Checkpoint, Stored
+from driftbell.streams.checkpoints.memory import MemoryPending
+from driftbell.streams.partition.partition import Partition
+from driftbell.streams.records import DeadLetter, Input, OutboxRecord, Output, Record
 
 
 @dataclass

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from runtime.config import Config, Join, Monitoring, MonitorSettings, Reference, Worker
-from streams.records import Input, Record
+from driftbell.runtime.config.model import Config, Join, Monitoring, MonitorSettings, Reference, Worker
+from driftbell.streams.records import Input, Record
 from tests.pipeline.traffic import Traffic
 
 START_MS = 1_700_000_000_000

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from streams.partition import CORE_FORMAT
-from streams.records import Input, Output
+from driftbell.streams.partition.partition import CORE_FORMAT
+from driftbell.streams.records import Input, Output
 from tests.streams.partition.owner import Owner
 from tests.streams.partition.story import END_MS, config, inputs
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from runtime.config import Config, Monitoring, Reference, Worker
-from schemas import Alert, DeadLetterReason
-from schemas.codec import decode_alert
-from streams.errors import TooManyDeadLetters
-from streams.reasons import Loss
-from streams.records import Headers, Input, Output, Record
+from driftbell.runtime.config.model import Config, Monitoring, Reference, Worker
+from driftbell.schemas import Alert, DeadLetterReason
+from driftbell.schemas.codec import decode_alert
+from driftbell.streams.alerts.reasons import Loss
+from driftbell.streams.errors import TooManyDeadLetters
+from driftbell.streams.records import Headers, Input, Output, Record
 from tests.streams.partition.owner import Owner
 
 START_MS = 1_700_000_000_000

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
-from streams.reference.numbers import bin_edges, lag_one, learn_numbers
+from driftbell.streams.reference.numbers import bin_edges, lag_one, learn_numbers
 
 SAMPLES = st.lists(
     st.one_of(st.floats(-(2.0**100), 2.0**100, width=32), st.integers(-5, 5).map(float)), min_size=100, max_size=400

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.reference.reading import TEXT_LENGTH, floats_of, rounded, shortened, texts_of
+from driftbell.streams.reference.reading import TEXT_LENGTH, floats_of, rounded, shortened, texts_of
 
 Numbers = np.ndarray[Any, np.dtype[np.float32]]
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.config import Reference as ReferenceSettings
-from schemas import FeatureValue, Prediction
-from streams.batch import PredictionBatch
-from streams.encoding import decode, encode
-from streams.reference import Kind, Reference, Unwatched
-from streams.reference.reading import floats_of, rounded
+from driftbell.runtime.config.model import Reference as ReferenceSettings
+from driftbell.schemas import FeatureValue, Prediction
+from driftbell.streams.batch import PredictionBatch
+from driftbell.streams.encoding import decode, encode
+from driftbell.streams.reference import Kind, Reference, Unwatched
+from driftbell.streams.reference.reading import floats_of, rounded
 
 
 def batch(rows: Sequence[dict[str, FeatureValue]], answers: Sequence[Any] | None = None) -> PredictionBatch:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from streams.stats import chi_square_quantile
+from driftbell.streams.stats import chi_square_quantile
 
 
 @pytest.mark.parametrize(("freedom", "error"), [(3, 0.06), (9, 0.015), (31, 0.004), (100, 0.002)])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from streams.stats import upper_bound
+from driftbell.streams.stats import upper_bound
 
 
 @given(st.integers(1, 100_000), st.data())

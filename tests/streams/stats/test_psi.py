@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streams.stats import psi, psi_cutoff
+from driftbell.streams.stats import psi, psi_cutoff
 
 
 def test_it_is_the_textbook_formula_up_to_the_half_count_prior() -> None:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.stats import QuantileSketch
-from streams.stats.quantile_sketch import HIGHEST, LOWEST, RELATIVE_ERROR
+from driftbell.streams.stats import QuantileSketch
+from driftbell.streams.stats.quantile_sketch import HIGHEST, LOWEST, RELATIVE_ERROR
 
 LATENCIES = st.lists(st.floats(LOWEST, HIGHEST, allow_nan=False), min_size=1, max_size=300)
 

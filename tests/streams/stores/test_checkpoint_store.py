@@ -9,14 +9,14 @@ from dataclasses import replace
 import pytest
 import redis.asyncio
 
-from runtime.config import Redis
-from runtime.redis import connect
-from streams.checkpoint import Checkpoint, CheckpointStore, ClaimOutcome, SaveOutcome
-from streams.errors import Refused, StoreUnavailable
-from streams.join import JoinDelta
-from streams.records import OutboxRecord, Output
-from streams.stores.memory import MemoryCheckpointStore
-from streams.stores.redis import LAYOUT_VERSION, RedisCheckpointStore
+from driftbell.runtime.config.model import Redis
+from driftbell.runtime.redis import connect
+from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore, ClaimOutcome, SaveOutcome
+from driftbell.streams.checkpoints.memory import MemoryCheckpointStore
+from driftbell.streams.checkpoints.redis import LAYOUT_VERSION, RedisCheckpointStore
+from driftbell.streams.errors import Refused, StoreUnavailable
+from driftbell.streams.join import JoinDelta
+from driftbell.streams.records import OutboxRecord, Output
 
 EMPTY = Checkpoint(offsets={}, core=b"core", models={}, join=JoinDelta(), outbox=())
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from runtime.config import Redis
-from runtime.redis import close, connect, examine
-from streams.checkpoint import Checkpoint, ClaimOutcome, SaveOutcome
-from streams.errors import StoreUnavailable
-from streams.join import JoinDelta
-from streams.stores.redis import RedisCheckpointStore
+from driftbell.runtime.config.model import Redis
+from driftbell.runtime.redis import close, connect, examine
+from driftbell.streams.checkpoints.checkpoint import Checkpoint, ClaimOutcome, SaveOutcome
+from driftbell.streams.checkpoints.redis import RedisCheckpointStore
+from driftbell.streams.errors import StoreUnavailable
+from driftbell.streams.join import JoinDelta
 from tests.services import RedisSentinel, RedisServer
 from tests.services.tls import Certificates
 

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 from faust.types import TP
 
-from runtime.config import Config, Redis
-from streams.app import create_app
-from streams.broker_port import Source
-from streams.records import Input
-from streams.transport import Chunk, ChunkConsumer, DriftbellApp
+from driftbell.runtime.config.model import Config, Redis
+from driftbell.streams.app import create_app
+from driftbell.streams.engine.broker import Source
+from driftbell.streams.kafka.transport import Chunk, ChunkConsumer, DriftbellApp
+from driftbell.streams.records import Input
 
 P0, P1 = TP("predictions", 0), TP("predictions", 1)
 F0, F1 = TP("feedback", 0), TP("feedback", 1)

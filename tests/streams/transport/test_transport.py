@@ -15,10 +15,9 @@ from faust.transport.consumer import Consumer as FaustConsumer
 from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
-from runtime.config import Config, Redis, Worker
-from streams.app import create_app
-from streams.records import Input
-from streams.transport import (
+from driftbell.runtime.config.model import Config, Redis, Worker
+from driftbell.streams.app import create_app
+from driftbell.streams.kafka.transport import (
     COORDINATOR_PATIENCE,
     POLL_SECONDS,
     ChunkConsumerThread,
@@ -26,6 +25,7 @@ from streams.transport import (
     ChunkTransport,
     IdempotentProducer,
 )
+from driftbell.streams.records import Input
 from tests.services.waiting import eventually
 from tests.streams.transport.fakes import F0, P0, P1, Rig, records
 
@@ -221,7 +221,7 @@ async def test_a_commit_that_is_not_answered_does_not_hold_anybody_up(
     async def never(_offsets: Any) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("streams.transport.COMMIT_SECONDS", 0.01)
+    monkeypatch.setattr("driftbell.streams.kafka.transport.COMMIT_SECONDS", 0.01)
     monkeypatch.setattr(rig.thread, "show_progress", never)
     rig.consumer.show_progress({P0: 5})
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from runtime.config import Monitoring
-from schemas import Metric, Prediction
-from streams.batch import JoinedBatch, JoinedEvent, JoinKind, PredictionBatch
-from streams.encoding import decode, encode
-from streams.monitor import Subject
-from streams.windows import MetricWindows
+from driftbell.runtime.config.model import Monitoring
+from driftbell.schemas import Metric, Prediction
+from driftbell.streams.batch import JoinedBatch, JoinedEvent, JoinKind, PredictionBatch
+from driftbell.streams.encoding import decode, encode
+from driftbell.streams.subject import Subject
+from driftbell.streams.windows import MetricWindows
 
 SUBJECT = Subject("fraud", "3", "live")
 #: The start of a minute.

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from runtime.config import Monitoring
+from driftbell.runtime.config.model import Monitoring
 from tests.streams.windows.stream import START, Row, Stream
 
 WEIGHTS = st.sampled_from([1.0, 1.0, 0.5, 3.0, 0.1])

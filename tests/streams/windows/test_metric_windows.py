@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.config import Monitoring
-from schemas import Metric, decode_metric, encode_metric
-from streams.encoding import BadState, encode, pack
-from streams.monitors.agreement import agrees
-from streams.windows import MetricWindows, Uncounted
-from streams.windows.answers import class_name
-from streams.windows.window import Window
+from driftbell.runtime.config.model import Monitoring
+from driftbell.schemas import Metric, decode_metric, encode_metric
+from driftbell.streams.agreement import agrees
+from driftbell.streams.encoding import BadState, encode, pack
+from driftbell.streams.windows import MetricWindows, Uncounted
+from driftbell.streams.windows.answers import class_name
+from driftbell.streams.windows.window import Window
 from tests.streams.windows.stream import START, SUBJECT, Row, Stream
 
 MINUTE = 60_000

@@ -1,0 +1,32 @@
+"""Pages to the process log: the channel of an empty configuration, and the last resort of meta-alerts."""
+
+from __future__ import annotations
+
+import logging
+
+from driftbell.alerting.channels.channel import Rate
+from driftbell.alerting.outbox.delivery import Delivery
+from driftbell.alerting.outbox.outcome import Outcome, sent
+from driftbell.alerting.rendering.message import compose
+from driftbell.alerting.rendering.text import one_line
+
+log = logging.getLogger("driftbell.page")
+
+
+class LogChannel:
+    """Writes a page as one log line."""
+
+    integration = "log"
+    repeatable = True
+    rate: Rate | None = None
+
+    async def send(self, delivery: Delivery) -> Outcome:
+        """See ``Channel.send``."""
+        page = compose(delivery.notification, delivery.incident, delivery.kind)
+        level = logging.INFO if delivery.notification.status == "resolved" else logging.WARNING
+        text = " | ".join(one_line(line) for line in page.lines() if line)
+        log.log(level, "%s: %s | %s", delivery.kind.upper(), one_line(page.subject), text)
+        return sent()
+
+    async def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,166 @@
+"""PagerDuty, Events API v2: one incident per group, updated by triggers of the same ``dedup_key``, closed by a resolve.
+
+Contract: developer.pagerduty.com/docs/events-api-v2 (trigger-events, send-alert-event). An answer 202 means queued, not
+paged, and events are processed one after the other per ``dedup_key`` only if they are sent so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from driftbell.alerting.channels.channel import Rate, send_or_minimal
+from driftbell.alerting.channels.http import Answer, post, refused
+from driftbell.alerting.channels.secrets import Secret, fingerprint
+from driftbell.alerting.errors import SecretError
+from driftbell.alerting.outbox.delivery import Delivery
+from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
+from driftbell.alerting.rendering.message import Page, compose, minimal
+from driftbell.alerting.rendering.templates import Template
+from driftbell.alerting.rendering.text import clean, one_line, truncate, web_address
+from driftbell.alerting.state.records import Kind, Severity
+from driftbell.alerting.times import rfc3339
+
+#: developer.pagerduty.com/docs/send-alert-event, "summary": 1024 characters.
+MAX_SUMMARY = 1024
+#: The same page, "dedup_key": 255 characters.
+MAX_DEDUP_KEY = 255
+#: developer.pagerduty.com/docs/events-api-v2-overview: 512 KB for an event; Alertmanager takes it as 512,000 bytes.
+MAX_EVENT_BYTES = 512_000
+#: Not documented; a label of a link is a few words.
+MAX_LINK_TEXT = 100
+#: developer.pagerduty.com/docs/events-api-v2-overview, "rate limits": about 120 events a minute per integration key.
+PER_MINUTE = 120
+#: How many of them may come at once: enough for a handful of models, with room left in the sliding minute.
+BURST = 30
+
+_SEVERITIES = frozenset(severity.value for severity in Severity)
+
+
+class PagerDutyChannel:
+    """One integration key.
+
+    ``repeatable``: a repeated trigger or resolve of the same ``dedup_key`` changes nothing.
+    """
+
+    integration = "pagerduty"
+    repeatable = True
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        routing_key: Secret,
+        url: str,
+        *,
+        client: str = "driftbell",
+        client_url: str = "",
+        description: Template | None = None,
+        severity: Template | None = None,
+        details: dict[str, Template] | None = None,
+        rate_name: str = "",
+    ) -> None:
+        self._session = session
+        self._routing_key = routing_key
+        self._url = url
+        self._client = client
+        self._client_url = client_url
+        self._description = description
+        self._severity = severity
+        self._details = details or {}
+        self.rate: Rate | None = Rate(f"pagerduty:{rate_name or _name(routing_key)}", PER_MINUTE / 60, BURST)
+
+    async def send(self, delivery: Delivery) -> Outcome:
+        """See ``Channel.send``."""
+        try:
+            routing_key = self._routing_key.read()
+        except SecretError as error:
+            return failed(OutcomeReason.SECRET_MISSING, str(error))
+
+        async def attempt(event: dict[str, Any]) -> Outcome:
+            body = msgspec.json.encode({"routing_key": routing_key, **event})
+            answer = await post(self._session, self._url, body, secrets=(routing_key,))
+            if not isinstance(answer, Answer):
+                return answer
+            # Anything else below 300 is not PagerDuty (a proxy, a wrong URL), so the page would be lost.
+            return sent() if answer.status == 202 else refused(answer)
+
+        return await send_or_minimal(lambda: self._full(delivery), lambda: self._minimal(delivery), attempt)
+
+    async def close(self) -> None:
+        """The session belongs to who made it."""
+
+    def _full(self, delivery: Delivery) -> dict[str, Any]:
+        page = compose(delivery.notification, delivery.incident, delivery.kind)
+        summary = self._description.render(delivery) if self._description else page.subject
+        severity = self._severity.render(delivery).strip() if self._severity else delivery.notification.severity.value
+        details = {name: clean(template.render(delivery)) for name, template in self._details.items()}
+        event = self._event(delivery, summary, severity, _details(delivery, page) | details, _links(page))
+        if len(msgspec.json.encode(event)) > MAX_EVENT_BYTES - 1024:
+            event["payload"]["custom_details"] = {"error": "the details were left out: the event exceeded 512 KB"}
+        return event
+
+    def _minimal(self, delivery: Delivery) -> dict[str, Any]:
+        page = minimal(delivery.notification, delivery.incident, delivery.kind)
+        return self._event(delivery, page.subject, delivery.notification.severity.value, {}, [])
+
+    def _event(
+        self, delivery: Delivery, summary: str, severity: str, details: dict[str, Any], links: list[dict[str, str]]
+    ) -> dict[str, Any]:
+        if delivery.kind is Kind.RESOLVE:
+            return {"event_action": "resolve", "dedup_key": delivery.key}
+        labels = delivery.notification.common_labels
+        payload: dict[str, Any] = {
+            "summary": truncate(one_line(summary), MAX_SUMMARY) or "driftbell alert",
+            "source": truncate(one_line(labels.get("model", "")), MAX_SUMMARY) or "driftbell",
+            "severity": severity if severity in _SEVERITIES else Severity.WARNING.value,
+            "timestamp": rfc3339(delivery.incident.opened_ms),
+        }
+        for field, label in (("component", "version"), ("group", "family"), ("class", "alertname")):
+            if labels.get(label):
+                payload[field] = truncate(one_line(labels[label]), MAX_SUMMARY)
+        if details:
+            payload["custom_details"] = details
+        event: dict[str, Any] = {
+            "event_action": "trigger",
+            "dedup_key": delivery.key,
+            "payload": payload,
+            "client": self._client,
+        }
+        if self._client_url:
+            event["client_url"] = self._client_url
+        if links:
+            event["links"] = links
+        return event
+
+
+def _details(delivery: Delivery, page: Page) -> dict[str, Any]:
+    alerts = []
+    for item in page.items:
+        facts = {fact.name: clean(fact.value) for fact in item.facts}
+        alerts.append({"Summary": clean(item.summary), "State": "firing" if item.firing else "resolved", **facts})
+    details: dict[str, Any] = {"State": page.state, "Firing": delivery.notification.firing, "Alerts": alerts}
+    if delivery.notification.resolved:
+        details["Resolved"] = delivery.notification.resolved
+    if page.more:
+        details["Not shown"] = page.more
+    return details
+
+
+def _links(page: Page) -> list[dict[str, str]]:
+    links = []
+    for item in page.items:
+        for fact in item.facts:
+            href = web_address(fact.value) if fact.link else None
+            link = {"href": href or "", "text": truncate(one_line(fact.name), MAX_LINK_TEXT)}
+            if href and link not in links:
+                links.append(link)
+    return links
+
+
+def _name(secret: Secret) -> str:
+    try:
+        return fingerprint(secret.read())
+    except SecretError:
+        return secret.file or secret.variable or "unknown"

@@ -1,0 +1,63 @@
+"""Secrets of the configuration: given inline, in a file, or in an environment variable; never shown."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from driftbell.alerting.errors import SecretError
+from driftbell.runtime.config.router import ChannelConfig, Global
+from driftbell.runtime.config.section import HIDDEN
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Where a secret comes from. Files and variables are read at every use: a rotated secret works at once."""
+
+    name: str
+    value: str | None = field(default=None, repr=False)
+    file: str | None = None
+    variable: str | None = None
+
+    def read(self) -> str:
+        """The secret.
+
+        Raises:
+            SecretError: the file cannot be read, the variable is not set, or it is empty.
+        """
+        if self.value is not None:
+            found = self.value
+        elif self.file is not None:
+            try:
+                found = Path(self.file).read_text("utf-8").strip()
+            except (OSError, UnicodeError) as error:
+                raise SecretError(f"{self.name}_file: {self.file} cannot be read ({type(error).__name__})") from None
+        else:
+            found = os.environ.get(self.variable or "", "").strip()
+        if not found:
+            raise SecretError(f"{self.name}: {self.file or self.variable or 'the value'} is empty or not set")
+        return found
+
+
+def secret_of(section: ChannelConfig | Global, name: str) -> Secret | None:
+    """The secret ``name`` of a section in whichever of its three forms it is given; None if in none."""
+    value, file, variable = (getattr(section, name + form) for form in ("", "_file", "_env"))
+    if value is None and file is None and variable is None:
+        return None
+    return Secret(name, value, file, variable)
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """The text with every secret replaced. The last line of defence: texts should not have them in the first place."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, HIDDEN)
+    return text
+
+
+def fingerprint(secret: str) -> str:
+    """A name for a secret that does not tell it: what shares a secret shares a rate limit."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:12]

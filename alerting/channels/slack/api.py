@@ -1,0 +1,194 @@
+"""Slack by Web API: one message per incident, edited in place, with a thread that tells its history.
+
+Contract: docs.slack.dev/reference/methods/chat.postMessage and chat.update. Errors come as HTTP 200 with ``ok: false``.
+An edit notifies nobody, so whatever people must notice is also a reply in the thread; the close is shown in the
+channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from driftbell.alerting.channels.channel import Rate, send_or_minimal
+from driftbell.alerting.channels.http import Answer, post, refused
+from driftbell.alerting.channels.secrets import Secret, fingerprint
+from driftbell.alerting.channels.slack.blocks import escape, plain_message
+from driftbell.alerting.channels.slack.webhook import BURST, PER_SECOND, full
+from driftbell.alerting.errors import SecretError
+from driftbell.alerting.outbox.delivery import Delivery
+from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
+from driftbell.alerting.rendering.message import compose, minimal
+from driftbell.alerting.rendering.templates import Template
+from driftbell.alerting.rendering.text import one_line, truncate
+from driftbell.alerting.state.records import Kind
+
+#: docs.slack.dev/reference/methods/chat.postMessage, "errors", by what they mean for a retry.
+_TRANSIENT = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"})
+_RATE_LIMITED = frozenset({"ratelimited", "rate_limited"})
+_CONTENT = frozenset(
+    {
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "invalid_metadata_format",
+        "invalid_metadata_schema",
+        "metadata_too_large",
+        "msg_blocks_too_long",
+        "msg_too_long",
+        "no_text",
+        "too_many_attachments",
+    }
+)
+_AUTH = frozenset(
+    {
+        "access_denied",
+        "account_inactive",
+        "ekm_access_denied",
+        "invalid_auth",
+        "missing_scope",
+        "no_permission",
+        "not_allowed_token_type",
+        "not_authed",
+        "org_login_required",
+        "token_expired",
+        "token_revoked",
+    }
+)
+_GONE = frozenset({"channel_not_found", "is_archived", "not_in_channel", "team_access_not_granted"})
+#: chat.update: the message is not there to be edited any more, so a new one takes its place.
+_NOT_EDITABLE = frozenset({"cant_update_message", "edit_window_closed", "message_not_found", "thread_not_found"})
+
+#: How long a thread reply is; the full page stands in the edited message.
+_MAX_REPLY = 500
+
+
+class SlackApiChannel:
+    """One channel of one workspace. Posting again shows a second message, so an unknown outcome is a risk."""
+
+    integration = "slack"
+    repeatable = False
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        token: Secret,
+        channel: str,
+        base_url: str,
+        *,
+        mentions: Sequence[str] = (),
+        title: Template | None = None,
+        text: Template | None = None,
+    ) -> None:
+        self._session = session
+        self._token = token
+        self._channel = channel
+        self._base_url = base_url.rstrip("/")
+        self._mentions = tuple(mentions)
+        self._title = title
+        self._text = text
+        self.rate: Rate | None = Rate(f"slack:{fingerprint(channel)}", PER_SECOND, BURST)
+
+    async def send(self, delivery: Delivery) -> Outcome:
+        """See ``Channel.send``. The handle is ``{channel, ts}`` of the incident's message."""
+        try:
+            token = self._token.read()
+        except SecretError as error:
+            return failed(OutcomeReason.SECRET_MISSING, str(error))
+
+        async def attempt(content: dict[str, Any]) -> Outcome:
+            if "blocks" in content:
+                content = {**content, "metadata": _metadata(delivery)}
+            handle = delivery.incident.handle
+            if "ts" not in handle:
+                return await self._post(token, content)
+            outcome = await self._call(
+                token, "chat.update", {"channel": handle["channel"], "ts": handle["ts"], **content}
+            )
+            if outcome.detail in _NOT_EDITABLE:
+                return await self._post(token, content)
+            if not outcome.ok:
+                return outcome
+            reply = await self._reply(token, delivery, handle)
+            return reply if reply.ok or reply.detail not in _NOT_EDITABLE else sent()
+
+        return await send_or_minimal(
+            lambda: full(delivery, self._mentions, self._title, self._text),
+            lambda: plain_message(minimal(delivery.notification, delivery.incident, delivery.kind)),
+            attempt,
+        )
+
+    async def close(self) -> None:
+        """The session belongs to who made it."""
+
+    async def _post(self, token: str, content: dict[str, Any]) -> Outcome:
+        return await self._call(token, "chat.postMessage", {"channel": self._channel, **_QUIET, **content})
+
+    async def _reply(self, token: str, delivery: Delivery, handle: dict[str, str]) -> Outcome:
+        page = compose(delivery.notification, delivery.incident, delivery.kind)
+        what = one_line(page.state if delivery.kind is Kind.RESOLVE else f"{page.subject} ({page.state})")
+        arguments = {
+            "channel": handle["channel"],
+            "thread_ts": handle["ts"],
+            "text": escape(truncate(what, _MAX_REPLY)),
+            # Only the close is worth a second look from the whole channel.
+            "reply_broadcast": delivery.kind is Kind.RESOLVE,
+            **_QUIET,
+        }
+        outcome = await self._call(token, "chat.postMessage", arguments)
+        return sent() if outcome.ok else outcome
+
+    async def _call(self, token: str, method: str, arguments: dict[str, Any]) -> Outcome:
+        answer = await post(
+            self._session,
+            f"{self._base_url}/{method}",
+            msgspec.json.encode(arguments),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json; charset=utf-8"},
+            secrets=(token,),
+        )
+        return judge(answer) if isinstance(answer, Answer) else answer
+
+
+#: Nothing in a page is to be turned into links, mentions or previews.
+_QUIET = {"link_names": False, "parse": "none", "unfurl_links": False, "unfurl_media": False}
+
+
+class _Reply(msgspec.Struct):
+    ok: bool = False
+    error: str = ""
+    channel: str = ""
+    ts: str = ""
+
+
+def judge(answer: Answer) -> Outcome:
+    """What a Web API answer means. ``detail`` of a failure is Slack's error word where there is one."""
+    if answer.status != 200:
+        return refused(answer)
+    try:
+        reply = msgspec.json.decode(answer.body, type=_Reply)
+    except msgspec.MsgspecError:
+        return failed(OutcomeReason.NO_ANSWER, f"HTTP 200 without Slack's JSON: {answer.text}")
+    if reply.ok:
+        return sent({"channel": reply.channel, "ts": reply.ts})
+    word = reply.error
+    for words, reason in (
+        (_RATE_LIMITED, OutcomeReason.RATE_LIMITED),
+        # Slack says that these may have succeeded in part.
+        (_TRANSIENT, OutcomeReason.SERVER_ERROR),
+        (_CONTENT, OutcomeReason.CONTENT_REJECTED),
+        (_AUTH, OutcomeReason.AUTH_ERROR),
+        (_GONE, OutcomeReason.DESTINATION_GONE),
+    ):
+        if word in words:
+            return failed(reason, word, retry_after_s=answer.retry_after_s)
+    if word.startswith("restricted_action"):
+        return failed(OutcomeReason.AUTH_ERROR, word)
+    return failed(OutcomeReason.CLIENT_ERROR, word or "ok: false without an error")
+
+
+def _metadata(delivery: Delivery) -> dict[str, Any]:
+    """Our ids on the message, so that a person or a bot can tell a repeated delivery."""
+    payload = {"delivery": delivery.id, "incident": delivery.incident.id, "kind": delivery.kind.value}
+    return {"event_type": "driftbell_notification", "event_payload": payload}

@@ -1,0 +1,125 @@
+"""A page as Slack's Block Kit, inside its limits and without a way for an event's text to become markup.
+
+Untrusted text stands only in ``plain_text`` objects and ``rich_text`` elements, where Slack interprets nothing, or is
+escaped (docs.slack.dev/messaging/formatting-message-text: ``&``, ``<`` and ``>``, nothing else can be).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from driftbell.alerting.rendering.message import Fact, Item, Page
+from driftbell.alerting.rendering.text import clean, one_line, truncate, truncate_bytes, web_address
+from driftbell.alerting.state.records import Kind
+
+#: docs.slack.dev/reference/block-kit/blocks/header-block: 150 characters.
+MAX_HEADER = 150
+#: docs.slack.dev/reference/block-kit/blocks/section-block: 3000 characters of text.
+MAX_SECTION = 3000
+#: docs.slack.dev/reference/block-kit/blocks: 50 blocks in a message; ours stay well below.
+MAX_BLOCKS = 40
+#: Not documented: ``msg_blocks_too_long`` comes near 12,000 to 13,000 characters of all blocks together
+#: (github.com/slackapi/bolt-js/issues/2509).
+MAX_BLOCK_CHARACTERS = 9_000
+#: chat.update refuses a ``text`` above 4,000 bytes, counted after escaping.
+MAX_TEXT_BYTES = 3_900
+#: A fact is one line on a telephone; a label value may be a megabyte.
+MAX_FACT = 400
+
+#: Shown before the headline, so that open and closed are told apart in a list of messages.
+_MARKS = {True: "\N{LARGE RED CIRCLE}", False: "\N{WHITE HEAVY CHECK MARK}"}
+
+
+def escape(text: str) -> str:
+    """Escape text for ``mrkdwn`` and for the ``text`` argument: no mention, no link can come out of it."""
+    return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def message(
+    page: Page, *, mentions: Sequence[str] = (), title: str | None = None, text: str | None = None
+) -> dict[str, Any]:
+    """The ``text`` (for notifications and old clients) and ``blocks`` of a page.
+
+    Args:
+        page: what to say.
+        mentions: Slack's own syntax, from the configuration; they are put in front when the page opens an incident.
+        title: replaces the headline; plain.
+        text: replaces the facts; ``mrkdwn`` whose values are escaped.
+    """
+    resolved = page.state.startswith("resolved")
+    head = one_line(page.subject if title is None else title) or "driftbell alert"
+    called = " ".join(mentions) if page.kind is Kind.TRIGGER else ""
+    blocks: list[dict[str, Any]] = [
+        {"type": "header", "text": _plain(f"{_MARKS[not resolved]} {head}", MAX_HEADER)},
+        {"type": "context", "elements": [_plain(one_line(page.state), MAX_SECTION)]},
+    ]
+    if called:
+        blocks.insert(1, {"type": "section", "text": {"type": "mrkdwn", "text": called}})
+    if text is not None:
+        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": truncate(text, MAX_SECTION) or " "}})
+    else:
+        blocks += _items(page)
+    state = escape(truncate(one_line(page.state), 200))
+    fallback = f"{escape(truncate(head, 1000))} ({state})"
+    return {"text": truncate_bytes(f"{called} {fallback}".strip(), MAX_TEXT_BYTES), "blocks": blocks[:MAX_BLOCKS]}
+
+
+def plain_message(page: Page) -> dict[str, Any]:
+    """The minimal message: text only, no blocks that could be refused."""
+    line = f"{truncate(one_line(page.subject), 500)} ({truncate(one_line(page.state), 200)})"
+    return {"text": truncate_bytes(escape(line), MAX_TEXT_BYTES)}
+
+
+def _items(page: Page) -> list[dict[str, Any]]:
+    blocks: list[dict[str, Any]] = []
+    left = MAX_BLOCK_CHARACTERS
+    shown = 0
+    for item in page.items:
+        block, size = _item(item, with_summary=len(page.items) > 1)
+        if size > left:
+            break
+        left -= size
+        shown += 1
+        blocks.append(block)
+    more = page.more + len(page.items) - shown
+    if more:
+        blocks.append({"type": "context", "elements": [_plain(f"and {more:,} more", MAX_SECTION)]})
+    href = web_address(page.link)
+    if href:
+        blocks.append({"type": "rich_text", "elements": [_section([_link(href, "Router")])]})
+    return blocks
+
+
+def _item(item: Item, *, with_summary: bool) -> tuple[dict[str, Any], int]:
+    elements: list[dict[str, Any]] = []
+    if with_summary:
+        elements.append(_text(f"{_MARKS[item.firing]} {truncate(one_line(item.summary), MAX_FACT)}\n", bold=True))
+    for fact in item.facts:
+        elements += _fact(fact)
+    size = sum(len(element["text"]) + len(element.get("url", "")) for element in elements)
+    return {"type": "rich_text", "elements": [_section(elements)]}, size
+
+
+def _fact(fact: Fact) -> list[dict[str, Any]]:
+    href = web_address(fact.value) if fact.link else None
+    name = _text(f"{fact.name}: ", bold=True)
+    if href:
+        return [name, _link(href, truncate(href, MAX_FACT)), _text("\n")]
+    return [name, _text(truncate(one_line(fact.value), MAX_FACT) + "\n")]
+
+
+def _section(elements: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "rich_text_section", "elements": elements}
+
+
+def _text(text: str, *, bold: bool = False) -> dict[str, Any]:
+    return {"type": "text", "text": text, **({"style": {"bold": True}} if bold else {})}
+
+
+def _link(href: str, text: str) -> dict[str, Any]:
+    return {"type": "link", "url": href, "text": text}
+
+
+def _plain(text: str, limit: int) -> dict[str, Any]:
+    return {"type": "plain_text", "text": truncate(text, limit), "emoji": False}

@@ -1,0 +1,1 @@
+"""Groups of alerts, and when a destination hears of them (pure)."""

@@ -1,0 +1,286 @@
+"""The core of the router: which groups an alert is in, when a group is looked at, and what its destinations are told.
+
+Pure: it changes a ``Draft`` and returns what it decided. Time is an argument, epoch milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from driftbell.alerting.incidents.decision import Reason, needs_update
+from driftbell.alerting.incidents.observation import Intake, judge
+from driftbell.alerting.muting.muter import Muted, Stage, muted
+from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enqueue_resolved, new_lane
+from driftbell.alerting.outbox.destination import Destination
+from driftbell.alerting.rendering.message import subject
+from driftbell.alerting.rendering.notification import notify, without_resolved
+from driftbell.alerting.routing.routes import Node, group_id, group_key
+from driftbell.alerting.state.records import Entry, Group, LogEntry
+from driftbell.alerting.state.state import Draft
+from driftbell.alerting.times import rfc3339, to_ms
+from driftbell.schemas import Alert
+
+#: How long the router remembers that an episode is over, to know a late repetition of it; Alertmanager's retention.
+RETENTION_MS = 120 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one flush decided for one destination."""
+
+    group_id: str
+    group_key: str
+    destination: str
+    reason: Reason
+    queued: Queued | None
+    firing: int
+    resolved: int
+    muted: Mapping[str, Muted]
+
+
+class Dispatch:
+    """The rules: a routing tree, the destinations behind each receiver, and the stages that may mute."""
+
+    def __init__(
+        self,
+        tree: Node,
+        destinations: Sequence[Destination],
+        stages: Sequence[Stage] = (),
+        external_url: str = "",
+    ) -> None:
+        self.tree = tree
+        self.destinations = {destination.id: destination for destination in destinations}
+        self._by_receiver: dict[str, list[Destination]] = {}
+        for destination in destinations:
+            self._by_receiver.setdefault(destination.receiver, []).append(destination)
+        self._nodes = {node.id: node for node in tree.walk()}
+        self._stages = stages
+        self._external_url = external_url
+
+    def apply(self, draft: Draft, alert: Alert, now_ms: int) -> Intake:
+        """Take one alert record in.
+
+        Raises:
+            ValueError: a timestamp of the record is not RFC 3339.
+        """
+        updated_ms, starts_ms = to_ms(alert.updatedAt), to_ms(alert.startsAt)
+        if alert.endsAt is not None:
+            to_ms(alert.endsAt)
+        entry = draft.entry(alert.fingerprint)
+        intake = judge(entry, alert)
+        if not intake.changes:
+            return intake
+        if entry is None:
+            entry = Entry(fingerprint=alert.fingerprint, episode=0, status="pending", updated_ms=0)
+            draft.entries[alert.fingerprint] = entry
+        if intake is Intake.SUPERSEDED and entry.alert is not None:
+            entry.alert = msgspec.structs.replace(entry.alert, status="resolved", endsAt=alert.startsAt)
+        elif intake in (Intake.FIRING, Intake.RESOLVED) or (intake is Intake.REFRESHED and entry.alert is not None):
+            entry.alert = alert
+        entry.episode, entry.status, entry.updated_ms, entry.seen_ms = alert.episode, alert.status, updated_ms, now_ms
+        if intake is Intake.FIRING:
+            self._insert(draft, entry, alert, starts_ms, now_ms)
+        return intake
+
+    def flush(self, draft: Draft, group_id: str, now_ms: int) -> list[Decision]:
+        """Look at a group whose time has come, and tell its destinations what they have to know."""
+        group = draft.group(group_id)
+        if group is None:
+            return []
+        node = self._nodes.get(group.route_id)
+        alerts = _present(draft, group.members)
+        decisions = [
+            self._decide(draft, group, node, destination, alerts, now_ms) for destination in self._told(group, node)
+        ]
+        group.flushed = True
+        # Armed again from now, not from when it was due: after a pause overdue flushes happen once, not n times.
+        group.next_flush_ms = now_ms + (node.options.group_interval_ms if node else 0)
+        for fingerprint in list(group.members):
+            alert = alerts.get(fingerprint)
+            if alert is None or alert.status == "resolved":
+                self._remove(draft, group, fingerprint)
+        if not group.members:
+            draft.groups[group_id] = None
+        return decisions
+
+    def reconcile(self, draft: Draft, now_ms: int) -> None:
+        """After a change of configuration: move every firing alert to the groups it now belongs to.
+
+        Timers of groups that still exist go on. A group that lost an alert is looked at now, so that an incident that
+        was opened through a route or receiver that is gone is closed there.
+        """
+        for fingerprint in list(draft.state.entries):
+            known = draft.state.entries[fingerprint]
+            if known.alert is None or known.alert.status != "firing":
+                continue
+            wanted = {group_id(node, labels) for node, labels in self._routed(known.alert)}
+            if wanted == known.groups:
+                continue
+            entry = draft.entry(fingerprint)
+            assert entry is not None
+            assert entry.alert is not None
+            for old in entry.groups - wanted:
+                group = draft.group(old)
+                if group is not None:
+                    self._remove(draft, group, fingerprint)
+                    group.next_flush_ms = now_ms
+            entry.groups &= wanted
+            self._insert(draft, entry, entry.alert, to_ms(entry.alert.startsAt), now_ms)
+        for saved in list(draft.state.groups.values()):
+            node = self._nodes.get(saved.route_id)
+            current = {destination.id for destination in self._destinations(node)}
+            if node is None or not {name for name, told in saved.log.items() if told.firing} <= current:
+                group = draft.group(saved.id)
+                if group is not None:
+                    group.next_flush_ms = now_ms
+
+    def prune(self, draft: Draft, now_ms: int) -> int:
+        """Forget alerts that are long over. Returns how many."""
+        old = [
+            entry.fingerprint
+            for entry in draft.state.entries.values()
+            if not entry.groups and entry.status != "firing" and entry.seen_ms < now_ms - RETENTION_MS
+        ]
+        for fingerprint in old:
+            draft.entries[fingerprint] = None
+        return len(old)
+
+    def _routed(self, alert: Alert) -> list[tuple[Node, dict[str, str]]]:
+        return [(node, node.options.group_labels(alert.labels)) for node in self.tree.match(alert.labels)]
+
+    def _insert(self, draft: Draft, entry: Entry, alert: Alert, starts_ms: int, now_ms: int) -> None:
+        for node, labels in self._routed(alert):
+            key = group_id(node, labels)
+            group = draft.group(key)
+            if group is None:
+                wait_ms = node.options.group_wait_ms
+                # An alert that is older than group_wait has waited enough (Alertmanager does so too).
+                due_ms = now_ms if starts_ms + wait_ms < now_ms else now_ms + wait_ms
+                group = Group(
+                    id=key,
+                    route_id=node.id,
+                    key=group_key(node, labels),
+                    labels=labels,
+                    created_ms=now_ms,
+                    next_flush_ms=due_ms,
+                )
+                draft.groups[key] = group
+            group.members.add(entry.fingerprint)
+            entry.groups.add(key)
+
+    def _remove(self, draft: Draft, group: Group, fingerprint: str) -> None:
+        group.members.discard(fingerprint)
+        entry = draft.entry(fingerprint)
+        if entry is None:
+            return
+        entry.groups.discard(group.id)
+        if not entry.groups and entry.alert is not None and entry.alert.status == "resolved":
+            # What is over everywhere need not be kept whole; that it is over is remembered.
+            entry.alert = None
+
+    def _destinations(self, node: Node | None) -> list[Destination]:
+        return [] if node is None else self._by_receiver.get(node.options.receiver, [])
+
+    def _told(self, group: Group, node: Node | None) -> list[Destination]:
+        """The destinations of the group's route, then those that were told of it under an older configuration."""
+        current = self._destinations(node)
+        ids = {destination.id for destination in current}
+        older = [
+            self.destinations[name]
+            for name, entry in group.log.items()
+            if entry.firing and name not in ids and name in self.destinations
+        ]
+        return [*current, *older]
+
+    def _decide(
+        self,
+        draft: Draft,
+        group: Group,
+        node: Node | None,
+        destination: Destination,
+        alerts: Mapping[str, Alert],
+        now_ms: int,
+    ) -> Decision:
+        last = group.log.get(destination.id)
+        told = last.firing if last else frozenset()
+        is_current = node is not None and node.options.receiver == destination.receiver
+        firing: dict[str, Alert] = {}
+        resolved: dict[str, Alert] = {}
+        held_back: dict[str, Muted] = {}
+        for fingerprint, alert in alerts.items():
+            against = None
+            # A resolve that the channel waits for passes whatever mutes.
+            if alert.status == "firing" or fingerprint not in told:
+                against = muted(self._stages, group, alert, now_ms)
+            if against is not None:
+                held_back[fingerprint] = against
+            if alert.status == "resolved":
+                if against is None:
+                    resolved[fingerprint] = alert
+            elif is_current and (against is None or fingerprint in told):
+                firing[fingerprint] = alert
+        reason = needs_update(
+            last,
+            firing.keys(),
+            resolved.keys(),
+            send_resolved=destination.send_resolved,
+            repeat_ms=node.options.repeat_interval_ms if node else 0,
+            now_ms=now_ms,
+        )
+        if reason is Reason.REPEAT and firing.keys() <= held_back.keys():
+            reason = Reason.UP_TO_DATE
+        if reason is Reason.ALL_RESOLVED and not resolved:
+            reason = Reason.ROUTING_CHANGED
+            resolved = {name: _closed(alert, now_ms) for name, alert in _present(draft, told).items()}
+        queued = None
+        if reason.sends:
+            queued = self._queue(
+                draft, group, destination, list(firing.values()), list(resolved.values()), reason, now_ms
+            )
+            group.log[destination.id] = LogEntry(at_ms=now_ms, firing=frozenset(firing), resolved=frozenset(resolved))
+        return Decision(group.id, group.key, destination.id, reason, queued, len(firing), len(resolved), held_back)
+
+    def _queue(
+        self,
+        draft: Draft,
+        group: Group,
+        destination: Destination,
+        firing: Sequence[Alert],
+        resolved: Sequence[Alert],
+        reason: Reason,
+        now_ms: int,
+    ) -> Queued:
+        fresh = new_lane(group.id, destination.id)
+        lane = draft.lane(fresh.id)
+        if lane is None:
+            lane = draft.lanes[fresh.id] = fresh
+        notification = notify(
+            group,
+            destination.receiver,
+            firing,
+            resolved,
+            reason=reason,
+            now_ms=now_ms,
+            external_url=self._external_url,
+        )
+        if firing:
+            if not destination.send_resolved:
+                notification = without_resolved(notification)
+            queued = enqueue_firing(lane, notification, subject(notification), now_ms)
+        else:
+            queued = enqueue_resolved(lane, notification if destination.send_resolved else None, now_ms)
+        if lane.is_empty:
+            draft.lanes[lane.id] = None
+        return queued
+
+
+def _present(draft: Draft, fingerprints: Iterable[str]) -> dict[str, Alert]:
+    found = {fingerprint: draft.alert(fingerprint) for fingerprint in fingerprints}
+    return {fingerprint: alert for fingerprint, alert in found.items() if alert is not None}
+
+
+def _closed(alert: Alert, now_ms: int) -> Alert:
+    return msgspec.structs.replace(alert, status="resolved", endsAt=rfc3339(now_ms))

@@ -1,0 +1,1 @@
+"""What may hold an alert back (pure)."""

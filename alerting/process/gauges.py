@@ -1,0 +1,30 @@
+"""The router's gauges, read off its state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from driftbell.alerting.outbox.destination import integration_of
+from driftbell.alerting.process.metrics import RouterMetrics
+from driftbell.alerting.state.state import State
+
+
+def measure(metrics: RouterMetrics, state: State, destinations: Iterable[str], now_ms: int) -> None:
+    """Set the gauges to what the state says at ``now_ms``."""
+    rows: dict[str, int] = {}
+    incidents: dict[str, int] = {}
+    oldest_ms: dict[str, int] = {}
+    for destination in destinations:
+        name = integration_of(destination)
+        for counts in (rows, incidents, oldest_ms):
+            counts.setdefault(name, 0)
+        for lane in state.lanes_of(destination):
+            rows[name] += len(lane.rows)
+            incidents[name] += sum(incident.told != "no" for incident in lane.incidents)
+            oldest_ms[name] = max([oldest_ms[name], *(now_ms - row.since_ms for row in lane.rows)])
+    for name, waiting in rows.items():
+        metrics.queue.labels(name).set(waiting)
+        metrics.incidents.labels(name).set(incidents[name])
+        metrics.queue_age.labels(name).set(oldest_ms[name] / 1000)
+    metrics.groups.set(len(state.groups))
+    metrics.firing.set(sum(entry.status == "firing" for entry in state.entries.values()))

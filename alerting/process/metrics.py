@@ -1,0 +1,120 @@
+"""Everything the router measures, in one place. All names begin with ``driftbell_router_``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from driftbell.alerting.incidents.decision import Reason
+from driftbell.alerting.incidents.observation import Intake
+from driftbell.alerting.outbox.delivery_queue import Settled
+from driftbell.alerting.outbox.outcome import OutcomeReason
+from driftbell.alerting.state.records import Kind
+
+_FAILURES = [reason.value for reason in OutcomeReason if reason not in (OutcomeReason.SENT, OutcomeReason.SENT_MINIMAL)]
+
+#: Seconds. A page that must wake someone should be out within its group_wait plus one second.
+_SECONDS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600)
+
+
+class RouterMetrics:
+    """The router's metrics in one registry; every label value that is known in advance is there from the start."""
+
+    def __init__(self, registry: CollectorRegistry, integrations: Iterable[str] = ()) -> None:
+        self.registry = registry
+        #: Alert records read, by what became of them (``driftbell.alerting.incidents.observation.Intake``, or ``bad_record``).
+        self.records = Counter("driftbell_router_records_total", "Alert records read.", ["result"], registry=registry)
+        #: Looks at groups, by decision and destination's integration (``driftbell.alerting.incidents.decision.Reason``).
+        self.decisions = Counter(
+            "driftbell_router_decisions_total", "Decisions about groups.", ["integration", "reason"], registry=registry
+        )
+        #: Deliveries that a channel took, by what they did to its incident.
+        self.notifications = Counter(
+            "driftbell_router_notifications_total", "Notifications sent.", ["integration", "kind"], registry=registry
+        )
+        #: Deliveries sent as the minimal page, because the full one could not be rendered or was refused.
+        self.minimal = Counter(
+            "driftbell_router_notifications_minimal_total", "Minimal pages sent.", ["integration"], registry=registry
+        )
+        #: Attempts that failed, by reason (``alerting.outbox.outcome.OutcomeReason``); a delivery may fail many times.
+        self.failed = Counter(
+            "driftbell_router_notifications_failed_total",
+            "Failed attempts.",
+            ["integration", "reason"],
+            registry=registry,
+        )
+        #: Attempts, failed or not.
+        self.attempts = Counter(
+            "driftbell_router_attempts_total", "Attempts to send.", ["integration"], registry=registry
+        )
+        #: Deliveries given up, by why (``Settled``). Anything but 0 means that somebody was not told.
+        self.dead_letters = Counter(
+            "driftbell_router_dead_letters_total", "Deliveries given up.", ["integration", "reason"], registry=registry
+        )
+        #: How long one attempt took.
+        self.attempt_seconds = Histogram(
+            "driftbell_router_attempt_seconds",
+            "Duration of an attempt.",
+            ["integration"],
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15),
+            registry=registry,
+        )
+        #: From an alert's start to the moment a channel took its first page; includes the route's group_wait.
+        self.first_notify = Histogram(
+            "driftbell_router_time_to_first_notify_seconds",
+            "From startsAt to the first page.",
+            ["integration"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        #: Age of the oldest delivery that has to be made; the dead man's measure of the outbox.
+        self.queue_age = Gauge(
+            "driftbell_router_queue_age_seconds", "Age of the oldest delivery.", ["integration"], registry=registry
+        )
+        #: Deliveries that have to be made.
+        self.queue = Gauge("driftbell_router_queue_rows", "Deliveries waiting.", ["integration"], registry=registry)
+        #: Incidents open on channels.
+        self.incidents = Gauge(
+            "driftbell_router_incidents_open", "Incidents open on channels.", ["integration"], registry=registry
+        )
+        #: Alerts that fire now, as the router knows it.
+        self.firing = Gauge("driftbell_router_alerts_firing", "Alerts firing.", registry=registry)
+        #: Groups that hold alerts.
+        self.groups = Gauge("driftbell_router_groups", "Groups.", registry=registry)
+        #: 1 while this router owns the state, 0 while it stands by.
+        self.active = Gauge("driftbell_router_active", "Whether this router is the active one.", registry=registry)
+        #: Records between what was read and the end of the alerts topic.
+        self.lag = Gauge("driftbell_router_lag_records", "Records not read yet.", ["partition"], registry=registry)
+        #: Writes to the store that did not succeed, by what was wrong.
+        self.store_failures = Counter(
+            "driftbell_router_store_failures_total", "Failed writes to the store.", ["reason"], registry=registry
+        )
+        #: Duration of a write to the store.
+        self.save_seconds = Histogram(
+            "driftbell_router_save_seconds", "Duration of a write to the store.", registry=registry
+        )
+        #: Records that were gone from the alerts topic before they were read.
+        self.lost = Counter("driftbell_router_input_lost_total", "Records lost before reading.", registry=registry)
+        self._show_zeros(integrations)
+
+    def _show_zeros(self, integrations: Iterable[str]) -> None:
+        for result in [*Intake, "bad_record"]:
+            self.records.labels(str(result))
+        for reason in ("unavailable", "fenced", "lost_writes"):
+            self.store_failures.labels(reason)
+        for integration in integrations:
+            for decision in Reason:
+                self.decisions.labels(integration, decision.value)
+            for kind in Kind:
+                self.notifications.labels(integration, kind.value)
+            for failure in _FAILURES:
+                self.failed.labels(integration, failure)
+            for settled in Settled:
+                if settled.is_dead:
+                    self.dead_letters.labels(integration, settled.value)
+            self.minimal.labels(integration)
+            self.attempts.labels(integration)
+            self.first_notify.labels(integration)
+            for gauge in (self.queue_age, self.queue, self.incidents):
+                gauge.labels(integration).set(0)

@@ -1,0 +1,390 @@
+"""The router at work: it decides on the state in memory, saves every decision in one write, and only then acts on it.
+
+Everything that changes goes through ``_commit``: compute a draft, write it, take it over. A write that fails leaves the
+memory as it was, so the same decision is made again later; a crash after the write finds it done. Named points between
+the steps let tests kill the router where it hurts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from driftbell.alerting.errors import FencedError, LostWritesError, StoreUnavailableError
+from driftbell.alerting.incidents.dispatch import Decision, Dispatch
+from driftbell.alerting.incidents.failover import Escalation
+from driftbell.alerting.incidents.observation import Intake
+from driftbell.alerting.outbox.delivery import Delivery
+from driftbell.alerting.outbox.delivery_queue import Settled, Settlement, claim, interrupted, kind_of, recover, settle
+from driftbell.alerting.outbox.destination import integration_of
+from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason
+from driftbell.alerting.process.gauges import measure
+from driftbell.alerting.process.metrics import RouterMetrics
+from driftbell.alerting.state.records import DeadLetter, Kind, Lane, LogEntry, Row, Severity
+from driftbell.alerting.state.state import Draft, State
+from driftbell.alerting.state.store import Changes, RouterStore, Table
+from driftbell.alerting.state.tables import changes, contents, everything, laid_over, load
+from driftbell.schemas import Alert
+
+log = logging.getLogger(__name__)
+
+#: Dead letters kept to be looked at; the oldest go first.
+MAX_DEAD_LETTERS = 1_000
+
+#: Groups looked at in one write: a storm of single alerts makes thousands of groups due in the same second.
+FLUSH_BATCH = 100
+
+#: A page that is given up again within this time of the last is not complained of again elsewhere.
+COMPLAINT_MS = 3_600_000
+
+#: How long a page that must wake someone may fail before another destination is told.
+FAILOVER_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of the alerts topic; ``alert`` is None when it could not be used (its offset still counts)."""
+
+    partition: int
+    offset: int
+    alert: Alert | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that is marked as being sent; ``settle`` must follow."""
+
+    lane_id: str
+    delivery: Delivery
+    attempt: int
+    since_ms: int
+
+
+def no_crash(point: str) -> None:
+    """The crash hook of production: nothing happens at any point."""
+
+
+class Router:
+    """State, store and rules in one place. All methods may be called from several tasks of one event loop.
+
+    Args:
+        dispatch: the rules.
+        escalation: where to complain about a destination.
+        store: where decisions are saved.
+        clock: epoch milliseconds.
+        random: for the jitter of retries.
+        metrics: counts what happens.
+        crash: called with the name of each point of the save and send sequence.
+    """
+
+    def __init__(
+        self,
+        dispatch: Dispatch,
+        escalation: Escalation,
+        store: RouterStore,
+        *,
+        clock: Callable[[], int],
+        random: Random,
+        metrics: RouterMetrics,
+        crash: Callable[[str], None] = no_crash,
+    ) -> None:
+        self.state = State()
+        self.clock = clock
+        self.metrics = metrics
+        self._dispatch = dispatch
+        self._escalation = escalation
+        self._store = store
+        self._random = random
+        self._crash = crash
+        self._lock = asyncio.Lock()
+        #: What writes without an answer may have changed in the store: the next write sets it to what is known here.
+        self._unsure: dict[Table, set[str]] = {}
+        #: Set whenever a destination may have something to do.
+        self.wake = {destination: asyncio.Event() for destination in dispatch.destinations}
+        #: Why the last write did not succeed; empty when it did.
+        self.store_trouble = ""
+        #: Set whenever a flush may be due earlier than thought.
+        self.timers = asyncio.Event()
+
+    async def claim(self, generation: int) -> None:
+        """Become the active router: load the state, take up what was interrupted, follow changes of the configuration.
+
+        Raises:
+            FencedError, StoreUnavailableError, RefusedError: see the store and ``driftbell.alerting.state.encoding``.
+        """
+        async with self._lock:
+            self.state = load(await self._store.claim(generation))
+            self._unsure = {}
+            draft = Draft(self.state)
+            now_ms = self.clock()
+            for lane_id, saved in self.state.lanes.items():
+                if saved.destination not in self._dispatch.destinations:
+                    log.error(
+                        "destination is gone from the configuration; what was open there stays open",
+                        extra={
+                            "destination": saved.destination,
+                            "incidents": len(saved.incidents),
+                        },
+                    )
+                    draft.lanes[lane_id] = None
+                elif interrupted(saved):
+                    lane = draft.lane(lane_id)
+                    assert lane is not None
+                    log.info("delivery was interrupted, making it again", extra={"lane": lane_id})
+                    recover(lane, now_ms)
+                    if lane.is_empty:
+                        draft.lanes[lane_id] = None
+            self._dispatch.reconcile(draft, now_ms)
+            self._dispatch.prune(draft, now_ms)
+            await self._write(draft)
+        self._wake_all()
+
+    async def apply(self, records: Sequence[Record]) -> list[Intake]:
+        """Take a batch of records in, with their offsets, in one write. Records below the saved offset are skipped."""
+        async with self._commit() as draft:
+            results: list[Intake] = []
+            bad = 0
+            now_ms = self.clock()
+            for record in records:
+                position = draft.offsets.get(record.partition, self.state.offsets.get(record.partition, 0))
+                if record.offset < position:
+                    results.append(Intake.DUPLICATE)
+                    continue
+                draft.offsets[record.partition] = record.offset + 1
+                result = None if record.alert is None else self._take_in(draft, record, now_ms)
+                if result is None:
+                    bad += 1
+                else:
+                    results.append(result)
+        self.metrics.records.labels("bad_record").inc(bad)
+        for result in results:
+            self.metrics.records.labels(result.value).inc()
+        return results
+
+    async def rewind(self, offsets: Mapping[int, int]) -> None:
+        """Go on from other offsets than the saved ones: records are gone, or the topic was made anew."""
+        async with self._commit() as draft:
+            draft.offsets.update(offsets)
+
+    async def flush_due(self) -> list[Decision]:
+        """Look at every group whose time has come."""
+        decisions: list[Decision] = []
+        due = self.state.due(self.clock())
+        for first in range(0, len(due), FLUSH_BATCH):
+            made: list[Decision] = []
+            async with self._commit() as draft:
+                for group_id in due[first : first + FLUSH_BATCH]:
+                    made += self._dispatch.flush(draft, group_id, self.clock())
+            for decision in made:
+                self._report(decision)
+            decisions += made
+            # A store in memory never waits, and a storm would keep the event loop for seconds.
+            await asyncio.sleep(0)
+        return decisions
+
+    async def take(self, destination: str) -> Claimed | None:
+        """Mark the most urgent due delivery of a destination as being sent; None when there is none."""
+        async with self._commit() as draft:
+            now_ms = self.clock()
+            saved = self.state.next_due(destination, now_ms)
+            if saved is None:
+                return None
+            lane = draft.lane(saved.id)
+            assert lane is not None
+            row = claim(lane, now_ms)
+            assert row is not None
+        self._crash("claimed")
+        return Claimed(lane.id, _delivery(lane, row), row.attempts, row.since_ms)
+
+    async def settle(self, claimed: Claimed, outcome: Outcome, *, repeatable: bool) -> Settlement:
+        """Note the result of a delivery."""
+        self._crash("sent")
+        async with self._commit() as draft:
+            now_ms = self.clock()
+            lane = draft.lane(claimed.lane_id)
+            assert lane is not None
+            settlement = settle(lane, outcome, now_ms, self._random, repeatable=repeatable)
+            self._escalate(draft, lane, settlement, now_ms)
+            if settlement.dead_letter is not None:
+                self._bury(draft, settlement.dead_letter)
+                if settlement.reason is not Settled.DEAD_UNKNOWN:
+                    self._tell_again(draft, lane)
+            if outcome.ok:
+                self._escalation.all_clear(draft, lane.destination, now_ms)
+            if lane.is_empty:
+                draft.lanes[lane.id] = None
+        self._crash("marked")
+        return settlement
+
+    async def hasten(self, destination: str) -> None:
+        """A destination works again: what failed there is due now, except where the vendor asked for time."""
+        async with self._commit() as draft:
+            now_ms = self.clock()
+            for saved in list(self.state.lanes_of(destination)):
+                row = saved.rows[0] if saved.rows else None
+                if row is None or row.state == "sending" or row.next_attempt_ms <= now_ms:
+                    continue
+                lane = draft.lane(saved.id) if row.last_reason != OutcomeReason.RATE_LIMITED else None
+                if lane is not None:
+                    lane.rows[0].next_attempt_ms = now_ms
+
+    async def heartbeat(self) -> None:
+        """Tell the store that the owner lives, and forget what is long over."""
+        async with self._lock:
+            draft = Draft(self.state)
+            self._dispatch.prune(draft, self.clock())
+            await self._write(draft, even_if_empty=True)
+
+    def measure(self) -> None:
+        """Bring the gauges up to date."""
+        measure(self.metrics, self.state, self._dispatch.destinations, self.clock())
+
+    def _take_in(self, draft: Draft, record: Record, now_ms: int) -> Intake | None:
+        alert = record.alert
+        assert alert is not None
+        try:
+            result = self._dispatch.apply(draft, alert, now_ms)
+        except ValueError as error:
+            log.error("alert record cannot be used", extra={"offset": record.offset, "detail": str(error)})
+            return None
+        log.log(
+            logging.INFO if result.changes else logging.DEBUG,
+            "alert record",
+            extra={
+                "fingerprint": alert.fingerprint,
+                "episode": alert.episode,
+                "status": alert.status,
+                "result": result.value,
+                "partition": record.partition,
+                "offset": record.offset,
+            },
+        )
+        return result
+
+    def _bury(self, draft: Draft, letter: DeadLetter) -> None:
+        log.error(
+            "delivery given up",
+            extra={
+                "destination": letter.destination,
+                "kind": letter.kind.value,
+                "reason": letter.reason,
+                "last_reason": letter.last_reason,
+                "last_error": letter.last_error,
+                "attempts": letter.attempts,
+                "subject": letter.subject,
+            },
+        )
+        draft.dead_letters[letter.delivery_id] = letter
+        if len(self.state.dead_letters) >= MAX_DEAD_LETTERS:
+            oldest = min(self.state.dead_letters.values(), key=lambda one: one.at_ms)
+            draft.dead_letters[oldest.delivery_id] = None
+
+    def _escalate(self, draft: Draft, lane: Lane, settlement: Settlement, now_ms: int) -> None:
+        """Tell another destination about what was given up, and about a grave page that fails for too long."""
+        if self._escalation.is_alarm(lane):
+            return
+        letter = settlement.dead_letter
+        if letter is not None:
+            if not self._complained(letter):
+                self._escalation.alarm(draft, lane.destination, letter, now_ms)
+            return
+        row = lane.rows[0] if lane.rows else None
+        if row is None or row.escalated or row.attempts == 0 or now_ms - row.since_ms < FAILOVER_MS:
+            return
+        if kind_of(lane, row) is Kind.TRIGGER and row.notification.severity.rank <= Severity.ERROR.rank:
+            row.escalated = True
+            self._escalation.alarm(draft, lane.destination, None, now_ms)
+
+    def _complained(self, letter: DeadLetter) -> bool:
+        """Whether the same page was given up lately: it is tried at every look at its group, and one complaint is enough."""
+        return any(
+            known.destination == letter.destination
+            and known.subject == letter.subject
+            and known.at_ms > letter.at_ms - COMPLAINT_MS
+            for known in self.state.dead_letters.values()
+        )
+
+    def _tell_again(self, draft: Draft, lane: Lane) -> None:
+        """The destination does not know what its log entry says, so the next look at the group tries again."""
+        group = draft.group(lane.group_id)
+        entry = group.log.get(lane.destination) if group is not None else None
+        if group is not None and entry is not None:
+            group.log[lane.destination] = LogEntry(at_ms=0, firing=entry.firing, resolved=entry.resolved)
+
+    def _report(self, decision: Decision) -> None:
+        name = integration_of(decision.destination)
+        self.metrics.decisions.labels(name, decision.reason.value).inc()
+        log.info(
+            "group looked at",
+            extra={
+                "group": decision.group_key,
+                "destination": decision.destination,
+                "reason": decision.reason.value,
+                "queued": decision.queued.value if decision.queued else None,
+                "firing": decision.firing,
+                "resolved": decision.resolved,
+                "muted": {fingerprint: why.value for fingerprint, why in decision.muted.items()},
+            },
+        )
+
+    @contextlib.asynccontextmanager
+    async def _commit(self) -> AsyncIterator[Draft]:
+        async with self._lock:
+            draft = Draft(self.state)
+            yield draft
+            self._crash("decided")
+            await self._write(draft)
+        self._notice(draft)
+
+    async def _write(self, draft: Draft, *, even_if_empty: bool = False) -> None:
+        if draft.is_empty and not even_if_empty:
+            return
+        started = time.perf_counter()
+        wanted = laid_over(contents(self.state, self._unsure), changes(draft))
+        try:
+            await self._save(wanted)
+        except StoreUnavailableError as error:
+            self._unsure = {table: set(content) for table, content in wanted.items() if content}
+            self.store_trouble = str(error)
+            self.metrics.store_failures.labels("unavailable").inc()
+            raise
+        except FencedError:
+            self.metrics.store_failures.labels("fenced").inc()
+            raise
+        self._unsure = {}
+        self.store_trouble = ""
+        self.metrics.save_seconds.observe(time.perf_counter() - started)
+        self._crash("saved")
+        self.state.apply(draft)
+
+    async def _save(self, wanted: Changes) -> None:
+        try:
+            await self._store.save(wanted)
+        except LostWritesError as error:
+            # Claiming what is left there would forget pages that were sent, and send them again.
+            log.error("writing the whole state again", extra={"detail": str(error)})
+            self.metrics.store_failures.labels("lost_writes").inc()
+            await self._store.restate(laid_over(everything(self.state), wanted))
+
+    def _notice(self, draft: Draft) -> None:
+        for lane in draft.lanes.values():
+            if lane is not None and lane.destination in self.wake:
+                self.wake[lane.destination].set()
+        if draft.groups:
+            self.timers.set()
+
+    def _wake_all(self) -> None:
+        self.timers.set()
+        for event in self.wake.values():
+            event.set()
+
+
+def _delivery(lane: Lane, row: Row) -> Delivery:
+    return Delivery(
+        row.delivery_id, kind_of(lane, row), row.notification, lane.incident(row.incident_id).copy(), lane.key
+    )

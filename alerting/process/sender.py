@@ -1,0 +1,178 @@
+"""The outbox worker: one per destination, so that a sick channel delays no other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from driftbell.alerting.channels.channel import Channel, Rate
+from driftbell.alerting.errors import StoreUnavailableError
+from driftbell.alerting.outbox.delivery import Delivery
+from driftbell.alerting.outbox.delivery_queue import Settlement
+from driftbell.alerting.outbox.destination import integration_of
+from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed
+from driftbell.alerting.outbox.token_bucket import TokenBucket
+from driftbell.alerting.process.router import Claimed, Router
+from driftbell.alerting.state.records import Kind
+from driftbell.alerting.times import to_ms
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two tries to write a result down. The delivery is done; what must not happen is that it is forgotten.
+_STORE_PAUSE_S = 0.5
+
+
+class Limits:
+    """The rate limits of all destinations; destinations of one vendor account share theirs."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, TokenBucket] = {}
+        self._paused_until_ms: dict[str, int] = {}
+
+    def wait_ms(self, rate: Rate | None, now_ms: int) -> int:
+        """Milliseconds until something may be sent; 0 when now."""
+        if rate is None:
+            return 0
+        pause_ms = self._paused_until_ms.get(rate.key, 0) - now_ms
+        return max(0, pause_ms, self._bucket(rate).wait_ms(now_ms))
+
+    def take(self, rate: Rate | None, now_ms: int) -> None:
+        """Count one message."""
+        if rate is not None:
+            self._bucket(rate).take(now_ms)
+
+    def pause(self, rate: Rate | None, until_ms: int) -> None:
+        """The vendor asked for silence."""
+        if rate is not None:
+            self._paused_until_ms[rate.key] = max(until_ms, self._paused_until_ms.get(rate.key, 0))
+
+    def _bucket(self, rate: Rate) -> TokenBucket:
+        bucket = self._buckets.get(rate.key)
+        if bucket is None:
+            bucket = self._buckets[rate.key] = TokenBucket(rate.per_second, rate.burst)
+        return bucket
+
+
+class OutboxWorker:
+    """Makes the deliveries of one destination, one at a time, most urgent first."""
+
+    def __init__(self, router: Router, destination: str, channel: Channel, limits: Limits) -> None:
+        self.destination = destination
+        self._router = router
+        self._channel = channel
+        self._limits = limits
+        self._integration = integration_of(destination)
+        #: Attempts that failed since the last success.
+        self._failures = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until told to stop. A delivery that has begun is finished and noted first.
+
+        Raises:
+            FencedError: another router owns the state.
+        """
+        wake = self._router.wake[self.destination]
+        while not stop.is_set():
+            wake.clear()
+            try:
+                wait_ms = await self.step()
+            except StoreUnavailableError as error:
+                log.warning("store unavailable, nothing is sent", extra={"error": str(error)})
+                wait_ms = round(_STORE_PAUSE_S * 1000)
+            if wait_ms != 0:
+                await _first(wake, stop, None if wait_ms is None else wait_ms / 1000)
+
+    async def step(self) -> int | None:
+        """Make one delivery, if one is due and the vendor's limit allows it.
+
+        Returns:
+            Milliseconds until there may be something to do: 0 for at once, None for nothing until woken.
+        """
+        now_ms = self._router.clock()
+        if self._router.state.next_due(self.destination, now_ms) is None:
+            due_ms = self._router.state.next_attempt_ms(self.destination)
+            return None if due_ms is None else max(1, due_ms - now_ms)
+        wait_ms = self._limits.wait_ms(self._channel.rate, now_ms)
+        if wait_ms:
+            return wait_ms
+        claimed = await self._router.take(self.destination)
+        if claimed is None:
+            return 0
+        self._limits.take(self._channel.rate, now_ms)
+        outcome = await self._attempt(claimed)
+        settlement = await self._settle(claimed, outcome)
+        self._report(claimed, outcome, settlement)
+        if outcome.ok and self._failures:
+            self._failures = 0
+            await self._router.hasten(self.destination)
+        elif not outcome.ok:
+            self._failures += 1
+        return 0
+
+    async def _attempt(self, claimed: Claimed) -> Outcome:
+        started = time.perf_counter()
+        try:
+            outcome = await self._channel.send(claimed.delivery)
+        except Exception as error:  # A channel must not raise; if it does, its page is not lost with it.
+            log.exception("channel raised", extra={"destination": self.destination})
+            outcome = failed(OutcomeReason.CHANNEL_BUG, type(error).__name__)
+        self._router.metrics.attempts.labels(self._integration).inc()
+        self._router.metrics.attempt_seconds.labels(self._integration).observe(time.perf_counter() - started)
+        return outcome
+
+    async def _settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
+        while True:
+            try:
+                return await self._router.settle(claimed, outcome, repeatable=self._channel.repeatable)
+            except StoreUnavailableError as error:
+                log.warning("store unavailable, result not noted yet", extra={"error": str(error)})
+                await asyncio.sleep(_STORE_PAUSE_S)
+
+    def _report(self, claimed: Claimed, outcome: Outcome, settlement: Settlement) -> None:
+        metrics, now_ms = self._router.metrics, self._router.clock()
+        delivery = claimed.delivery
+        fields = {
+            "destination": self.destination,
+            "delivery": delivery.id,
+            "kind": delivery.kind.value,
+            "group": delivery.notification.group_key,
+            "attempt": claimed.attempt,
+            "outcome": outcome.reason.value,
+            "settled": settlement.reason.value,
+        }
+        if outcome.ok:
+            metrics.notifications.labels(self._integration, delivery.kind.value).inc()
+            if outcome.reason is OutcomeReason.SENT_MINIMAL:
+                metrics.minimal.labels(self._integration).inc()
+            waited = _time_to_first_notify_ms(delivery, now_ms)
+            if waited is not None:
+                metrics.first_notify.labels(self._integration).observe(waited / 1000)
+            log.info("delivered", extra=fields)
+            return
+        metrics.failed.labels(self._integration, outcome.reason.value).inc()
+        if settlement.reason.is_dead:
+            metrics.dead_letters.labels(self._integration, settlement.reason.value).inc()
+        if outcome.reason is OutcomeReason.RATE_LIMITED and not settlement.reason.is_dead:
+            lane = self._router.state.lanes.get(claimed.lane_id)
+            if lane is not None and lane.rows:
+                self._limits.pause(self._channel.rate, lane.rows[0].next_attempt_ms)
+        log.warning("delivery failed", extra={**fields, "detail": outcome.detail})
+
+
+async def _first(wake: asyncio.Event, stop: asyncio.Event, timeout_s: float | None) -> None:
+    """Wait until woken, stopped, or the time is over."""
+    waits = [asyncio.ensure_future(wake.wait()), asyncio.ensure_future(stop.wait())]
+    try:
+        await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waits:
+            one.cancel()
+
+
+def _time_to_first_notify_ms(delivery: Delivery, now_ms: int) -> int | None:
+    """From the start of the oldest alert to now, for the page that opens an incident."""
+    alerts = delivery.notification.alerts
+    if delivery.kind is not Kind.TRIGGER or not alerts:
+        return None
+    return max(0, now_ms - min(to_ms(alert.startsAt) for alert in alerts))

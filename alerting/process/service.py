@@ -1,0 +1,206 @@
+"""The router as a process: the alerts topic in, pages out, health and metrics beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from random import SystemRandom
+
+from aiokafka.errors import KafkaError
+from msgspec import structs
+
+from driftbell.alerting.channels.http import new_session
+from driftbell.alerting.channels.registry import Endpoint, build
+from driftbell.alerting.errors import FencedError, RefusedError, StoreUnavailableError
+from driftbell.alerting.incidents.dispatch import Dispatch
+from driftbell.alerting.incidents.failover import Escalation
+from driftbell.alerting.outbox.destination import integration_of
+from driftbell.alerting.process.clock import Clock
+from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
+from driftbell.alerting.process.leader import Active
+from driftbell.alerting.process.metrics import RouterMetrics
+from driftbell.alerting.process.router import Router as AlertRouter
+from driftbell.alerting.routing.routes import compile_tree
+from driftbell.alerting.state.memory import MemoryStore
+from driftbell.alerting.state.redis import RedisStore
+from driftbell.alerting.state.store import RouterStore
+from driftbell.runtime.config.model import Config
+from driftbell.runtime.config.router import LOG_ONLY, Route, Router
+from driftbell.runtime.config.router_check import RouterConfigError, check
+from driftbell.runtime.kafka import aiokafka_settings
+from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
+from driftbell.runtime.redis import connect, is_memory
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at a broker or store that does not answer.
+_PAUSE_S = 1.0
+#: Longest wait for records; the loop must turn often enough to notice a stop and a decision of the group.
+_POLL_S = 0.25
+#: Seconds without a turn of the main loop after which the process counts as stuck.
+_STUCK_S = 60.0
+
+
+async def run(config: Config, *, stop: asyncio.Event, on_ready: Callable[[], None] | None = None) -> None:
+    """Run one router until ``stop`` is set, then finish what is being sent and return.
+
+    Args:
+        config: the whole configuration; ``router``, ``topics.alerts``, ``kafka`` and ``redis`` matter here.
+        stop: set it to end.
+        on_ready: called once, when the group has decided whether this router is active or stands by.
+
+    Raises:
+        RefusedError: the configuration or the stored state makes running impossible; the message says what to do.
+        KafkaError, OSError: no broker answers at the start; the ops port is taken.
+    """
+    settings = effective(config.router)
+    async with contextlib.AsyncExitStack() as stack:
+        session = await stack.enter_async_context(new_session())
+        endpoints = build(settings, session)
+        store = _store(config)
+        stack.push_async_callback(store.close)
+        service = _Service(config, settings, endpoints, store)
+        if settings.http_port is not None:
+            ops = OpsServer(
+                settings.http_host,
+                settings.http_port,
+                registry=service.metrics.registry,
+                health=service.health,
+                ready=service.ready,
+            )
+            await stack.enter_async_context(ops)
+        await service.run(stop, on_ready)
+
+
+def effective(router: Router) -> Router:
+    """The configuration to run with: checked, and logging everything if there is none.
+
+    Raises:
+        RefusedError: it has problems; the message names the places.
+    """
+    if router.is_default:
+        log.warning("no receiver is configured (router.route, router.receivers): pages go to this log only")
+        # Its other settings (ports, timeouts) hold all the same.
+        return structs.replace(router, route=LOG_ONLY.route, receivers=LOG_ONLY.receivers)
+    problems = check(router)
+    if problems:
+        raise RefusedError(str(RouterConfigError(problems)))
+    return router
+
+
+def group_of(config: Config) -> str:
+    """The consumer group of the routers."""
+    return config.router.group or f"{config.worker.group}-router"
+
+
+def _store(config: Config) -> RouterStore:
+    if is_memory(config.redis):
+        log.warning("redis.url is memory://: open incidents and unsent pages are lost when the router ends")
+        return MemoryStore()
+    return RedisStore(connect(config.redis), group_of(config))
+
+
+class _Service:
+    """One run of the router process."""
+
+    def __init__(self, config: Config, settings: Router, endpoints: list[Endpoint], store: RouterStore) -> None:
+        self._settings = settings
+        self._endpoints = endpoints
+        destinations = [endpoint.destination for endpoint in endpoints]
+        integrations = {integration_of(destination.id) for destination in destinations}
+        self.metrics = RouterMetrics(new_registry(), sorted(integrations))
+        route = settings.route or Route()
+        dispatch = Dispatch(compile_tree(route), destinations, external_url=settings.external_url)
+        self._router = AlertRouter(
+            dispatch,
+            Escalation(destinations, route.receiver or ""),
+            store,
+            clock=Clock(),
+            random=SystemRandom(),
+            metrics=self.metrics,
+        )
+        self._consumer = AlertsConsumer(
+            aiokafka_settings(config.kafka), config.topics.alerts, group_of(config), settings.session_timeout
+        )
+        self._active: Active | None = None
+        #: The assignment that ``_active`` serves, or that was refused.
+        self._served: Assignment | None = None
+        self._state = Health(False, "starting", "the consumer group has not decided yet")
+        self._turned = time.monotonic()
+
+    def health(self) -> Health:
+        """Whether the main loop turns."""
+        silent_s = time.monotonic() - self._turned
+        if silent_s > _STUCK_S:
+            return Health(False, "stuck", f"the main loop has not turned for {silent_s:.0f} s")
+        return Health(True, "ok")
+
+    def ready(self) -> Health:
+        """Whether this router does its work: it is active and reads, or stands by."""
+        self._router.measure()
+        if self._active is not None and self._router.store_trouble:
+            return Health(False, "store_unavailable", self._router.store_trouble)
+        return self._state
+
+    async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] | None) -> None:
+        """The main loop."""
+        try:
+            await self._consumer.start()
+            while not stop.is_set():
+                self._turned = time.monotonic()
+                await self._turn()
+                if on_ready is not None and self._state.ok:
+                    on_ready()
+                    on_ready = None
+        finally:
+            await self._retire()
+            await self._consumer.commit(self._router.state.offsets)
+            await self._consumer.stop()
+
+    async def _turn(self) -> None:
+        wanted = self._consumer.assignment
+        if wanted != self._served:
+            await self._retire()
+            self._served = wanted if wanted is None or await self._begin(wanted) else None
+            if wanted is not None and self._served is None:
+                await asyncio.sleep(_PAUSE_S)
+        try:
+            self._consumer.check()
+            waiting = self._active is not None and self._active.is_waiting
+            records = [] if waiting else await self._consumer.poll(_POLL_S)
+            if self._active is not None:
+                await self._active.turn(records)
+        except KafkaError as error:
+            # Also what is asked about a partition that is taken away at this moment.
+            log.warning("broker trouble", extra={"error": repr(error)})
+            await asyncio.sleep(_PAUSE_S)
+        except FencedError as error:
+            log.warning("the state is not ours as it stands", extra={"detail": str(error)})
+            await self._retire()
+            self._served = None
+
+    async def _begin(self, assignment: Assignment) -> bool:
+        if not assignment.partitions:
+            self._state = Health(True, "standby", "another router is active")
+            return True
+        active = Active(self._router, self._consumer, self._endpoints)
+        try:
+            await active.start(assignment)
+        except (StoreUnavailableError, FencedError, KafkaError) as error:
+            self._state = Health(False, "not_claimed", str(error))
+            log.warning("cannot take over yet", extra={"error": str(error)})
+            return False
+        self._active = active
+        self._state = Health(True, "active")
+        self.metrics.active.set(1)
+        return True
+
+    async def _retire(self) -> None:
+        self.metrics.active.set(0)
+        active, self._active = self._active, None
+        self._state = Health(False, "rebalancing", "the consumer group is deciding")
+        if active is not None:
+            await active.stop(self._settings.shutdown_grace)

@@ -1,0 +1,179 @@
+"""What a page says, before any channel's markup: a subject, a line of state, and facts about each alert."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from driftbell.alerting.rendering.notification import severity
+from driftbell.alerting.state.records import Incident, Kind, Notification
+from driftbell.alerting.times import clock_time, length, to_ms
+from driftbell.schemas import Alert, Evidence, FeatureShift
+
+#: Alerts that a page shows in full; it must be read on a telephone. The rest are counted.
+MAX_SHOWN = 5
+
+#: Features named as having moved most.
+MAX_FEATURES = 5
+
+#: Labels that the facts do not repeat.
+_IN_SUBJECT = frozenset({"alertname", "severity"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of a page: what it is, and its value. ``link`` is an address to be followed, if it is one."""
+
+    name: str
+    value: str
+    link: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One alert on a page."""
+
+    summary: str
+    firing: bool
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One notification for people. All texts are plain and unescaped; they may hold anything an event can hold."""
+
+    subject: str
+    #: ``firing, critical, since 2026-11-24 14:02:07 UTC`` or ``resolved after 12 min``.
+    state: str
+    kind: Kind
+    items: tuple[Item, ...]
+    #: Alerts that are counted but not shown.
+    more: int
+    link: str
+
+    def lines(self) -> Iterator[str]:
+        """The page as lines of plain text."""
+        yield self.state
+        for item in self.items:
+            yield ""
+            yield f"{'FIRING' if item.firing else 'RESOLVED'}: {item.summary}"
+            for fact in item.facts:
+                yield f"  {fact.name}: {fact.value}"
+        if self.more:
+            yield ""
+            yield f"and {self.more:,} more"
+        if self.link:
+            yield ""
+            yield f"Router: {self.link}"
+
+
+def compose(notification: Notification, incident: Incident, kind: Kind) -> Page:
+    """Compose a page. Pure text work; nothing in an alert makes it fail."""
+    alerts = sorted(notification.alerts, key=lambda alert: (alert.status != "firing", severity(alert).rank))
+    shown = alerts[:MAX_SHOWN]
+    return Page(
+        subject=incident.subject if kind is Kind.RESOLVE and incident.subject else subject(notification),
+        state=_state(notification, incident),
+        kind=kind,
+        items=tuple(_item(alert, notification.decided_ms) for alert in shown),
+        more=notification.firing + notification.resolved - len(shown),
+        link=notification.external_url,
+    )
+
+
+def minimal(notification: Notification, incident: Incident, kind: Kind) -> Page:
+    """The page that always works: the subject and the state, nothing else."""
+    return Page(subject(notification) or incident.subject, _state(notification, incident), kind, (), 0, "")
+
+
+def subject(notification: Notification) -> str:
+    """One sentence: the worst alert's summary, and how many more there are."""
+    alerts = notification.alerts
+    if not alerts:
+        return notification.group_key
+    # The stable sort makes it the first of the worst.
+    worst = min(alerts, key=lambda alert: (alert.status != "firing", severity(alert).rank))
+    others = (notification.firing or notification.resolved) - 1
+    return summary(worst) + (f" (and {others:,} more)" if others > 0 else "")
+
+
+def summary(alert: Alert) -> str:
+    """The alert's sentence, or its name and labels when it has none."""
+    text = alert.annotations.get("summary") or alert.annotations.get("title")
+    if text:
+        return text
+    labels = ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()) if name not in _IN_SUBJECT)
+    return f"{alert.labels.get('alertname', 'alert')} ({labels})" if labels else alert.labels.get("alertname", "alert")
+
+
+def _state(notification: Notification, incident: Incident) -> str:
+    started = min((to_ms(alert.startsAt) for alert in notification.alerts), default=incident.opened_ms)
+    if notification.status == "resolved":
+        ended = max(
+            (to_ms(alert.endsAt) for alert in notification.alerts if alert.endsAt), default=notification.decided_ms
+        )
+        return f"resolved after {length(ended - started)}, at {clock_time(ended)}"
+    counts = f"{notification.firing:,} firing" if notification.firing > 1 else "firing"
+    if notification.resolved:
+        counts += f", {notification.resolved:,} resolved"
+    return f"{counts}, {notification.severity}, since {clock_time(started)}"
+
+
+def _item(alert: Alert, decided_ms: int) -> Item:
+    return Item(summary(alert), alert.status == "firing", tuple(_facts(alert, decided_ms)))
+
+
+def _facts(alert: Alert, decided_ms: int) -> Iterator[Fact]:
+    labels = ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()))
+    yield Fact("Labels", labels)
+    description = alert.annotations.get("description")
+    measured = _measured(alert.evidence)
+    if measured:
+        yield Fact("Measured", measured)
+    elif description:
+        # Of a worker's alert it says in prose what the facts below say.
+        yield Fact("Description", description)
+    started_ms = to_ms(alert.startsAt)
+    yield Fact("Started", clock_time(started_ms))
+    if alert.status == "resolved":
+        ended_ms = to_ms(alert.endsAt) if alert.endsAt else decided_ms
+        yield Fact("Lasted", length(ended_ms - started_ms))
+    if alert.evidence.change_point_ms is not None:
+        yield Fact("Likely began", clock_time(alert.evidence.change_point_ms))
+    if alert.evidence.features:
+        yield Fact("Moved most", ", ".join(_shift(shift) for shift in alert.evidence.features[:MAX_FEATURES]))
+    yield Fact("Episode", str(alert.episode))
+    runbook = alert.annotations.get("runbook_url")
+    if runbook:
+        yield Fact("Runbook", runbook, link=True)
+    if alert.generatorURL:
+        yield Fact("Source", alert.generatorURL, link=True)
+    model = alert.labels.get("model")
+    yield Fact("How to look", "driftbell events tail" + (f" --model {shlex.quote(model)}" if model else ""))
+
+
+def _measured(evidence: Evidence) -> str:
+    if evidence.value is None:
+        return ""
+    text = f"{evidence.metric} {_number(evidence.value)}"
+    against = []
+    if evidence.baseline is not None:
+        against.append(f"usually {_number(evidence.baseline)}")
+    if evidence.threshold is not None:
+        against.append(f"threshold {_number(evidence.threshold)}")
+    if against:
+        text += f" ({', '.join(against)})"
+    if evidence.window_events is not None:
+        text += f" over {evidence.window_events:,} events"
+    if evidence.detector is not None:
+        text += f", detector {evidence.detector}" + ("" if evidence.calibrated else " (not calibrated)")
+    return text
+
+
+def _shift(shift: FeatureShift) -> str:
+    return shift.feature if shift.psi is None else f"{shift.feature} (PSI {shift.psi:.2f})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:,.0f}"

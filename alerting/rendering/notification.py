@@ -1,0 +1,100 @@
+"""From the alerts of a group to what one delivery says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from driftbell.alerting.rendering.text import truncate
+from driftbell.alerting.state.records import Group, Notification, Severity
+from driftbell.schemas import Alert
+
+#: Alerts that one notification carries; more are counted. No channel but the webhook shows more than a few.
+MAX_ALERTS = 200
+
+#: Characters of one label or annotation that a notification carries. With ``MAX_ALERTS`` it bounds a row of the outbox.
+MAX_VALUE = 4_096
+
+
+def notify(
+    group: Group,
+    receiver: str,
+    firing: Sequence[Alert],
+    resolved: Sequence[Alert],
+    *,
+    reason: str,
+    now_ms: int,
+    external_url: str = "",
+) -> Notification:
+    """Compose a notification. Alerts come in Alertmanager's order: by ``job``, ``instance``, then all labels.
+
+    Severity is that of the worst firing alert, or of the worst resolved one when nothing fires.
+    """
+    everything = [*firing, *resolved]
+    shown = everything
+    if len(everything) > MAX_ALERTS:
+        shown = sorted(everything, key=lambda alert: (alert.status != "firing", severity(alert).rank))[:MAX_ALERTS]
+    return Notification(
+        receiver=receiver,
+        status="firing" if firing else "resolved",
+        reason=reason,
+        severity=min((severity(alert) for alert in firing or resolved), key=_rank, default=Severity.WARNING),
+        group_key=truncate(group.key, MAX_VALUE),
+        group_labels=_short(group.labels),
+        common_labels=_short(common(alert.labels for alert in everything)),
+        common_annotations=_short(common(alert.annotations for alert in everything)),
+        alerts=[_bounded(alert) for alert in sorted(shown, key=_order)],
+        firing=len(firing),
+        resolved=len(resolved),
+        decided_ms=now_ms,
+        external_url=external_url,
+    )
+
+
+def severity(alert: Alert) -> Severity:
+    """An alert's severity, from its label."""
+    return Severity.of(alert.labels.get("severity"))
+
+
+def common(tables: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """The pairs that all tables have in common, sorted by name."""
+    shared: dict[str, str] | None = None
+    for table in tables:
+        if shared is None:
+            shared = dict(table)
+            continue
+        shared = {name: value for name, value in shared.items() if table.get(name) == value}
+        if not shared:
+            break
+    return dict(sorted((shared or {}).items()))
+
+
+def without_resolved(notification: Notification) -> Notification:
+    """The same without alerts that are over, for destinations with ``send_resolved: false``."""
+    alerts = [alert for alert in notification.alerts if alert.status == "firing"]
+    return msgspec.structs.replace(notification, alerts=alerts, resolved=0)
+
+
+def _bounded(alert: Alert) -> Alert:
+    longest = max(map(len, (*alert.labels.values(), *alert.annotations.values(), alert.generatorURL)), default=0)
+    if longest <= MAX_VALUE:
+        return alert
+    return msgspec.structs.replace(
+        alert,
+        labels=_short(alert.labels),
+        annotations=_short(alert.annotations),
+        generatorURL=truncate(alert.generatorURL, MAX_VALUE),
+    )
+
+
+def _short(table: Mapping[str, str]) -> dict[str, str]:
+    return {name: truncate(value, MAX_VALUE) for name, value in table.items()}
+
+
+def _rank(one: Severity) -> int:
+    return one.rank
+
+
+def _order(alert: Alert) -> tuple[str, str, list[tuple[str, str]]]:
+    return (alert.labels.get("job", ""), alert.labels.get("instance", ""), sorted(alert.labels.items()))

@@ -1,0 +1,1 @@
+"""The routing tree (pure), and where it differs from Alertmanager's."""

@@ -1,0 +1,133 @@
+"""Where the router differs from Alertmanager 0.25 on purpose: as data, so that documentation and tests can go through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference: what Alertmanager does, what driftbell does, and why."""
+
+    subject: str
+    alertmanager: str
+    driftbell: str
+    reason: str
+
+
+DIFFERENCES = (
+    Difference(
+        "send_resolved",
+        "false by default for email and Slack",
+        "true by default for every channel",
+        "what was opened is closed, and people see it where they saw the page",
+    ),
+    Difference(
+        "a resolve while muted",
+        "lost: the incident stays open (prometheus/alertmanager#226)",
+        "sent",
+        "what was opened is closed",
+    ),
+    Difference(
+        "a muted alert in an open incident",
+        "the incident is closed while the alert fires, and triggered again after the mute (#5247)",
+        "the incident stays open, without repeats",
+        "an incident is closed when its alerts are over",
+    ),
+    Difference(
+        "a destination that fails",
+        "retried in memory until the next group_interval; other channels of the receiver wait for it",
+        "retried from a durable outbox with backoff, for hours; no other destination waits",
+        "a sick channel must not delay another, and a restart must not lose a page",
+    ),
+    Difference(
+        "HTTP 429",
+        "given up for Slack and webhooks; Retry-After is ignored (#2205)",
+        "retried; Retry-After is honoured up to an hour",
+        "a page is not dropped because the vendor is busy",
+    ),
+    Difference(
+        "a template that fails",
+        "the page is lost (#2857)",
+        "the built-in minimal page is sent",
+        "no page is lost to its content",
+    ),
+    Difference(
+        "templates",
+        "Go's template language",
+        "Jinja2 in a sandbox",
+        "the configuration is Python's world, and untrusted text is escaped for the channel by default",
+    ),
+    Difference(
+        "the notification log",
+        "entries expire after twice the repeat_interval, and a later resolve is lost",
+        "kept as long as the group has alerts",
+        "what was opened is closed",
+    ),
+    Difference(
+        "a group without alerts",
+        "lives on for up to 30 s; a new alert in that time waits for group_interval",
+        "ends at once; a new alert waits for group_wait",
+        "a new incident is paged as soon as any other new incident",
+    ),
+    Difference(
+        "an old alert in an existing, never flushed group",
+        "forces a flush at once",
+        "only the alert that makes the group does (as in newer Alertmanagers)",
+        "alerts that are read in one go after an outage are one page",
+    ),
+    Difference(
+        "resolve_timeout",
+        "an alert that is not sent again is resolved after it",
+        "accepted and not used",
+        "driftbell's alerts carry their end; a worker that is away does not mean that a model is well",
+    ),
+    Difference(
+        "start and restart",
+        "alerts and timers are forgotten; pages wait for group_wait again",
+        "alerts, timers and open incidents are kept; pages wait until the topic is read to its end",
+        "a restart is not an event that anyone should be paged for, nor one that delays a page",
+    ),
+    Difference(
+        "a change of the configuration",
+        "incidents opened through a route that is gone stay open",
+        "they are closed where they were opened, and opened where the alert belongs now",
+        "what was opened is closed",
+    ),
+    Difference(
+        "equal sibling routes",
+        "share a group key and thus one notification log and one PagerDuty incident",
+        "each has its own; group keys in webhooks are Alertmanager's",
+        "the second route is not silent because the first has spoken",
+    ),
+    Difference(
+        "PagerDuty's dedup_key",
+        "sha256 of the group key",
+        "sha256 of route, group labels and destination",
+        "stable when routes are named, and different where groups are different",
+    ),
+    Difference(
+        "webhook max_alerts: 0",
+        "all alerts of the group",
+        "the 200 most severe, the rest counted in truncatedAlerts; a label or annotation has 4,096 characters at most",
+        "what waits in the outbox is bounded",
+    ),
+    Difference(
+        "regular expressions",
+        "RE2",
+        "the part of RE2 that Python reads alike; Unicode classes, \\Q..\\E and flags in the middle are refused",
+        "refused at the start rather than misread at night",
+    ),
+    Difference(
+        "receivers",
+        "many more, and more fields of each",
+        "Slack, PagerDuty, email, webhook and the log; a field that is not known is refused",
+        "not there yet",
+    ),
+    Difference(
+        "inhibition, silences, time intervals, the HTTP API",
+        "there",
+        "refused in the configuration; the place where they mute is there (alerting/muting/muter.py)",
+        "not there yet",
+    ),
+)

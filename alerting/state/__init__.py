@@ -1,0 +1,1 @@
+"""The router's state: records, their stored form, and the stores."""

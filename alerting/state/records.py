@@ -1,0 +1,210 @@
+"""The router's state as plain records: what the stores keep, what the pure core reads and changes.
+
+All times are epoch milliseconds of the router's clock. Records are changed only through ``alerting.state.state.Draft``.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Literal
+
+import msgspec
+
+from driftbell.schemas import Alert, Status
+
+Told = Literal["no", "maybe", "yes"]
+
+
+class Severity(enum.StrEnum):
+    """The ``severity`` label as the router understands it; what it does not know is treated as a warning."""
+
+    CRITICAL = "critical"
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+    @classmethod
+    def of(cls, text: str | None) -> Severity:
+        """The severity a label's value means."""
+        try:
+            return cls((text or "").lower())
+        except ValueError:
+            return cls.WARNING
+
+    @property
+    def rank(self) -> int:
+        """0 for the most severe."""
+        return _SEVERITY_ORDER.index(self)
+
+
+_SEVERITY_ORDER = list(Severity)
+
+
+class Kind(enum.StrEnum):
+    """What a delivery does to the incident on its channel."""
+
+    TRIGGER = "trigger"
+    UPDATE = "update"
+    RESOLVE = "resolve"
+
+
+class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is known of one fingerprint: how far its life has come, and its latest notifiable form."""
+
+    fingerprint: str
+    episode: int
+    status: Status
+    #: The ``updatedAt`` of the latest record.
+    updated_ms: int
+    #: The latest firing or resolved form; None while it has only been pending, and once it is over everywhere.
+    alert: Alert | None = None
+    #: Ids of the groups that hold the alert.
+    groups: set[str] = msgspec.field(default_factory=set)
+    seen_ms: int = 0
+
+    def copy(self) -> Entry:
+        """A copy that can be changed without changing this one."""
+        return msgspec.structs.replace(self, groups=set(self.groups))
+
+
+class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What a destination was last told about a group (Alertmanager's notification log)."""
+
+    at_ms: int
+    firing: frozenset[str] = frozenset()
+    resolved: frozenset[str] = frozenset()
+
+
+class Group(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Alerts that are notified together: one route, one set of values of its ``group_by`` labels."""
+
+    id: str
+    route_id: str
+    #: Alertmanager's group key: ``{}/{team="a"}:{alertname="X"}``.
+    key: str
+    labels: dict[str, str]
+    created_ms: int
+    next_flush_ms: int
+    flushed: bool = False
+    #: Fingerprints.
+    members: set[str] = msgspec.field(default_factory=set)
+    #: By destination.
+    log: dict[str, LogEntry] = msgspec.field(default_factory=dict)
+
+    def copy(self) -> Group:
+        """A copy that can be changed without changing this one."""
+        return msgspec.structs.replace(self, members=set(self.members), log=dict(self.log))
+
+
+class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one delivery says, complete: rendering it needs nothing else, now or after a restart."""
+
+    receiver: str
+    status: Literal["firing", "resolved"]
+    #: Named reason of the decision (``driftbell.alerting.incidents.decision.Reason``).
+    reason: str
+    severity: Severity
+    group_key: str
+    group_labels: dict[str, str]
+    common_labels: dict[str, str]
+    common_annotations: dict[str, str]
+    #: At most ``driftbell.alerting.rendering.notification.MAX_ALERTS``; the counts are of all.
+    alerts: list[Alert]
+    firing: int
+    resolved: int
+    decided_ms: int
+    external_url: str = ""
+
+    @property
+    def truncated(self) -> int:
+        """Alerts that are counted but not carried."""
+        return self.firing + self.resolved - len(self.alerts)
+
+
+class Incident(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One opening on one channel: from the first page of a group to its close."""
+
+    id: str
+    opened_ms: int
+    #: Fixed when the incident opens, so that mail readers keep one thread.
+    subject: str = ""
+    #: Whether the channel has heard of it.
+    told: Told = "no"
+    #: Over, and the destination does not want to hear so; it goes when the delivery on its way is settled.
+    ended: bool = False
+    #: Deliveries made out for it so far; the next one's number.
+    deliveries: int = 0
+    #: What the channel needs to edit or to reply (Slack: channel and ts).
+    handle: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def copy(self) -> Incident:
+        """A copy that can be changed without changing this one."""
+        return msgspec.structs.replace(self, handle=dict(self.handle))
+
+
+class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One delivery that has to be made."""
+
+    delivery_id: str
+    incident_id: str
+    notification: Notification
+    state: Literal["pending", "sending"] = "pending"
+    attempts: int = 0
+    #: Attempts whose outcome is not known: the channel may have got it.
+    unknown: int = 0
+    #: When the oldest content that this row stands for was decided.
+    since_ms: int
+    enqueued_ms: int
+    next_attempt_ms: int
+    last_reason: str = ""
+    last_error: str = ""
+    #: Another destination has been told that this one cannot be delivered.
+    escalated: bool = False
+
+    def copy(self) -> Row:
+        """A copy that can be changed without changing this one."""
+        return msgspec.structs.replace(self)
+
+
+class Lane(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One group on one destination: its open incidents, and the deliveries still to be made, strictly in order."""
+
+    id: str
+    group_id: str
+    destination: str
+    incidents: list[Incident] = msgspec.field(default_factory=list)
+    rows: list[Row] = msgspec.field(default_factory=list)
+
+    def copy(self) -> Lane:
+        """A copy that can be changed without changing this one."""
+        incidents = [incident.copy() for incident in self.incidents]
+        return msgspec.structs.replace(self, incidents=incidents, rows=[row.copy() for row in self.rows])
+
+    def incident(self, incident_id: str) -> Incident:
+        """The incident a row belongs to."""
+        return next(incident for incident in self.incidents if incident.id == incident_id)
+
+    @property
+    def key(self) -> str:
+        """The identity of "this group on this destination" towards the vendor, 32 hex digits: PagerDuty's dedup_key."""
+        return self.id
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is open and nothing is left to say."""
+        return not self.incidents and not self.rows
+
+
+class DeadLetter(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A delivery that was given up, kept to be looked at."""
+
+    delivery_id: str
+    destination: str
+    kind: Kind
+    #: Named reason of giving up (``driftbell.alerting.outbox.delivery_queue.Settled``), and the channel's last one.
+    reason: str
+    last_reason: str
+    last_error: str
+    attempts: int
+    subject: str
+    at_ms: int

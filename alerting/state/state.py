@@ -1,0 +1,167 @@
+"""The router's state in memory, and the draft in which one decision changes it before it is saved."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from driftbell.alerting.state.due_deliveries import DueQueue
+from driftbell.alerting.state.records import DeadLetter, Entry, Group, Lane
+from driftbell.schemas import Alert
+
+T = TypeVar("T", Entry, Group, Lane)
+
+
+class State:
+    """Everything the router knows, as last saved. Read it freely; change it through a ``Draft``."""
+
+    def __init__(
+        self,
+        entries: Iterable[Entry] = (),
+        groups: Iterable[Group] = (),
+        lanes: Iterable[Lane] = (),
+        offsets: dict[int, int] | None = None,
+        dead_letters: Iterable[DeadLetter] = (),
+    ) -> None:
+        self.entries = {entry.fingerprint: entry for entry in entries}
+        self.groups = {group.id: group for group in groups}
+        self.lanes: dict[str, Lane] = {}
+        #: Next input offset by partition.
+        self.offsets = dict(offsets or {})
+        #: By delivery id.
+        self.dead_letters = {letter.delivery_id: letter for letter in dead_letters}
+        self._lanes_by_destination: dict[str, set[str]] = {}
+        self._queues: dict[str, DueQueue] = {}
+        self._flushes: list[tuple[int, str]] = [(group.next_flush_ms, group.id) for group in self.groups.values()]
+        heapq.heapify(self._flushes)
+        for lane in lanes:
+            self._put_lane(lane)
+
+    def due(self, now_ms: int) -> list[str]:
+        """The ids of the groups whose flush is due, oldest first."""
+        found: dict[str, None] = {}
+        while self._flushes and self._flushes[0][0] <= now_ms:
+            at_ms, group_id = heapq.heappop(self._flushes)
+            group = self.groups.get(group_id)
+            # A group that was flushed or brought forward since has another item in the heap.
+            if group is not None and group.next_flush_ms == at_ms and group_id not in found:
+                found[group_id] = None
+        for group_id in found:
+            # Until the flush is saved it stays due.
+            heapq.heappush(self._flushes, (self.groups[group_id].next_flush_ms, group_id))
+        return list(found)
+
+    def next_flush_ms(self) -> int | None:
+        """When the next flush is due; None when no group waits. Never later than the truth."""
+        return self._flushes[0][0] if self._flushes else None
+
+    def next_due(self, destination: str, now_ms: int) -> Lane | None:
+        """The lane of a destination whose first delivery is due and most urgent."""
+        return self._queue(destination).next(now_ms)
+
+    def next_attempt_ms(self, destination: str) -> int | None:
+        """When the next delivery of a destination is due that is not due yet; None when there is none."""
+        return self._queue(destination).next_ms()
+
+    def lanes_of(self, destination: str) -> Iterator[Lane]:
+        """The lanes of one destination that have deliveries to make or incidents open."""
+        for lane_id in self._lanes_by_destination.get(destination, ()):
+            yield self.lanes[lane_id]
+
+    def apply(self, draft: Draft) -> None:
+        """Take over what a saved draft changed."""
+        for fingerprint, entry in draft.entries.items():
+            if entry is None:
+                self.entries.pop(fingerprint, None)
+            else:
+                self.entries[fingerprint] = entry
+        for group_id, group in draft.groups.items():
+            if group is None:
+                self.groups.pop(group_id, None)
+                continue
+            self.groups[group_id] = group
+            heapq.heappush(self._flushes, (group.next_flush_ms, group_id))
+        for lane_id, lane in draft.lanes.items():
+            if lane is None:
+                gone = self.lanes.pop(lane_id, None)
+                if gone is not None:
+                    self._lanes_by_destination[gone.destination].discard(lane_id)
+            else:
+                self._put_lane(lane)
+        for delivery_id, letter in draft.dead_letters.items():
+            if letter is None:
+                self.dead_letters.pop(delivery_id, None)
+            else:
+                self.dead_letters[delivery_id] = letter
+        self.offsets.update(draft.offsets)
+
+    def _put_lane(self, lane: Lane) -> None:
+        self.lanes[lane.id] = lane
+        self._lanes_by_destination.setdefault(lane.destination, set()).add(lane.id)
+        self._queue(lane.destination).put(lane)
+
+    def _queue(self, destination: str) -> DueQueue:
+        queue = self._queues.get(destination)
+        if queue is None:
+            queue = self._queues[destination] = DueQueue(self.lanes)
+        return queue
+
+
+class Draft:
+    """A set of changes on top of a state: what one decision (or one batch of records) makes of it.
+
+    What a getter returns is a copy made on first use and may be changed. Nothing is visible in the state until
+    ``State.apply``; dropping the draft undoes everything. None in a table means "deleted".
+    """
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.entries: dict[str, Entry | None] = {}
+        self.groups: dict[str, Group | None] = {}
+        self.lanes: dict[str, Lane | None] = {}
+        self.offsets: dict[int, int] = {}
+        self.dead_letters: dict[str, DeadLetter | None] = {}
+
+    def entry(self, fingerprint: str) -> Entry | None:
+        """What is known of a fingerprint."""
+        return _get(fingerprint, self.entries, self.state.entries)
+
+    def alert(self, fingerprint: str) -> Alert | None:
+        """The latest notifiable form of an alert, to be read only (no copy is made)."""
+        changed = fingerprint in self.entries
+        entry = self.entries[fingerprint] if changed else self.state.entries.get(fingerprint)
+        return None if entry is None else entry.alert
+
+    def group(self, group_id: str) -> Group | None:
+        """A group."""
+        return _get(group_id, self.groups, self.state.groups)
+
+    def lane(self, lane_id: str) -> Lane | None:
+        """A lane."""
+        return _get(lane_id, self.lanes, self.state.lanes)
+
+    def lanes_of(self, destination: str) -> Iterator[Lane]:
+        """The lanes of one destination as the draft has them, to be read only."""
+        for lane in self.state.lanes_of(destination):
+            if lane.id not in self.lanes:
+                yield lane
+        for changed in self.lanes.values():
+            if changed is not None and changed.destination == destination:
+                yield changed
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to save."""
+        return not (self.entries or self.groups or self.lanes or self.offsets or self.dead_letters)
+
+
+def _get(key: str, changed: dict[str, T | None], saved: dict[str, T]) -> T | None:
+    if key in changed:
+        return changed[key]
+    found = saved.get(key)
+    if found is None:
+        return None
+    copy: T = found.copy()
+    changed[key] = copy
+    return copy

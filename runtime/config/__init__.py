@@ -1,0 +1,1 @@
+"""The configuration: one typed model, one YAML file, overrides from the environment."""

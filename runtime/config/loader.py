@@ -1,0 +1,128 @@
+"""The one configuration file: found, read, overridden by the environment, checked, and typed.
+
+Every error names the file, line and column, the key's path, what is wrong and how to put it right; all are told at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+import msgspec
+
+from driftbell.runtime.config.document import Document, Path, Place, parse
+from driftbell.runtime.config.environment import lay_over
+from driftbell.runtime.config.model import Config, Monitoring
+from driftbell.runtime.config.show import show
+from driftbell.runtime.config.typed import Checker
+from driftbell.runtime.config.wellformed import well_formed
+
+__all__ = ["Check", "ConfigError", "Problem", "find", "load", "show"]
+
+VARIABLE = "DRIFTBELL_CONFIG"
+DEFAULT_FILE = "driftbell.yaml"
+
+#: A check of what types cannot say: yields (path, what is wrong and the fix). A path is keys and indices, or dotted text.
+Check = Callable[[Config], Iterable[tuple[Path | str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake: where it stands, the key's path, and a sentence with the fix."""
+
+    place: Place
+    path: Path
+    message: str
+
+    def __str__(self) -> str:
+        named = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path).lstrip(".")
+        return f"{self.place}: {named}: {self.message}" if named else f"{self.place}: {self.message}"
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used. ``problems`` has everything found, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = sorted(problems, key=lambda problem: problem.place)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def find(path: str | os.PathLike[str] | None = None, env: Mapping[str, str] | None = None) -> FilePath | None:
+    """The file that ``load`` reads: the one given, else ``$DRIFTBELL_CONFIG``, else ./driftbell.yaml, else none."""
+    env = os.environ if env is None else env
+    given = path or env.get(VARIABLE)
+    if given:
+        return FilePath(given)
+    default = FilePath(DEFAULT_FILE)
+    return default if default.is_file() else None
+
+
+def load(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    checks: Sequence[Check] = (),
+) -> Config:
+    """Read the configuration; with no file and no variables it is all defaults.
+
+    Args:
+        path: the file; ``find`` tells what is read without it.
+        env: variables for ``${NAME}`` and overrides; ``os.environ`` by default.
+        checks: further checks, made when the types are right.
+
+    Raises:
+        ConfigError: with all problems.
+    """
+    env = os.environ if env is None else env
+    document = _document(find(path, env), env)
+    if document.errors:
+        raise ConfigError([Problem(error.place, error.path, error.message) for error in document.errors])
+    lay_over(document, env, Config)
+    config = _config(document)
+    problems: list[Problem] = []
+    for check in (well_formed, *checks):
+        for where, message in check(config):
+            at = tuple(where.split(".")) if isinstance(where, str) else where
+            problems.append(Problem(document.place(at), at, message))
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _document(file: FilePath | None, env: Mapping[str, str]) -> Document:
+    if file is None:
+        return Document("defaults")
+    source = str(file)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError([Problem(Place(source), (), "there is no such file")]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Problem(Place(source), (), f"cannot be read: {error}")]) from error
+    return parse(text, source, env)
+
+
+def _config(document: Document) -> Config:
+    checker = Checker(overlays=_overlay)
+    plain = checker.section(document.root, Config)
+    if checker.mistakes:
+        raise ConfigError(
+            [
+                Problem(document.place(mistake.path, key=mistake.at_key), mistake.path, mistake.message)
+                for mistake in checker.mistakes
+            ]
+        )
+    try:
+        config = msgspec.convert(plain, Config)
+        for name in config.models:
+            config.monitoring_for(name)
+    except msgspec.ValidationError as error:
+        # The checker and msgspec agree on everything in the model; should they not, msgspec is right.
+        raise ConfigError([Problem(Place(document.source), (), str(error))]) from error
+    return config
+
+
+def _overlay(path: Path) -> type[msgspec.Struct] | None:
+    return Monitoring if len(path) == 2 and path[0] == "models" else None

@@ -1,0 +1,178 @@
+"""The router's configuration: Alertmanager's file under the key ``router``, as typed sections.
+
+The keys, their meaning and their defaults are Alertmanager's (prometheus.io/docs/alerting/latest/configuration).
+driftbell's own are: ``log_configs``, ``external_url``, a route's ``name``, the ``*_env`` form of every secret, Slack's
+``bot_token``, and ``send_resolved``, which is true for every channel (Alertmanager: false for email and Slack).
+``driftbell.runtime.config.router_check`` holds the rules that types cannot say.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from driftbell.runtime.config.section import Duration, Secret, Section
+
+
+class Global(Section, frozen=True):
+    """Defaults that receivers inherit."""
+
+    #: Accepted for compatibility. driftbell's alerts carry their end; none is resolved by a timeout.
+    resolve_timeout: Duration = 300.0
+    slack_api_url: Secret | None = None
+    slack_api_url_file: str | None = None
+    slack_api_url_env: str | None = None
+    slack_bot_token: Secret | None = None
+    slack_bot_token_file: str | None = None
+    slack_bot_token_env: str | None = None
+    #: EU accounts: https://events.eu.pagerduty.com/v2/enqueue
+    pagerduty_url: str = "https://events.pagerduty.com/v2/enqueue"
+    smtp_from: str | None = None
+    #: host:port; port 465 is TLS from the first byte, any other STARTTLS.
+    smtp_smarthost: str | None = None
+    smtp_hello: str | None = None
+    smtp_auth_username: str | None = None
+    smtp_auth_password: Secret | None = None
+    smtp_auth_password_file: str | None = None
+    smtp_auth_password_env: str | None = None
+    smtp_require_tls: bool = True
+
+
+class Route(Section, frozen=True):
+    """A node of the routing tree. What is absent is inherited; the root's defaults are Alertmanager's."""
+
+    #: driftbell's own: keeps the route's identity (timers, open incidents) when its matchers or place change.
+    name: str | None = None
+    receiver: str | None = None
+    matchers: list[str] = []
+    match: dict[str, str] = {}
+    match_re: dict[str, str] = {}
+    continue_: bool = msgspec.field(default=False, name="continue")
+    #: Label names; ["..."] groups by all labels, that is, not at all.
+    group_by: list[str] | None = None
+    #: How long a new group gathers alerts before its first notification (default 30s).
+    group_wait: Duration | None = None
+    #: Time between two looks at a group that was notified (default 5m).
+    group_interval: Duration | None = None
+    #: Time after which an unchanged group is notified again (default 4h).
+    repeat_interval: Duration | None = None
+    routes: list[Route] = []
+
+
+class ChannelConfig(Section, frozen=True):
+    """What the configurations of all channels share."""
+
+    send_resolved: bool = True
+
+
+class LogConfig(ChannelConfig, frozen=True):
+    """Pages are written to the process log: the receiver when none is configured."""
+
+
+class SlackConfig(ChannelConfig, frozen=True):
+    """Slack by incoming webhook (``api_url``) or by the Web API (``bot_token`` and ``channel``).
+
+    Only the Web API can edit: one message per incident, kept up to date, with a thread that tells its history.
+    """
+
+    api_url: Secret | None = None
+    api_url_file: str | None = None
+    api_url_env: str | None = None
+    bot_token: Secret | None = None
+    bot_token_file: str | None = None
+    bot_token_env: str | None = None
+    #: Channel id or #name; ids survive a renaming.
+    channel: str | None = None
+    #: Base of the Web API's methods, for Slack's government cloud and for tests.
+    web_api_url: str = "https://slack.com/api/"
+    #: Put before a page that opens an incident: <!here>, <!channel>, <!subteam^S0123>, <@U0123>.
+    mentions: list[str] = []
+    #: Jinja2 over the notification; absent: driftbell's own page.
+    title: str | None = None
+    text: str | None = None
+
+
+class PagerDutyConfig(ChannelConfig, frozen=True):
+    """PagerDuty Events API v2."""
+
+    routing_key: Secret | None = None
+    routing_key_file: str | None = None
+    routing_key_env: str | None = None
+    url: str | None = None
+    client: str = "driftbell"
+    client_url: str | None = None
+    #: Jinja2; absent: the alert's summary.
+    description: str | None = None
+    #: Jinja2; absent: the alert's ``severity`` label.
+    severity: str | None = None
+    details: dict[str, str] = {}
+
+
+class EmailConfig(ChannelConfig, frozen=True):
+    """SMTP. All mails of an incident form one thread."""
+
+    #: One or several addresses, separated by commas.
+    to: str | None = None
+    from_: str | None = msgspec.field(default=None, name="from")
+    smarthost: str | None = None
+    hello: str | None = None
+    auth_username: str | None = None
+    auth_password: Secret | None = None
+    auth_password_file: str | None = None
+    auth_password_env: str | None = None
+    require_tls: bool | None = None
+    tls_ca_file: str | None = None
+    #: Extra headers, and Jinja2 for ``Subject``.
+    headers: dict[str, str] = {}
+    text: str | None = None
+
+
+class WebhookConfig(ChannelConfig, frozen=True):
+    """Alertmanager's webhook, version 4 of its JSON: whatever takes Alertmanager's takes ours."""
+
+    url: Secret | None = None
+    url_file: str | None = None
+    url_env: str | None = None
+    #: Alerts in one notification at most; 0 means as many as a notification holds (docs/routing.md).
+    max_alerts: int = 0
+
+
+class Receiver(Section, frozen=True):
+    """A name and the channels behind it; each channel is notified on its own, none waits for another."""
+
+    name: str
+    slack_configs: list[SlackConfig] = []
+    pagerduty_configs: list[PagerDutyConfig] = []
+    email_configs: list[EmailConfig] = []
+    webhook_configs: list[WebhookConfig] = []
+    log_configs: list[LogConfig] = []
+
+
+class Router(Section, frozen=True):
+    """Everything under ``router``. Empty: all alerts go to the process log, and a warning says so."""
+
+    global_: Global = msgspec.field(default=Global(), name="global")
+    route: Route | None = None
+    receivers: list[Receiver] = []
+    #: Where people find this router; it is the link on a page.
+    external_url: str = ""
+    #: Name of the router's consumer group; absent: the worker's group with ``-router`` behind it.
+    group: str | None = None
+    #: How long the active router may be silent before one that stands by takes over.
+    session_timeout: Duration = 10.0
+    #: How long a stop waits for what is being sent.
+    shutdown_grace: Duration = 20.0
+    http_host: str = "127.0.0.1"
+    #: Port of /healthz, /readyz and /metrics; 0 picks a free one, null switches it off.
+    http_port: int | None = 8082
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing was configured, so that ``LOG_ONLY`` applies."""
+        return self.route is None and not self.receivers
+
+
+#: What an empty configuration means.
+LOG_ONLY = Router(
+    route=Route(receiver="log", group_by=["alertname", "model"]),
+    receivers=[Receiver(name="log", log_configs=[LogConfig()])],
+)

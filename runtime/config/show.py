@@ -1,0 +1,56 @@
+"""The configuration in force, as YAML that would load again, without its secrets."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import yaml
+from msgspec import inspect
+
+from driftbell.runtime.config.duration import format_duration
+from driftbell.runtime.config.model import Config, Monitoring
+from driftbell.runtime.config.section import HIDDEN
+from driftbell.runtime.kafka.names import SECRETS
+
+_LOGIN = re.compile(r"(?<=//)[^/@]*:[^/@]*@")
+
+
+def show(config: Config, *, secrets: bool = False) -> str:
+    """Every key with its value in force. Secrets read ``<secret>`` unless ``secrets`` is true."""
+    plain = msgspec.to_builtins(config)
+    shown = _shown(plain, inspect.type_info(Config), secrets)
+    for name, overrides in plain["models"].items():
+        shown["models"][name] = _shown(overrides, inspect.type_info(Monitoring), secrets)
+    if not secrets:
+        shown["kafka"] = {name: HIDDEN if name in SECRETS else value for name, value in shown["kafka"].items()}
+        shown["redis"]["url"] = _LOGIN.sub(f"{HIDDEN}@", shown["redis"]["url"])
+    text: str = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=120)
+    return text
+
+
+def _shown(value: Any, kind: inspect.Type, secrets: bool) -> Any:
+    if value is None:
+        return None
+    match kind:
+        case inspect.Metadata():
+            form = (kind.extra_json_schema or {}).get("format")
+            if form == "duration":
+                return format_duration(value)
+            if form == "password" and not secrets:
+                return HIDDEN
+            return _shown(value, kind.type, secrets)
+        case inspect.UnionType():
+            # Unions of the model are "or nothing", or scalars that are shown as they are.
+            others = [one for one in kind.types if not isinstance(one, inspect.NoneType)]
+            return _shown(value, others[0], secrets) if len(others) == 1 else value
+        case inspect.StructType():
+            types = {field.encode_name: field.type for field in kind.fields}
+            return {key: _shown(item, types[key], secrets) for key, item in value.items()}
+        case inspect.DictType():
+            return {key: _shown(item, kind.value_type, secrets) for key, item in value.items()}
+        case inspect.ListType():
+            return [_shown(item, kind.item_type, secrets) for item in value]
+        case _:
+            return value

@@ -1,0 +1,1 @@
+"""Alertmanager's label matchers and their regular expressions."""

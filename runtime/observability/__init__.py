@@ -1,0 +1,1 @@
+"""Logs and ops endpoints, the same for every process."""

@@ -1,0 +1,1 @@
+"""From conditions to alerts: their life cycle, their annotations, their named reasons."""

@@ -1,0 +1,1 @@
+"""River's detectors by name: uncalibrated, chosen per monitor."""

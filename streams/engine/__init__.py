@@ -1,0 +1,1 @@
+"""The engine: owns partitions, runs them on the event loop, saves them, and knows how far the inputs are complete."""

@@ -1,0 +1,44 @@
+"""What the engine counts in one process, beyond what the partitions' own state counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from driftbell.streams.alerts.reasons import Loss
+from driftbell.streams.engine.runner import ALERT_DELAY_SECONDS, SAVE_SECONDS, Runner
+from driftbell.streams.records import Input
+from driftbell.streams.stats.histogram import Distribution
+
+#: Bounds of the time that the event loop could not run; 0.25 s is what it must never exceed.
+LOOP_BLOCKED_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+
+
+@dataclass(slots=True)
+class EngineCounts:
+    """What the engine counts in this process; see ``driftbell.streams.observability.metrics`` for their meaning."""
+
+    rebalances: int = 0
+    fenced_saves: int = 0
+    rolled_back_stores: int = 0
+    skipped_replay: int = 0
+    offset_gaps: int = 0
+    unproven_waits: int = 0
+    loop_blocked_seconds_max: float = 0.0
+    loop_blocked: Distribution = field(default_factory=lambda: Distribution(LOOP_BLOCKED_SECONDS))
+    save_seconds: Distribution = field(default_factory=lambda: Distribution(SAVE_SECONDS))
+    alert_delay: Distribution = field(default_factory=lambda: Distribution(ALERT_DELAY_SECONDS))
+    lost_input: Counter[tuple[Input, Loss]] = field(default_factory=Counter)
+
+    def blocked(self, seconds: float) -> None:
+        """Count a time for which the event loop could not run."""
+        self.loop_blocked_seconds_max = max(self.loop_blocked_seconds_max, seconds)
+        self.loop_blocked.observe(seconds)
+
+    def add(self, runner: Runner) -> None:
+        """Count what one partition has counted, too."""
+        self.fenced_saves += runner.fenced_saves
+        self.skipped_replay += runner.partition.skipped_replay
+        self.offset_gaps += runner.partition.offset_gaps
+        self.save_seconds.update(runner.save_seconds)
+        self.alert_delay.update(runner.alert_delay)

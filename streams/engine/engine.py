@@ -1,0 +1,284 @@
+"""The engine: claims partitions, feeds their runners and proves how far the inputs are complete. It knows no Faust.
+
+``transport`` tells it what Kafka does (assigned, revoked, fetched) and carries out what it wants done (``Broker``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from driftbell.runtime.config.model import Config
+from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore
+from driftbell.streams.engine.broker import Broker, Source
+from driftbell.streams.engine.clock import Clock
+from driftbell.streams.engine.counters import EngineCounts
+from driftbell.streams.engine.ownership import Claims
+from driftbell.streams.engine.runner import Runner, Stopped
+from driftbell.streams.engine.time_slice import Turn, measure_loop_lag
+from driftbell.streams.engine.watermarks import Proofs
+from driftbell.streams.partition.partition import Partition
+from driftbell.streams.records import Input
+
+#: Records of one input buffered in a partition before fetching it stops, and below which it goes on.
+BUFFER_RECORDS = 40_000
+
+#: Memory that the buffered records of all inputs of this worker may take together; each input has an equal part of it. Without
+#: it a worker that catches up on 12 partitions held a gigabyte of records.
+BUFFER_BYTES = 64 * 1024 * 1024
+
+#: ... but at least so much per input: a chunk or two.
+LEAST_BUFFER_BYTES = 1024 * 1024
+
+#: How long a revoked partition may take for its last save; the group waits for us meanwhile.
+REVOKE_SECONDS = 5.0
+
+
+class Engine:
+    """All partitions that this worker holds.
+
+    Args:
+        owner: names this worker in the store, for people.
+        on_failure: called with the exception after which the worker must exit; partitions are not saved after it.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: CheckpointStore,
+        broker: Broker,
+        *,
+        owner: str,
+        clock: Clock,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self.config = config
+        self.counts = EngineCounts()
+        self._store = store
+        self._broker = broker
+        self._clock = clock
+        self._on_failure = on_failure
+        self._runners: dict[int, Runner] = {}
+        #: Runners on their way out: still counted, so that no counter ever falls while they save for the last time.
+        self._leaving: list[Runner] = []
+        #: What partitions no longer held had counted in this process.
+        self._past_counts: Counter[str] = Counter()
+        self._past_joins: Counter[str] = Counter()
+        self._stopping = False
+        #: The latest claims, in progress or done.
+        self._claim_tasks: list[asyncio.Task[None]] = []
+        #: How often everything was revoked: a claim that began before the latest is for a rebalance that is over.
+        self._revocations = 0
+        self._assigning = asyncio.Lock()
+        self._turn = Turn(clock)
+        self._settled = False
+        self._reclaims: dict[int, asyncio.Task[None]] = {}
+        self._claims = Claims(config, store, broker, self.counts, owner=owner, clock=clock, turn=self._turn)
+        self._proving = Proofs(self._runners, broker, config.worker, self.counts, clock=clock, on_failure=on_failure)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # ---- life
+
+    async def stop(self) -> None:
+        """Let every partition go, saved. Whatever Faust still assigns is not claimed."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.revoked()
+        await self._store.close()
+
+    # ---- what Kafka does
+
+    async def assigned(self, partitions: Iterable[int], generation: int) -> None:
+        """Claim partitions for a generation and load their checkpoints. Idempotent within a generation.
+
+        What is revoked before its claim is done is not claimed.
+        """
+        if self._stopping:
+            return
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(self._proving.run(), name="proofs"),
+                asyncio.create_task(measure_loop_lag(self.counts.blocked, self._clock), name="loop-lag"),
+            ]
+        asked_in = self._revocations
+        async with self._assigning:
+            await self._assigned(set(partitions), generation, asked_in)
+        self._settled = True
+
+    async def _assigned(self, wanted: set[int], generation: int, asked_in: int) -> None:
+        if asked_in == self._revocations:
+            await self._let_go([p for p, r in self._runners.items() if p not in wanted or r.generation != generation])
+        if asked_in != self._revocations:
+            return
+        new = sorted(wanted - self._runners.keys() - self._reclaims.keys())
+        if new:
+            self.counts.rebalances += 1
+        self._claim_tasks = [asyncio.create_task(self._claim(p, generation), name=f"claim-{p}") for p in new]
+        try:
+            await asyncio.gather(*self._claim_tasks)
+        except asyncio.CancelledError:
+            if asked_in == self._revocations:
+                raise
+            await asyncio.wait(self._claim_tasks)
+
+    async def revoked(self) -> None:
+        """Save and let go of everything: Faust's rebalances revoke all partitions before they assign some."""
+        self._revocations += 1
+        # What claims ask may have no answer any more: on the way out Faust has stopped the consumer.
+        for task in (*self._claim_tasks, *self._reclaims.values()):
+            task.cancel()
+        await asyncio.gather(*self._reclaims.values(), return_exceptions=True)
+        await self._let_go(list(self._runners))
+
+    def deliver(self, source: Source, records: Sequence[object]) -> None:
+        """Fetched records of one input of one partition, in offset order.
+
+        Ignored for partitions not held, and for those that are being rewound: what was fetched before would leave a gap.
+        """
+        stream, partition = source
+        runner = self._runners.get(partition)
+        if runner is not None and runner.stopped is None and partition not in self._reclaims:
+            runner.push(stream, records)
+
+    def positions(self) -> dict[Source, int]:
+        """Where to go on reading: the checkpoints' offsets of the partitions held."""
+        return {
+            (stream, index): runner.partition.fetched(stream)
+            for index, runner in self._runners.items()
+            for stream in Input
+        }
+
+    def full(self, source: Source) -> bool:
+        """Whether fetching this input should pause."""
+        runner = self._runners.get(source[1])
+        if runner is None:
+            return False
+        most = max(LEAST_BUFFER_BYTES, BUFFER_BYTES // (len(Input) * len(self._runners)))
+        partition, stream = runner.partition, source[0]
+        return partition.buffered(stream) >= BUFFER_RECORDS or partition.buffered_bytes(stream) >= most
+
+    # ---- what people ask
+
+    @property
+    def partitions(self) -> Mapping[int, Partition]:
+        """The partitions held, by index."""
+        return {index: runner.partition for index, runner in self._runners.items()}
+
+    @property
+    def ready(self) -> bool:
+        """Whether the group has assigned us partitions (or none: we stand by) and none is being claimed."""
+        return self._settled and all(claim.done() for claim in self._claim_tasks)
+
+    @property
+    def silent_seconds(self) -> float:
+        """Seconds since the main loop last went round; 0 before the first assignment."""
+        return 0.0 if not self._tasks else self._clock.monotonic() - self._proving.progress_at
+
+    @property
+    def runners(self) -> Mapping[int, Runner]:
+        """The runners, by partition index."""
+        return self._runners
+
+    def checkpoint_age(self, index: int) -> float:
+        """Seconds since the last save of a partition held."""
+        return self._clock.monotonic() - self._runners[index].last_saved_at
+
+    # ---- claims
+
+    async def _claim(self, index: int, generation: int) -> None:
+        asked_in = self._revocations
+        claimed = await self._claims.claim(index, generation, lambda: asked_in == self._revocations)
+        if claimed is None:
+            return
+        runner = Runner(
+            claimed.partition,
+            generation,
+            claimed.sequence,
+            config=self.config,
+            store=self._store,
+            publisher=self._broker,
+            commit=self._commit,
+            clock=self._clock,
+            turn=self._turn,
+            on_failure=self._on_failure,
+            on_rolled_back=self._rolled_back,
+        )
+        self._runners[index] = runner
+        runner.start()
+
+    def _rolled_back(self, index: int) -> None:
+        task = asyncio.create_task(self._claim_again(index), name=f"claim-again-{index}")
+        self._reclaims[index] = task
+        task.add_done_callback(lambda done: self._reclaimed(index, done))
+
+    async def _claim_again(self, index: int) -> None:
+        """Go back to what the store still has, in the middle of a generation."""
+        runner = self._runners.pop(index)
+        self._leaving.append(runner)
+        try:
+            await runner.stop(Stopped.ROLLED_BACK, deadline_seconds=REVOKE_SECONDS)
+        finally:
+            self._settle(runner)
+        self.counts.rolled_back_stores += 1
+        await self._claim(index, runner.generation)
+        partition = self._runners[index].partition
+        await self._broker.rewind({(stream, index): partition.fetched(stream) for stream in Input})
+        # From here on what is delivered was fetched after the rewind.
+        self._reclaims.pop(index, None)
+
+    def _reclaimed(self, index: int, task: asyncio.Task[None]) -> None:
+        if self._reclaims.get(index) is task:
+            del self._reclaims[index]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_failure(error)
+
+    async def _let_go(self, partitions: Sequence[int]) -> None:
+        runners = [self._runners.pop(partition) for partition in partitions]
+        self._leaving += runners
+        stops = [r.stop(r.stopped or Stopped.REVOKED, deadline_seconds=REVOKE_SECONDS) for r in runners]
+        try:
+            failed = [end for end in await asyncio.gather(*stops, return_exceptions=True) if end is not None]
+        finally:
+            for runner in runners:
+                self._settle(runner)
+        if failed:
+            raise failed[0]
+
+    def _settle(self, runner: Runner) -> None:
+        """Keep what a runner that goes has counted."""
+        self._leaving.remove(runner)
+        self._past_counts.update(runner.partition.run_counts)
+        self._past_joins.update(runner.partition.run_joins)
+        self.counts.add(runner)
+
+    async def _commit(self, index: int, checkpoint: Checkpoint) -> None:
+        await self._broker.commit({(Input(name), index): offset for name, offset in checkpoint.offsets.items()})
+
+    # ---- what is counted; a counter never falls while this process lives
+
+    def totals(self) -> EngineCounts:
+        """The counts of this process, those of the partitions now held included."""
+        now = replace(
+            self.counts, save_seconds=self.counts.save_seconds.copy(), alert_delay=self.counts.alert_delay.copy()
+        )
+        for runner in (*self._runners.values(), *self._leaving):
+            now.add(runner)
+        return now
+
+    def run_counts(self) -> Counter[str]:
+        """``Partition.run_counts`` over all partitions that this process has held."""
+        now = Counter(self._past_counts)
+        for runner in (*self._runners.values(), *self._leaving):
+            now.update(runner.partition.run_counts)
+        return now
+
+    def run_joins(self) -> Counter[str]:
+        """``Partition.run_joins`` over all partitions that this process has held."""
+        now = Counter(self._past_joins)
+        for runner in (*self._runners.values(), *self._leaving):
+            now.update(runner.partition.run_joins)
+        return now

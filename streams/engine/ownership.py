@@ -1,0 +1,179 @@
+"""Claims: takes partitions from the store for a generation, restores them, and holds them against what Kafka has."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+from driftbell.runtime.config.model import Config
+from driftbell.streams.alerts.reasons import Loss
+from driftbell.streams.checkpoints.checkpoint import CheckpointStore, Claim, ClaimOutcome, Stored
+from driftbell.streams.encoding import BadState
+from driftbell.streams.engine.broker import Broker, Source
+from driftbell.streams.engine.clock import Clock
+from driftbell.streams.engine.counters import EngineCounts
+from driftbell.streams.engine.crash_points import CrashPoint, reach
+from driftbell.streams.engine.runner import RETRY_SECONDS
+from driftbell.streams.engine.time_slice import Turn
+from driftbell.streams.engine.watermarks import PROOF_TIMEOUT_SECONDS
+from driftbell.streams.errors import Refused, StateLost, StoreUnavailable
+from driftbell.streams.partition.partition import Partition
+from driftbell.streams.records import Input
+
+log = logging.getLogger(__name__)
+
+#: A generation counts as gone, and the group as reset, when its last save is this many sessions old.
+STALE_SESSIONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A partition as it was saved, and the number of that save."""
+
+    partition: Partition
+    sequence: int
+
+
+class Claims:
+    """Claims for one worker.
+
+    Args:
+        owner: names this worker in the store, for people.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: CheckpointStore,
+        broker: Broker,
+        counts: EngineCounts,
+        *,
+        owner: str,
+        clock: Clock,
+        turn: Turn,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._broker = broker
+        self._counts = counts
+        self._owner = owner
+        self._clock = clock
+        self._turn = turn
+
+    async def claim(self, index: int, generation: int, wanted: Callable[[], bool]) -> Claimed | None:
+        """Take one partition; None as soon as it is no longer ``wanted``.
+
+        Raises:
+            StateLost: the store has lost the partition, or a later generation keeps it.
+            Refused: the checkpoint was written by a newer driftbell, or is damaged.
+            StoreUnavailable, OSError: the store or the brokers did not answer within ``worker.checkpoint_patience``.
+        """
+        claim = await self._claim_with_patience(index, generation, wanted)
+        if claim is None:
+            return None
+        reach(CrashPoint.CLAIMED)
+        partition = await self._restored(index, claim.stored)
+        if claim.outcome is ClaimOutcome.FRESH:
+            await self._refuse_lost_state(index)
+        await self._compare_with_log(partition)
+        if not wanted():
+            return None
+        return Claimed(partition, claim.stored.sequence if claim.stored is not None else 0)
+
+    async def _restored(self, index: int, stored: Stored | None) -> Partition:
+        """A partition as it was saved; its models, of which there may be thousands, one by one."""
+        if stored is None:
+            return Partition(index, self._config)
+        try:
+            async with self._turn:
+                partition = Partition(index, self._config, replace(stored, models={}))
+            await self._turn.exhaust(partition.restore_models(stored.models))
+        except BadState as error:
+            raise Refused(f"the checkpoint of partition {index} cannot be read: {error}") from error
+        return partition
+
+    async def _claim_with_patience(self, index: int, generation: int, wanted: Callable[[], bool]) -> Claim | None:
+        """Claim until the store agrees; None when it is no longer wanted."""
+        session = self._config.worker.session_timeout
+        give_up_at = self._clock.monotonic() + self._config.worker.checkpoint_patience
+        tries = 0
+        while wanted():
+            try:
+                claim = await self._store.claim(index, generation, self._owner, stale_after=STALE_SESSIONS * session)
+                if claim.outcome is not ClaimOutcome.FENCED:
+                    if claim.holder > generation:
+                        log.warning(
+                            "partition %d: generation %d, silent for %.0f s, gives way to generation %d: "
+                            "the consumer group was reset",
+                            index, claim.holder, claim.age_seconds, generation,
+                        )  # fmt: skip
+                    return claim
+                reason = (
+                    f"partition {index} is held by generation {claim.holder}, we are generation {generation}. If the consumer "
+                    f"group was reset, its workers may start again {STALE_SESSIONS * session:.0f} s after their last save "
+                    f"({claim.age_seconds:.0f} s ago), or at once after `driftbell state reset-fence`"
+                )
+                if self._clock.monotonic() >= give_up_at:
+                    raise StateLost(reason)
+                if tries == 0:
+                    log.warning("%s", reason)
+            except StoreUnavailable as error:
+                if self._clock.monotonic() >= give_up_at:
+                    raise
+                if tries == 0:
+                    log.warning("partition %d waits for the checkpoint store: %s", index, error)
+            await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+            tries += 1
+        return None
+
+    async def _refuse_lost_state(self, index: int) -> None:
+        """An empty store while Kafka remembers commits means that the store was lost: a cold start must be wanted."""
+        if self._config.worker.on_lost_state == "rebuild" or self._config.redis.url.startswith("memory"):
+            return
+        sources = [(stream, index) for stream in Input]
+        committed = await self._answer(lambda: self._broker.committed(sources))
+        if any(offset > 0 for offset in committed.values()):
+            raise StateLost(
+                f"Redis holds no checkpoint of partition {index} of group {self._config.worker.group}, but Kafka says that "
+                f"the group has read it up to {max(committed.values()):,}. If Redis was emptied on purpose, set "
+                f"worker.on_lost_state: rebuild to compute the state anew from all that the topics still hold; else restore it"
+            )
+
+    async def _compare_with_log(self, partition: Partition) -> None:
+        """Find records that no longer exist: aiokafka would jump over them without a word."""
+        sources = [(stream, partition.index) for stream in Input]
+        earliest = await self._answer(lambda: self._broker.earliest_offsets(sources))
+        ends = await self._answer(lambda: self._broker.end_offsets(sources))
+        for source in sources:
+            if source[0] not in partition.offsets:
+                partition.begin_at(source[0], earliest[source])
+                continue
+            offset, first, end = partition.offsets[source[0]], earliest[source], ends[source]
+            if offset > end:
+                log.error("%s: the checkpoint is at %d, the log ends at %d: created anew", source, offset, end)
+                self._lost(partition, source[0], offset, first, Loss.TOPIC_RECREATED)
+            elif offset < first:
+                log.error("%s: records %d to %d were deleted before they were read", source, offset, first)
+                self._lost(partition, source[0], offset, first, Loss.RETENTION)
+
+    def _lost(self, partition: Partition, stream: Input, offset: int, available: int, why: Loss) -> None:
+        self._counts.lost_input[stream, why] += 1
+        partition.lost_input(stream, offset, available, why.value)
+
+    async def _answer(self, ask: Callable[[], Awaitable[Mapping[Source, int]]]) -> Mapping[Source, int]:
+        """Ask the brokers until they answer; OSError after ``worker.checkpoint_patience``."""
+        give_up_at = self._clock.monotonic() + self._config.worker.checkpoint_patience
+        tries = 0
+        while True:
+            try:
+                async with asyncio.timeout(PROOF_TIMEOUT_SECONDS):
+                    return await ask()
+            except (OSError, TimeoutError) as error:
+                if self._clock.monotonic() >= give_up_at:
+                    raise
+                if tries == 0:
+                    log.warning("waiting for the brokers to answer: %r", error)
+            await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+            tries += 1

@@ -1,0 +1,347 @@
+"""The runner: drives one claimed partition, and saves it. All awaiting around the pure ``Partition`` happens here.
+
+Order at a checkpoint: dead letters flushed -> checkpoint saved -> outbox published -> Kafka offsets committed. One save is in
+flight at a time; meanwhile processing goes on, unless the store is slow: then it stops, the buffers fill, and fetching stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from driftbell.runtime.config.model import Config
+from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore, SaveOutcome
+from driftbell.streams.engine.clock import Clock
+from driftbell.streams.engine.crash_points import CrashPoint, reach
+from driftbell.streams.engine.time_slice import Turn
+from driftbell.streams.errors import StateLost, StoreUnavailable
+from driftbell.streams.partition.merge import NO_TIME, Step
+from driftbell.streams.partition.partition import Partition
+from driftbell.streams.records import DeadLetter, Input, OutboxRecord, Output
+from driftbell.streams.stats.histogram import Distribution
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Encoding a checkpoint may take this share of the time; a costlier one is taken less often.
+CHECKPOINT_SHARE = 0.08
+
+#: An idle partition renews its checkpoint's age this often, so that nobody takes its holder for dead.
+TOUCH_SECONDS = 10.0
+
+#: Waits between two tries of the store, in seconds.
+RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+#: Bounds of the time that a save took in the store.
+SAVE_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
+
+#: Bounds of the time from the stream time of a decision to its alert's acknowledgement by Kafka.
+ALERT_DELAY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+
+
+class Publisher(Protocol):
+    """Publishes records and returns when the brokers have them; raises when they will not."""
+
+    async def publish(self, partition: int, records: Sequence[OutboxRecord]) -> None:
+        """Publish the outbox of one partition in order."""
+
+    async def dead_letter(self, partition: int, letters: Sequence[DeadLetter]) -> None:
+        """Publish dead letters."""
+
+
+class Stopped(enum.StrEnum):
+    """Why a runner no longer runs."""
+
+    REVOKED = "revoked"
+    FENCED = "fenced"
+    #: The store went back to an earlier save, so what this runner holds is the future of another past.
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+
+
+class Runner:
+    """One partition at work in this worker.
+
+    Args:
+        sequence: number of the partition's last save.
+        turn: shared by everything that computes in this worker.
+        on_failure: called once with the exception that ended the loop; the worker must exit.
+        on_rolled_back: called once when the store has lost saves; the partition must be claimed anew.
+        commit: called after a save with the offsets by input; a refusal is no failure.
+    """
+
+    def __init__(
+        self,
+        partition: Partition,
+        generation: int,
+        sequence: int,
+        *,
+        config: Config,
+        store: CheckpointStore,
+        publisher: Publisher,
+        commit: Callable[[int, Checkpoint], Awaitable[None]],
+        clock: Clock,
+        turn: Turn,
+        on_failure: Callable[[BaseException], None],
+        on_rolled_back: Callable[[int], None],
+    ) -> None:
+        self.partition = partition
+        self.generation = generation
+        self.stopped: Stopped | None = None
+        self.saves = 0
+        self.fenced_saves = 0
+        #: When a save was refused because another worker has the partition.
+        self.fenced_at: float | None = None
+        self.save_seconds = Distribution(SAVE_SECONDS)
+        self.alert_delay = Distribution(ALERT_DELAY_SECONDS)
+        self.last_saved_at = clock.monotonic()
+        self._config = config
+        self._store = store
+        self._publisher = publisher
+        self._commit = commit
+        self._clock = clock
+        self._turn = turn
+        self._on_failure = on_failure
+        self._on_rolled_back = on_rolled_back
+        self._sequence = sequence
+        self._wake = asyncio.Event()
+        self._saving: asyncio.Task[None] | None = None
+        self._saving_since = 0.0
+        self._next_checkpoint = 0.0
+        self._loop: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to process what is pushed."""
+        self._loop = asyncio.create_task(self._run(), name=f"partition-{self.partition.index}")
+
+    def push(self, source: Input, records: Sequence[object]) -> None:
+        """Hand over fetched records."""
+        self.partition.push(source, records)  # type: ignore[arg-type]
+        self._wake.set()
+
+    def prove(self, source: Input, complete_ms: int) -> None:
+        """See ``Partition.prove``."""
+        self.partition.prove(source, complete_ms)
+        self._wake.set()
+
+    async def stop(self, why: Stopped, *, deadline_seconds: float) -> None:
+        """Stop processing, save the last safe point if it can be done in time, and let go."""
+        if self.stopped is None:
+            self.stopped = why
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+        if why is not Stopped.REVOKED:
+            if self._saving is not None:
+                self._saving.cancel()
+            return
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                if self._saving is not None:
+                    (error,) = await asyncio.gather(self._saving, return_exceptions=True)
+                    if error is not None:
+                        log.warning("partition %d let go after a save that failed: %r", self.partition.index, error)
+                if self._may_save:
+                    await self._save(self.partition.checkpoint())
+        except TimeoutError:
+            log.warning(
+                "partition %d let go before its checkpoint was saved; its next owner repeats some work",
+                self.partition.index,
+            )
+
+    # ---- the loop
+
+    _interrupted = False
+
+    @property
+    def _may_save(self) -> bool:
+        """Whether a last save may follow.
+
+        The partition stands at a safe point, no step was cut short, and the save before this one is in the store: a checkpoint
+        holds only what changed since then.
+        """
+        saving = self._saving
+        return (
+            self.stopped is Stopped.REVOKED
+            and self.partition.at_safe_point
+            and self.partition.changed
+            and not self._interrupted
+            and (saving is None or (not saving.cancelled() and saving.exception() is None))
+        )
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                self._wake.clear()
+                await self._checkpoint_when_due()
+                step = self.partition.next_step() if not self.store_is_slow else None
+                if step is None:
+                    await self._rest()
+                    continue
+                await self._do(step)
+                reach(CrashPoint.PROCESSED)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            # Whatever was half done must not be saved: the checkpoint in the store is the truth.
+            self.stopped = Stopped.FAILED
+            if self._saving is not None:
+                self._saving.cancel()
+            self._on_failure(error)
+
+    async def _do(self, step: Step) -> None:
+        self._interrupted = True
+        async with self._turn:
+            keys = self.partition.lookups(step)
+        found = await self._lookup(keys) if keys else None
+        await self._turn.exhaust(self.partition.run(step, found))
+        self._interrupted = False
+
+    async def _lookup(self, keys: list[bytes]) -> dict[bytes, tuple[int, bytes]]:
+        slots = self.partition.live_slots
+
+        async def ask() -> dict[bytes, tuple[int, bytes]]:
+            return await self._store.lookup(self.partition.index, slots, keys)
+
+        return await self._with_patience(ask)
+
+    async def _rest(self) -> None:
+        """Wait for records, proofs or the next checkpoint."""
+        until_checkpoint = max(0.005, self._next_checkpoint - self._clock.monotonic())
+        busy = self.partition.changed or self.store_is_slow
+        try:
+            async with asyncio.timeout(min(until_checkpoint, 0.1) if busy else TOUCH_SECONDS / 4):
+                await self._wake.wait()
+        except TimeoutError:
+            await self._touch_when_due()
+
+    # ---- saving
+
+    @property
+    def store_is_slow(self) -> bool:
+        """Whether the save in flight takes so long that processing on would only pile up unsaved work."""
+        if self._saving is None or self._saving.done():
+            return False
+        return self._clock.monotonic() - self._saving_since > 1.0 + 2 * self._config.worker.checkpoint_interval
+
+    async def _checkpoint_when_due(self) -> None:
+        partition = self.partition
+        if not (partition.at_safe_point and partition.changed) or (self._saving and not self._saving.done()):
+            return
+        now = self._clock.monotonic()
+        if now < self._next_checkpoint and not partition.has_outbox:
+            return
+        cost = await self._turn.exhaust(partition.encode_models())
+        async with self._turn:
+            started = self._clock.monotonic()
+            checkpoint = partition.checkpoint()
+            cost += self._clock.monotonic() - started
+            # Nothing may come between: what a checkpoint holds is in no later one.
+            reach(CrashPoint.SNAPSHOT)
+            self._saving_since = self._clock.monotonic()
+            self._saving = asyncio.create_task(self._save(checkpoint), name=f"save-{partition.index}")
+            self._saving.add_done_callback(self._after_save)
+        self._next_checkpoint = now + max(self._config.worker.checkpoint_interval, cost / CHECKPOINT_SHARE)
+
+    def _after_save(self, task: asyncio.Task[None]) -> None:
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None and self.stopped is None:
+            self.stopped = Stopped.FAILED
+            if self._loop is not None:
+                self._loop.cancel()
+            self._on_failure(error)
+
+    async def _save(self, checkpoint: Checkpoint) -> None:
+        partition = self.partition
+        if checkpoint.dead_letters:
+            await self._publisher.dead_letter(partition.index, checkpoint.dead_letters)
+        reach(CrashPoint.DEAD_LETTERS_FLUSHED)
+
+        sequence = self._sequence + 1
+
+        async def write() -> SaveOutcome:
+            return await self._store.save(partition.index, self.generation, sequence, checkpoint)
+
+        started = self._clock.monotonic()
+        outcome = await self._with_patience(write)
+        if outcome is not SaveOutcome.SAVED:
+            self._refused(outcome)
+            return
+        self._sequence = sequence
+        reach(CrashPoint.SAVED)
+        self.saves += 1
+        self.last_saved_at = self._clock.monotonic()
+        self.save_seconds.observe(self.last_saved_at - started)
+        partition.saved(checkpoint)
+        if checkpoint.outbox:
+            await self._publisher.publish(partition.index, checkpoint.outbox)
+            partition.published(checkpoint)
+            self._note_delay(checkpoint)
+        reach(CrashPoint.PUBLISHED)
+        await self._commit(partition.index, checkpoint)
+        reach(CrashPoint.COMMITTED)
+
+    def _note_delay(self, checkpoint: Checkpoint) -> None:
+        alerts = sum(record.output is Output.ALERTS for record in checkpoint.outbox)
+        if alerts and checkpoint.stream_ms > NO_TIME:
+            # A producer's clock may be ahead of ours.
+            self.alert_delay.observe(max(0, self._clock.wall_ms() - checkpoint.stream_ms) / 1000, alerts)
+
+    async def _touch_when_due(self) -> None:
+        if self._saving is not None and not self._saving.done():
+            return
+        if self._clock.monotonic() - self.last_saved_at < TOUCH_SECONDS:
+            return
+        if self.saves == 0:
+            # There is nothing of ours to renew, and nothing that would have to be done again.
+            if not self.partition.changed:
+                self.last_saved_at = self._clock.monotonic()
+            return
+
+        async def renew() -> SaveOutcome:
+            return await self._store.touch(self.partition.index, self.generation, self._sequence)
+
+        outcome = await self._with_patience(renew)
+        if outcome is not SaveOutcome.SAVED:
+            self._refused(outcome)
+        self.last_saved_at = self._clock.monotonic()
+
+    def _refused(self, outcome: SaveOutcome) -> None:
+        """The store does not take our save: stop at once and publish nothing."""
+        index = self.partition.index
+        if outcome is SaveOutcome.LOST:
+            raise StateLost(
+                f"Redis holds nothing of partition {index} any more: it was emptied or keys were evicted. Restore it, or "
+                f"set worker.on_lost_state: rebuild"
+            )
+        if outcome is SaveOutcome.ROLLED_BACK:
+            log.warning("partition %d: Redis has lost its latest saves; reading again from the last it has", index)
+            leaving, self.stopped = self.stopped is not None, Stopped.ROLLED_BACK
+            if not leaving:
+                self._on_rolled_back(index)
+        else:
+            log.warning("partition %d: save refused (%s); another worker has it", index, outcome.value)
+            self.fenced_saves += 1
+            self.fenced_at = self._clock.monotonic()
+            self.stopped = Stopped.FENCED
+        if self._loop is not None:
+            self._loop.cancel()
+
+    async def _with_patience(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until the store answers; ``StoreUnavailable`` after ``worker.checkpoint_patience``."""
+        give_up_at = self._clock.monotonic() + self._config.worker.checkpoint_patience
+        tries = 0
+        while True:
+            try:
+                return await attempt()
+            except StoreUnavailable as error:
+                if self._clock.monotonic() >= give_up_at:
+                    raise
+                if tries == 0:
+                    log.warning("partition %d waits for the checkpoint store: %s", self.partition.index, error)
+                await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+                tries += 1

@@ -1,0 +1,133 @@
+"""Kafka for the engine: publishes through Faust's producer, asks through its consumer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from faust.types import TP
+
+from driftbell.schemas.dead_letter import HEADER_PREFIX, dead_letter_headers
+from driftbell.streams.engine.broker import Source
+from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp
+from driftbell.streams.records import DeadLetter, Input, OutboxRecord, Output
+
+log = logging.getLogger(__name__)
+
+#: Waits between two tries to publish, in seconds; the last one repeats for ever, as processing stops meanwhile.
+RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+_Message = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]
+
+
+class KafkaBroker:
+    """The engine's ``Broker`` on a running Faust app."""
+
+    def __init__(self, app: DriftbellApp) -> None:
+        self._app = app
+        topics = app.driftbell.topics
+        self._outputs = {
+            Output.ALERTS: topics.alerts,
+            Output.ALERTS_ACTIVE: topics.alerts_active,
+            Output.METRICS: topics.metrics,
+        }
+        self._inputs = {Input.PREDICTIONS: topics.predictions, Input.FEEDBACK: topics.feedback}
+        self._dead_letter_suffix = topics.dead_letter_suffix
+
+    @property
+    def _consumer(self) -> ChunkConsumer:
+        return cast(ChunkConsumer, self._app.consumer)
+
+    # ---- publishing
+
+    async def publish(self, partition: int, records: Sequence[OutboxRecord]) -> None:
+        """See ``Publisher.publish``."""
+        await self._send_all([(self._outputs[r.output], r.key, r.value, list(r.headers)) for r in records])
+
+    async def dead_letter(self, partition: int, letters: Sequence[DeadLetter]) -> None:
+        """See ``Publisher.dead_letter``. A value too large for the dead-letter topic is named instead of copied."""
+        messages: list[_Message] = []
+        for letter in letters:
+            topic = self._inputs[letter.input]
+            headers = [
+                *letter.headers,
+                *dead_letter_headers(topic, partition, letter.offset, letter.reason, letter.detail),
+            ]
+            messages.append((topic + self._dead_letter_suffix, letter.key, letter.value, headers))
+        try:
+            await self._send_all(messages)
+        except MessageSizeTooLargeError:
+            for topic_name, key, value, headers in messages:
+                await self._send_or_name(topic_name, key, value, headers)
+
+    async def _send_or_name(self, topic: str, key: bytes | None, value: bytes | None, headers: Any) -> None:
+        try:
+            await self._send_all([(topic, key, value, headers)])
+        except MessageSizeTooLargeError:
+            size = len(value or b"")
+            log.warning("a dead letter of %d bytes does not fit %s; its headers say where it stands", size, topic)
+            note = [*headers, (HEADER_PREFIX + "value.omitted.bytes", str(size).encode())]
+            await self._send_all([(topic, key, b"", note)])
+
+    async def _send_all(self, messages: Sequence[_Message]) -> None:
+        """Send in order and wait for the brokers' acknowledgement, as long as it takes.
+
+        Raises:
+            KafkaError: trying again would not help.
+        """
+        tries = 0
+        while True:
+            try:
+                futures = [await self._send(*message) for message in messages]
+                await asyncio.gather(*futures)
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                log.warning("Kafka does not take our records (%r), trying again", error)
+            else:
+                return
+            await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+            tries += 1
+
+    async def _send(self, topic: str, key: bytes | None, value: bytes | None, headers: Any) -> Any:
+        producer = cast(Any, self._app.producer)
+        return await producer.send(topic, key, value, None, None, headers)
+
+    # ---- asking
+
+    async def end_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
+        """See ``Broker.end_offsets``."""
+        return self._by_source(await self._consumer.end_offsets(self._tps(sources)))
+
+    async def earliest_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
+        """See ``Broker.earliest_offsets``."""
+        return self._by_source(await self._consumer.begin_offsets(self._tps(sources)))
+
+    async def committed(self, sources: Collection[Source]) -> Mapping[Source, int]:
+        """See ``Broker.committed``."""
+        return self._by_source(await self._consumer.committed_offsets(self._tps(sources)))
+
+    async def position(self, source: Source) -> int:
+        """See ``Broker.position``."""
+        return await self._consumer.settled_position(self._app.tp(source))
+
+    def in_flight(self, source: Source) -> bool:
+        """See ``Broker.in_flight``."""
+        return self._consumer.in_flight(self._app.tp(source))
+
+    async def rewind(self, offsets: Mapping[Source, int]) -> None:
+        """See ``Broker.rewind``."""
+        await self._consumer.rewind({self._app.tp(source): offset for source, offset in offsets.items()})
+
+    async def commit(self, offsets: Mapping[Source, int]) -> None:
+        """See ``Broker.commit``: shown with Faust's next commit interval."""
+        self._consumer.show_progress({self._app.tp(source): offset for source, offset in offsets.items()})
+
+    def _tps(self, sources: Iterable[Source]) -> list[TP]:
+        return [self._app.tp(source) for source in sources]
+
+    def _by_source(self, offsets: Mapping[Any, int]) -> dict[Source, int]:
+        return {self._app.source(TP(tp.topic, tp.partition)): offset for tp, offset in offsets.items()}

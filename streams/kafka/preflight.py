@@ -1,0 +1,246 @@
+"""Start-up checks: what would break a promise later is refused now, with the fix in the message."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.partitioner import murmur2
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from redis.exceptions import RedisClusterException, RedisError
+
+from driftbell.runtime.config.model import Config
+from driftbell.runtime.kafka import client_settings, consumer_settings
+from driftbell.runtime.redis import RedisFinding, close, connect, examine, finding_of, is_memory
+from driftbell.streams.errors import Refused
+
+log = logging.getLogger(__name__)
+
+#: How long Kafka and Redis may take to answer at start-up, in seconds; longer and the worker waits with a message.
+ANSWER_SECONDS = 10.0
+
+#: Latest records per partition whose key is held against the partitioner.
+SAMPLED_RECORDS = 20
+
+
+class Problem(enum.StrEnum):
+    """What start-up found. The value is the log field and the metric label."""
+
+    TOPIC_MISSING = "topic_missing"
+    UNEQUAL_PARTITIONS = "unequal_partitions"
+    PARTITIONS_CHANGED = "partitions_changed"
+    FOREIGN_PARTITIONER = "foreign_partitioner"
+    SHORT_RETENTION = "short_retention"
+    COMPACTED_INPUT = "compacted_input"
+    REDIS = "redis"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem, in a sentence with its fix; ``fatal`` ones refuse the start."""
+
+    problem: Problem
+    message: str
+    fatal: bool = True
+
+
+def check(config: Config) -> None:
+    """Look at Kafka and Redis as they are now.
+
+    Raises:
+        Refused: naming every fatal problem and its fix. Lesser ones are logged.
+    """
+    findings = asyncio.run(_redis_findings(config))
+    kafka, partitions = _kafka_findings(config)
+    findings += kafka
+    if partitions is not None and not any(finding.fatal for finding in findings):
+        findings += asyncio.run(_remembered_partitions(config, partitions))
+    for finding in findings:
+        if not finding.fatal:
+            log.warning("%s: %s", finding.problem.value, finding.message)
+    fatal = [finding for finding in findings if finding.fatal]
+    if fatal:
+        raise Refused("\n".join(f"{finding.problem.value}: {finding.message}" for finding in fatal))
+
+
+async def _redis_findings(config: Config) -> list[Finding]:
+    if is_memory(config.redis):
+        return []
+    client = connect(config.redis)
+    try:
+        found = await examine(client)
+        waited = 0.0
+        while found.passing and waited < config.worker.checkpoint_patience:
+            if waited == 0.0:
+                log.warning("waiting for Redis: %s", found.fix)
+            await asyncio.sleep(1.0)
+            waited += 1.0
+            found = await examine(client)
+    finally:
+        await close(client)
+    return [_of_redis(found)] if found.fix else []
+
+
+def _of_redis(found: RedisFinding) -> Finding:
+    return Finding(Problem.REDIS, f"{found.reason.value}: {found.fix}", fatal=found.fatal)
+
+
+async def _remembered_partitions(config: Config, partitions: int) -> list[Finding]:
+    """State is kept by partition number, and a key's number depends on how many there are."""
+    if is_memory(config.redis):
+        return []
+    client = connect(config.redis)
+    try:
+        key = f"driftbell:{config.worker.group}:partitions"
+        await client.set(key, partitions, nx=True)
+        # As a script, so that a user who may not run scripts is found out now and not at the first checkpoint.
+        answer: Any = await client.eval("return redis.call('GET', KEYS[1])", 1, key)
+        remembered = int(answer or partitions)
+    except (RedisError, RedisClusterException, OSError) as error:
+        return [_of_redis(finding_of(error))]
+    finally:
+        await close(client)
+    if remembered == partitions:
+        return []
+    return [
+        Finding(
+            Problem.PARTITIONS_CHANGED,
+            f"{config.topics.predictions} had {remembered} partitions when group {config.worker.group} began and has "
+            f"{partitions} now: most models would move away from their state. Go on with a new worker.group (it learns anew), "
+            f"or create the topics with {remembered} partitions again",
+        )
+    ]
+
+
+def _kafka_findings(config: Config) -> tuple[list[Finding], int | None]:
+    """What is wrong with the topics, and how many partitions the inputs have."""
+    topics = config.topics
+    # Log level 2 is "critical": librdkafka would otherwise write a line for each of 20 connection attempts a second.
+    admin = AdminClient(client_settings(config.kafka) | {"log_level": 2})
+    try:
+        known = admin.list_topics(timeout=ANSWER_SECONDS).topics
+    except KafkaException as error:
+        servers = config.kafka.get("bootstrap.servers")
+        raise Refused(f"Kafka at {servers} does not answer ({error}). Is kafka.bootstrap.servers right?") from error
+    partitions = {name: len(known[name].partitions) for name in known}
+    inputs = (topics.predictions, topics.feedback)
+    outputs = (topics.alerts, topics.alerts_active, topics.metrics, *(t + topics.dead_letter_suffix for t in inputs))
+    missing = [name for name in (*inputs, *outputs) if not partitions.get(name)]
+    if missing:
+        if _creates_topics(admin, missing):
+            return [], None
+        advice = "run `driftbell topics create`, which is safe to repeat"
+        return [Finding(Problem.TOPIC_MISSING, f"no topic {', '.join(missing)}: {advice}")], None
+    findings = [
+        *_unequal(inputs, partitions),
+        *_policies(config, admin),
+        *foreign_keys(_sample(config, inputs, partitions), partitions),
+    ]
+    return findings, partitions[topics.predictions]
+
+
+def _creates_topics(admin: AdminClient, names: Iterable[str]) -> bool:
+    """Ask for the topics by name: librdkafka's mock cluster makes them so, and brokers that create topics on demand."""
+    found = [admin.list_topics(name, timeout=ANSWER_SECONDS).topics[name] for name in names]
+    return all(topic.error is None and topic.partitions for topic in found)
+
+
+def _unequal(inputs: tuple[str, str], partitions: Mapping[str, int]) -> list[Finding]:
+    predictions, feedback = (partitions[name] for name in inputs)
+    if predictions == feedback:
+        return []
+    return [
+        Finding(
+            Problem.UNEQUAL_PARTITIONS,
+            f"{inputs[0]} has {predictions} partitions and {inputs[1]} has {feedback}, so labels would not meet their "
+            f"predictions: create both anew with the same number (`driftbell topics create`)",
+        )
+    ]
+
+
+def _policies(config: Config, admin: AdminClient) -> list[Finding]:
+    """Retention against the label horizon, and no compaction of inputs."""
+    topics = config.topics
+    names = (topics.predictions, topics.feedback)
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    findings: list[Finding] = []
+    try:
+        answers = {r.name: f.result(ANSWER_SECONDS) for r, f in admin.describe_configs(resources).items()}
+    except (KafkaException, TimeoutError) as error:
+        log.info("the topics' settings cannot be read (%s): retention is not checked", error)
+        return []
+    for name, entries in answers.items():
+        settings = {key: entry.value for key, entry in entries.items()}
+        if "compact" in settings.get("cleanup.policy", ""):
+            findings.append(
+                Finding(
+                    Problem.COMPACTED_INPUT,
+                    f"{name} is compacted: events of one model share a key and would be deleted. Set cleanup.policy=delete",
+                )
+            )
+        retention_ms = int(settings.get("retention.ms", -1))
+        outage_ms = 3600 * 1000
+        if 0 <= retention_ms < outage_ms:
+            findings.append(
+                Finding(
+                    Problem.SHORT_RETENTION,
+                    f"{name} keeps records for {retention_ms / 1000:.0f} s: an outage longer than that loses input. "
+                    f"Set retention.ms to at least {outage_ms}",
+                )
+            )
+        elif 0 <= retention_ms < config.join.horizon * 1000:
+            findings.append(
+                Finding(
+                    Problem.SHORT_RETENTION,
+                    f"{name} keeps records for {retention_ms / 3_600_000:.1f} h, the label horizon is "
+                    f"{config.join.horizon / 3600:.1f} h: state lost in Redis could not be rebuilt in full",
+                    fatal=False,
+                )
+            )
+    return findings
+
+
+def foreign_keys(sample: Iterable[Message], partitions: Mapping[str, int]) -> list[Finding]:
+    """Records that lie where murmur2 would not have put their key: their producer splits models over partitions."""
+    for message in sample:
+        key, topic, partition = message.key(), message.topic(), message.partition()
+        if not key or topic is None or partition is None:
+            continue
+        expected = (murmur2(key) & 0x7FFFFFFF) % partitions[topic]
+        if expected != partition:
+            return [
+                Finding(
+                    Problem.FOREIGN_PARTITIONER,
+                    f"{topic} holds key {key[:80]!r} in partition {partition}, murmur2 says {expected}: its producer uses "
+                    f"another partitioner (librdkafka's default is CRC32). Set partitioner=murmur2_random there; labels may "
+                    f"not meet their predictions until then",
+                    fatal=False,
+                )
+            ]
+    return []
+
+
+def _sample(config: Config, inputs: tuple[str, str], partitions: Mapping[str, int]) -> list[Message]:
+    """The latest records of every input partition, as far as they come at once."""
+    consumer = Consumer(consumer_settings(config.kafka, f"{config.worker.group}-startup"))
+    try:
+        tails: list[TopicPartition] = []
+        for name in inputs:
+            for partition in range(partitions[name]):
+                _, end = consumer.get_watermark_offsets(TopicPartition(name, partition), timeout=ANSWER_SECONDS)
+                if end > 0:
+                    tails.append(TopicPartition(name, partition, max(0, end - SAMPLED_RECORDS)))
+        if not tails:
+            return []
+        consumer.assign(tails)
+        return [m for m in consumer.consume(SAMPLED_RECORDS * len(tails), timeout=1.0) if m.error() is None]
+    except KafkaException as error:
+        log.info("no records could be sampled (%s): the partitioner is not checked", error)
+        return []
+    finally:
+        consumer.close()

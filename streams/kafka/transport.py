@@ -1,0 +1,373 @@
+"""The whole coupling to Faust's internals: chunks instead of events, our positions instead of its acks, our health checks.
+
+Faust keeps what it is good at: the consumer group, the rebalance sequence, agents, timers, the life cycle. Facts about Faust
+0.15 that this file relies on, each with a test in ``tests/streams/transport``:
+
+- ``getmany`` calls ``_getmany(active_partitions=, timeout=)`` by keyword and hands out what it returns, one item per record:
+  returning a list with one *chunk* makes an agent see chunks.
+- ``perform_seek`` overwrites every earlier seek, so the position is restored in ``seek_to_committed``; that is called out of
+  turn in the middle of rebalances and so only seeks.
+- aiokafka parks its coordinator on an unexpected error until somebody calls ``check_errors``; Faust never does.
+- Inputs are declared with ``acks=False``: Faust tracks and commits nothing; ``force_commit`` shows our offsets instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
+
+import aiokafka
+import faust
+from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+from mode import Service
+
+from driftbell.runtime.config.model import Config
+from driftbell.runtime.kafka import aiokafka_settings
+from driftbell.streams.engine.broker import Source
+from driftbell.streams.engine.engine import Engine
+from driftbell.streams.errors import DriftbellError
+from driftbell.streams.records import Input
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: A long poll keeps the one request in flight to a broker; other partitions wait for it, so it is short.
+FETCH_MAX_WAIT_MS = 100
+
+#: The longest that a poll of the fetcher waits for records, and so a seek for a poll.
+POLL_SECONDS = 0.2
+
+#: Coordinator errors in a row after which the worker gives up; one a second.
+COORDINATOR_PATIENCE = 30
+
+#: A commit that the coordinator does not answer is only a progress display that stands still.
+COMMIT_SECONDS = 5.0
+
+
+class ChunkLost(DriftbellError):
+    """Faust dropped a fetched chunk: going on would lose records, a restart reads them again."""
+
+
+class Chunk(NamedTuple):
+    """All records of one fetch of one partition."""
+
+    records: Sequence[Any]
+    #: The offset after the chunk fetched before it; None for the first after a seek.
+    follows: int | None
+    #: How many seeks of its partition came before it.
+    seeks: int
+
+
+class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
+    """The aiokafka consumer in its thread, with driftbell's settings."""
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        app = cast(DriftbellApp, self.app)
+        worker, conf = app.driftbell.worker, self.app.conf
+        # Faust's own assignor places equal partition numbers of topics with equal counts together; RoundRobin would not.
+        self._assignor = self.app.assignor
+        return aiokafka.AIOKafkaConsumer(
+            **aiokafka_settings(app.driftbell.kafka)
+            | {
+                "group_id": conf.id,
+                "group_instance_id": worker.instance_id,
+                "partition_assignment_strategy": [self._assignor],
+                "enable_auto_commit": False,
+                "auto_offset_reset": "earliest",
+                "max_poll_records": conf.broker_max_poll_records,
+                "max_partition_fetch_bytes": conf.consumer_max_fetch_size,
+                "fetch_max_wait_ms": FETCH_MAX_WAIT_MS,
+                "session_timeout_ms": round(worker.session_timeout * 1000),
+                "heartbeat_interval_ms": round(conf.broker_heartbeat_interval * 1000),
+                "rebalance_timeout_ms": round(conf.broker_rebalance_timeout * 1000),
+                "isolation_level": "read_committed" if worker.read_committed else "read_uncommitted",
+            }
+        )
+
+    async def check_coordinator(self) -> None:
+        """Raise what has stopped the group coordination, if anything has."""
+        coordinator = self._ensure_consumer()._coordinator
+        if coordinator is not None:
+            coordinator.check_errors()
+
+    async def show_progress(self, offsets: Mapping[TP, int]) -> None:
+        """Commit offsets of what is still assigned."""
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        wanted = {
+            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, "")
+            for tp, offset in offsets.items()
+            if TopicPartition(tp.topic, tp.partition) in assigned
+        }
+        if wanted:
+            await consumer.commit(wanted)
+
+
+class ChunkConsumer(driver.Consumer):
+    """Faust's consumer in chunks; also the engine's view of the input topics."""
+
+    _thread: ChunkConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._fetched: dict[TP, int] = {}
+        self._delivered: dict[TP, int] = {}
+        self._seeks: Counter[TP] = Counter()
+        #: Held while fetching and while seeking: what a fetch returns that overlaps a seek may lie before or after it, and
+        #: taking it for the other loses records (seen under SIGKILL: 108 labels).
+        self._seeking = asyncio.Lock()
+        self._fetches = 0
+        self._progress: dict[TP, int] = {}
+        self.coordinator_errors = 0
+
+    @property
+    def _engine(self) -> Engine:
+        return cast(DriftbellApp, self.app).engine
+
+    def _new_consumer_thread(self) -> ChunkConsumerThread:
+        return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    # ---- chunks
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  (Faust's name)
+        app = cast(DriftbellApp, self.app)
+        wanted = {tp for tp in active_partitions or () if not self._engine.full(app.source(tp))}
+        if not wanted:
+            await self.sleep(0.02)
+            return {}
+        # A seek waits for the fetch in flight, so polls are short; see ``_seeking``.
+        async with self._seeking:
+            records = await super()._getmany(active_partitions=wanted, timeout=min(timeout, POLL_SECONDS))
+        self._fetches += 1
+        chunks: dict[TP, list[Chunk]] = {}
+        for tp, fetched in (records or {}).items():
+            if fetched:
+                chunks[tp] = [Chunk(fetched, self._fetched.get(tp), self._seeks[tp])]
+                self._fetched[tp] = fetched[-1].offset + 1
+        return chunks
+
+    def _to_message(self, tp: TP, chunk: Chunk) -> ConsumerMessage:
+        last = chunk.records[-1]
+        return ConsumerMessage(
+            last.topic,
+            last.partition,
+            last.offset,
+            last.timestamp / 1000,
+            last.timestamp_type,
+            [],
+            None,
+            cast(bytes, chunk),
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    def deliver(self, tp: TP, chunk: Chunk) -> None:
+        """Pass a chunk from the agent to the engine.
+
+        Raises:
+            ChunkLost: the chunk before it never arrived.
+        """
+        if chunk.seeks != self._seeks[tp]:
+            return
+        if chunk.follows is not None and (delivered := self._delivered.get(tp)) != chunk.follows:
+            raise ChunkLost(f"{tp}: records up to {chunk.follows} were fetched, and delivered only up to {delivered}")
+        self._delivered[tp] = chunk.records[-1].offset + 1
+        self._engine.deliver(cast(DriftbellApp, self.app).source(tp), chunk.records)
+
+    # ---- positions
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Go to the checkpoints' offsets. Called out of turn by Faust, so it does nothing else."""
+        async with self._seeking:
+            committed = dict(await super().seek_to_committed())
+            assigned = self.assignment()
+            app = cast(DriftbellApp, self.app)
+            ours = {tp: offset for s, offset in self._engine.positions().items() if (tp := app.tp(s)) in assigned}
+            if ours:
+                await self._thread.seek_wait(ours)
+            # Those that are not ours were sought above, to Kafka's offset.
+            self._start_anew(assigned)
+        return committed | ours
+
+    async def rewind(self, offsets: Mapping[TP, int]) -> None:
+        """Read on from these offsets in the middle of a generation."""
+        ours = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
+        async with self._seeking:
+            await self._thread.seek_wait(ours)
+            self._start_anew(ours)
+        for tp, offset in ours.items():
+            # Faust drops what lies below its own read offset.
+            self._read_offset[tp] = offset or None
+
+    def _start_anew(self, tps: Iterable[TP]) -> None:
+        for tp in tps:
+            self._fetched.pop(tp, None)
+            self._delivered.pop(tp, None)
+            self._seeks[tp] += 1
+
+    def show_progress(self, offsets: Mapping[TP, int]) -> None:
+        """Commit these with the next interval."""
+        self._progress.update(offsets)
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Show the checkpoints' offsets in Kafka. A refusal is normal while the group rebalances."""
+        offsets, self._progress = self._progress, {}
+        if not offsets:
+            return False
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self._thread.call_thread(self._thread.show_progress, offsets)
+        except (KafkaError, IllegalStateError, TimeoutError, RuntimeError) as error:
+            # RuntimeError: the consumer's thread has ended before us, in a crash.
+            log.info("Kafka did not take the offsets (%r); the checkpoint is the truth", error)
+            self._progress = offsets | self._progress
+            return False
+        return True
+
+    # ---- health
+
+    @Service.task
+    async def _watch_coordinator(self) -> None:
+        in_a_row = 0
+        while not self.should_stop:
+            await self.sleep(1.0)
+            try:
+                await self._thread.call_thread(self._thread.check_coordinator)
+                in_a_row = 0
+            except KafkaError as error:
+                in_a_row += 1
+                self.coordinator_errors += 1
+                log.warning("group coordination stopped, starting it again: %r", error)
+                if in_a_row >= COORDINATOR_PATIENCE:
+                    await self.crash(error)
+
+    async def verify_all_partitions_active(self) -> None:
+        """Faust's livelock detector knows nothing of our commits; ``ops`` judges progress instead."""
+
+    # ---- what the engine asks of the inputs
+
+    async def end_offsets(self, tps: Collection[TP]) -> Mapping[TP, int]:
+        """Ask the brokers where partitions end; OSError when they do not answer."""
+        return await self._asked(self._thread.highwaters(*tps))
+
+    async def begin_offsets(self, tps: Collection[TP]) -> Mapping[TP, int]:
+        """Ask the brokers where partitions begin."""
+        return await self._asked(self._thread.earliest_offsets(*tps))
+
+    async def committed_offsets(self, tps: Collection[TP]) -> Mapping[TP, int]:
+        """Ask the coordinator for committed offsets."""
+        consumer = self._thread._ensure_consumer()
+        offsets: dict[TP, int] = {}
+        for tp in tps:
+            offset = await self._asked(self._thread.call_thread(consumer.committed, TopicPartition(*tp)))
+            if offset is not None:
+                offsets[tp] = offset
+        return offsets
+
+    async def settled_position(self, tp: TP) -> int:
+        """The position of the fetcher, once nothing fetched before it can still be on its way here."""
+        position = await self._asked(self._thread.position(tp))
+        # A fetch may have moved the position and not yet returned: wait for one that began after the question.
+        target = self._fetches + 2
+        while self._fetches < target and not self.should_stop:
+            await self.sleep(0.05)
+        return int(position or 0)
+
+    def in_flight(self, tp: TP) -> bool:
+        """Whether a fetched chunk has not reached the engine."""
+        return tp in self._fetched and self._fetched[tp] != self._delivered.get(tp)
+
+    async def _asked(self, answer: Awaitable[T]) -> T:
+        try:
+            return await answer
+        except KafkaError as error:
+            raise OSError(f"{type(error).__name__}: {error}") from error
+
+
+class IdempotentProducer(driver.Producer):
+    """Faust's producer, idempotent and with the configuration's security."""
+
+    def _settings_auth(self) -> Mapping[str, Any]:
+        settings = aiokafka_settings(cast(DriftbellApp, self.app).driftbell.kafka)
+        return {name: value for name, value in settings.items() if name.startswith(("security", "sasl", "ssl"))}
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
+
+
+class ChunkTransport(driver.Transport):
+    """Faust's aiokafka transport with the two classes above."""
+
+    Consumer = ChunkConsumer
+    Producer = IdempotentProducer
+
+
+class DriftbellApp(faust.App):
+    """A Faust app that knows driftbell's configuration and engine; ``driftbell.streams.app`` builds it."""
+
+    driftbell: Config
+    engine: Engine
+    failing: asyncio.Future[None] | None = None
+    #: What Faust's own ``worker`` command must look at before it starts; ``driftbell worker`` has looked by itself.
+    check: Callable[[], None] | None = None
+
+    def source(self, tp: TP) -> Source:
+        """Which input a topic partition is."""
+        predictions = tp.topic == self.driftbell.topics.predictions
+        return (Input.PREDICTIONS if predictions else Input.FEEDBACK), tp.partition
+
+    def tp(self, source: Source) -> TP:
+        """Which topic partition an input is."""
+        topics = self.driftbell.topics
+        return TP(topics.predictions if source[0] is Input.PREDICTIONS else topics.feedback, source[1])
+
+    def _create_directories(self) -> None:
+        # For tables on disk, which we do not have; a worker runs on a file system that it may only read.
+        pass
+
+    def _new_transport(self) -> ChunkTransport:
+        return ChunkTransport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> ChunkTransport:
+        return ChunkTransport(self.conf.broker_producer, self)
+
+
+class DriftbellWorker(faust.Worker):
+    """Faust's worker with a hard end: a second signal, or a drain beyond ``worker.shutdown_grace``, exits 1."""
+
+    _signalled = False
+
+    async def on_first_start(self) -> None:
+        """Look at Kafka and Redis before anything runs."""
+        if (check := cast(DriftbellApp, self.app).check) is not None:
+            await asyncio.to_thread(check)
+        await super().on_first_start()
+
+    def _flag_as_shutdown_by_signal(self) -> None:
+        if self._signalled:
+            log.error("second signal: leaving at once; the checkpoints are complete up to the last save")
+            os._exit(1)
+        self._signalled = True
+        super()._flag_as_shutdown_by_signal()
+        grace = cast(DriftbellApp, self.app).driftbell.worker.shutdown_grace
+        watchdog = threading.Timer(grace, self._give_up, args=(grace,))
+        watchdog.daemon = True
+        watchdog.start()
+
+    @staticmethod
+    def _give_up(grace: float) -> None:
+        log.error("not drained within worker.shutdown_grace (%.0f s): leaving", grace)
+        os._exit(1)

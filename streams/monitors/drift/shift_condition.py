@@ -1,0 +1,117 @@
+"""The condition of a column that moved, with a sentence that says how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from driftbell.runtime.config.model import Severity
+from driftbell.schemas import FeatureShift
+from driftbell.streams.monitors.drift.shift_alarm import ShiftAlarm
+from driftbell.streams.monitors.drift.shifts import Shifts
+from driftbell.streams.monitors.monitor import Condition, Family
+from driftbell.streams.monitors.wording import count, percent, quantity
+from driftbell.streams.reference import Categories, Numbers
+
+Shares = npt.NDArray[np.float64]
+
+
+def shift_condition(
+    shifts: Shifts,
+    row: int,
+    alarm: ShiftAlarm,
+    *,
+    alertname: str,
+    severity: Severity,
+    reason: str,
+    labels: Mapping[str, str],
+    more: int = 0,
+) -> Condition:
+    """What to say about the column in ``row``; ``more`` is how many others moved that are not reported one by one."""
+    profile = shifts.profiles.profiles[row]
+    value = shifts.psi_of(row)
+    summary = f"{_sentence(shifts, row, alarm)} in {count(alarm.events, 'events')}"
+    if value is not None:
+        summary += f" (PSI {value:.2f} over recent events)"
+    if more > 0:
+        summary += f"; {count(more, 'features')} more moved"
+    log_evidence = {found: log_m for found, log_m, _ in shifts.evidence()}[row]
+    mover = FeatureShift(feature=profile.name, evidence=round(log_evidence, 2), psi=value, since_ms=alarm.start_ms)
+    return Condition(
+        alertname=alertname,
+        family=Family.DRIFT,
+        severity=severity,
+        reason=reason,
+        metric="psi",
+        summary=summary,
+        value=value,
+        baseline=0.0,
+        threshold=shifts.cutoff_of(row),
+        window_events=alarm.events,
+        window_start_ms=alarm.start_ms,
+        change_point_ms=alarm.start_ms,
+        detector=alarm.detector,
+        labels=labels,
+        features=[mover] if labels else (),
+    )
+
+
+def _sentence(shifts: Shifts, row: int, alarm: ShiftAlarm) -> str:
+    profile = shifts.profiles.profiles[row]
+    recent, reference = shifts.recent(row)
+    now = recent / max(int(recent.sum()), 1)
+    before = reference / max(int(reference.sum()), 1)
+    if profile.categories is not None:
+        return _mix(profile.name, profile.categories, alarm.category, before, now)
+    if profile.numbers is not None:
+        return _numbers(profile.name, profile.numbers, before, now)
+    return f"{profile.name} moved"
+
+
+def _mix(name: str, mix: Categories, category: int, before: Shares, now: Shares) -> str:
+    told_apart = category < len(before) - 1
+    what = repr(mix.names[category]) if told_apart else "rarer or unknown values"
+    return f"mix of {name} moved: share of {what} {_went(before[category], now[category])}"
+
+
+def _numbers(name: str, numbers: Numbers, before: Shares, now: Shares) -> str:
+    for share, side, limit in ((now[0], "below", numbers.low), (now[-1], "above", numbers.high)):
+        if share > 0.5:
+            return f"{name} moved: {percent(share)} of its values lie {side} all of the reference ({quantity(limit)})"
+    moved = int(np.argmax(np.abs(now - before)))
+    single = _single_value(numbers, moved)
+    if single is not None and abs(now[moved] - before[moved]) > 0.05:
+        return f"{name} moved: share of {quantity(single)} {_went(before[moved], now[moved])}"
+    low, middle, high = (_quantile(before, numbers, share) for share in (0.1, 0.5, 0.9))
+    new_low, new_middle, new_high = (_quantile(now, numbers, share) for share in (0.1, 0.5, 0.9))
+    if abs(new_middle - middle) < 0.25 * abs((new_high - new_low) - (high - low)):
+        return (
+            f"{name} moved: middle 80 % from {quantity(low)} to {quantity(high)} before, "
+            f"{quantity(new_low)} to {quantity(new_high)} now,"
+        )
+    return f"{name} moved: median {quantity(middle)} before, {quantity(new_middle)} now,"
+
+
+def _went(before: float, now: float) -> str:
+    return f"{'rose' if now > before else 'fell'} from {percent(before)} to {percent(now)}"
+
+
+def _single_value(numbers: Numbers, at: int) -> float | None:
+    """The value of a bin that holds only one."""
+    if not 0 < at < len(numbers.edges):
+        return None
+    low = numbers.edges[at - 1]
+    return float(low) if np.nextafter(low, np.float32(np.inf)) == numbers.edges[at] else None
+
+
+def _quantile(shares: Shares, numbers: Numbers, share: float) -> float:
+    """A quantile from shares per bin, by interpolation; beyond the reference's range its end."""
+    total = np.cumsum(shares)
+    at = min(int(np.searchsorted(total, share * total[-1])), len(shares) - 1)
+    low = float(numbers.edges[max(at - 1, 0)])
+    high = float(numbers.edges[min(at, len(numbers.edges) - 1)])
+    below = float(total[at - 1]) if at else 0.0
+    within = (share * float(total[-1]) - below) / max(float(shares[at]), 1e-12)
+    return low + (high - low) * min(max(within, 0.0), 1.0)

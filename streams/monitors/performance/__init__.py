@@ -1,0 +1,1 @@
+"""Performance, as the labels tell it."""

@@ -1,0 +1,141 @@
+"""ErrorReference: what is normal for a model's errors; it grows while all is quiet, so that its own error shrinks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from driftbell.streams.agreement import Task, agrees, is_number
+from driftbell.streams.stats import upper_bound
+
+#: Standard errors by which the mean error of the reference may be too low. At 2 the budget is kept 20 times over (a
+#: reference that is lower still by half a standard error needs 100,000 labels to look like a change); 3 would double
+#: the delay of small rises.
+_REFERENCE_ERRORS = 2.0
+#: Labels are admitted in blocks, and not before so many later ones have shown no change.
+_BLOCK = 500
+_QUARANTINE = 1000
+#: Blocks that wait at most; older ones that stayed suspicious are let go.
+_LONGEST_QUEUE = 32
+#: The reference grows to so many times the labels it was learned from: 2 standard errors of 1,000 labels hide a rise
+#: from 20 % to 22.5 %, of 10,000 labels one to 20.8 %.
+_GROWTH = 10
+#: Likelihood walks beyond this make labels since the walk's start suspicious.
+SUSPICIOUS = 4.0
+#: Larger numbers are taken for this, so that differences and means stay finite.
+_LARGEST = 1e150
+
+
+class ErrorReference:
+    """Sums of errors on a scale from 0 to 1, where ``cap`` (in the label's unit) is 1 and classification has cap 1."""
+
+    def __init__(
+        self, task: Task, errors: Sequence[float] | npt.NDArray[np.float64], tolerance: float, cap: float = 1.0
+    ) -> None:
+        """Learn from the first labels.
+
+        Args:
+            task: what an error is.
+            errors: of the first labels, from 0 to 1.
+            tolerance: by how much the mean may rise: a share of all answers, or of the mean absolute error.
+            cap: the absolute error that counts as 1.
+        """
+        values = np.asarray(errors, np.float64)
+        self.task = task
+        self.cap = cap
+        self.tolerance = tolerance
+        self.labels = float(len(values))
+        self._total = float(values.sum())
+        self._squares = float((values * values).sum())
+        self._most = _GROWTH * self.labels
+        #: [labels, sum, sum of squares] per block, oldest first; the last one is being filled.
+        self._waiting: list[list[float]] = []
+
+    @property
+    def mean(self) -> float:
+        """The normal mean error, from 0 to 1."""
+        return self._total / self.labels
+
+    @property
+    def tolerated(self) -> float:
+        """What the mean may be without anybody being told, from 0 to 1."""
+        if self.task is Task.CLASSIFICATION:
+            return min(upper_bound(self._total, self.labels, _REFERENCE_ERRORS) + self.tolerance, 0.95)
+        variance = max(self._squares / self.labels - self.mean**2, 0.0)
+        margin = _REFERENCE_ERRORS * math.sqrt(variance / self.labels)
+        return min(max(self.mean * (1 + self.tolerance) + margin, 1e-3), 0.95)
+
+    def scaled(self, pairs: Sequence[tuple[Any, Any]]) -> npt.NDArray[np.float64]:
+        """The errors of (prediction, label) pairs from 0 to 1, shape (n,).
+
+        A pair that is not of the task's type is a full error.
+        """
+        if self.task is Task.CLASSIFICATION:
+            return np.array([0.0 if agrees(p, y) else 1.0 for p, y in pairs])
+        cap = self.cap
+        return np.array(
+            [min(absolute_error(p, y), cap) / cap if is_number(p) and is_number(y) else 1.0 for p, y in pairs]
+        )
+
+    def offer(self, errors: npt.NDArray[np.float64], suspicious: float) -> bool:
+        """Take quiet errors; True when the reference grew.
+
+        Args:
+            errors: from 0 to 1, shape (n,).
+            suspicious: the latest so many labels may belong to a change; they and what waits behind them stay out.
+        """
+        if self.labels >= self._most:
+            return False
+        if not self._waiting or self._waiting[-1][0] >= _BLOCK:
+            self._waiting.append([0.0, 0.0, 0.0])
+            del self._waiting[:-_LONGEST_QUEUE]
+        block = self._waiting[-1]
+        block[0] += float(len(errors))
+        block[1] += float(errors.sum())
+        block[2] += float((errors * errors).sum())
+        behind = sum(waiting[0] for waiting in self._waiting[1:])
+        if behind < max(_QUARANTINE, suspicious):
+            return False
+        labels, total, squares = self._waiting.pop(0)
+        self.labels += labels
+        self._total += total
+        self._squares += squares
+        return True
+
+    def doubt(self) -> None:
+        """Forget what waits: an alarm was raised."""
+        self._waiting = []
+
+    def state(self) -> Mapping[str, Any]:
+        """Plain data."""
+        return {
+            "task": str(self.task),
+            "cap": self.cap,
+            "sums": [self.labels, self._total, self._squares, self._most],
+            "waiting": [list(block) for block in self._waiting],
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any], tolerance: float) -> ErrorReference:
+        """The reference that wrote ``state``."""
+        reference = cls(Task(state["task"]), [0.0], tolerance, state["cap"])
+        reference.labels, reference._total, reference._squares, reference._most = state["sums"]
+        reference._waiting = [list(block) for block in state["waiting"]]
+        return reference
+
+
+def float_of(value: Any) -> float:
+    """A number as a float of bounded size."""
+    try:
+        return min(max(float(value), -_LARGEST), _LARGEST)
+    except OverflowError:
+        return _LARGEST if value > 0 else -_LARGEST
+
+
+def absolute_error(prediction: Any, label: Any) -> float:
+    """The distance of two numbers."""
+    return abs(float_of(prediction) - float_of(label))

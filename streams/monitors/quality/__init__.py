@@ -1,0 +1,1 @@
+"""Data quality: values that are missing, of the wrong type, unseen, or out of range."""

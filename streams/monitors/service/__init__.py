@@ -1,0 +1,1 @@
+"""The serving of a model: failures, latency, silence."""

@@ -1,0 +1,253 @@
+"""Everything that watches one subject: its reference and its monitors; and what watches a model over all versions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from driftbell.runtime.config.model import Monitoring, MonitorSettings
+from driftbell.schemas import FeatureShift
+from driftbell.streams.batch import JoinedBatch, PredictionBatch
+from driftbell.streams.monitors import MODEL_REGISTRY, REGISTRY, BaseMonitor, Context, Options
+from driftbell.streams.monitors.drift.feature_drift import FeatureDrift
+from driftbell.streams.monitors.monitor import Condition, Family, State
+from driftbell.streams.reference import Reference, Unwatched
+from driftbell.streams.subject import Subject
+
+log = logging.getLogger(__name__)
+
+#: Features named as the likely cause of a performance alert.
+_CAUSES = 5
+_EXPLAINED = frozenset({Family.PERFORMANCE, Family.CONCEPT})
+_DEFAULT = MonitorSettings()
+
+
+def check_settings(settings: Monitoring) -> None:
+    """Check the monitors' names and options.
+
+    Raises:
+        ValueError: a monitor or an option is unknown, or an option's value is not allowed; the message lists what is
+            known.
+    """
+    known = {**REGISTRY, **MODEL_REGISTRY}
+    for name, monitor in settings.monitors.items():
+        if name not in known:
+            raise ValueError(f"monitors: unknown monitor {name!r}; known: {', '.join(sorted(known))}")
+        _options(known[name], monitor)
+
+
+def _options(kind: type[BaseMonitor[Any]], settings: MonitorSettings) -> Options:
+    fields = kind.options_type.__struct_fields__
+    for option in settings.options:
+        if option not in fields:
+            known = ", ".join(fields) or "none"
+            raise ValueError(f"monitors.{kind.name}.options: unknown option {option!r}; known: {known}")
+    try:
+        return msgspec.convert(settings.options, kind.options_type)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"monitors.{kind.name}.options: {error}") from error
+
+
+def _build(
+    registry: Mapping[str, type[BaseMonitor[Any]]], subject: Subject, settings: Monitoring, reference: Reference
+) -> dict[str, BaseMonitor[Any]]:
+    chosen = {name: settings.monitors.get(name, _DEFAULT) for name in registry}
+    enabled = {name: chosen[name] for name in registry if chosen[name].enabled}
+    # Each monitor that can page has an equal share of the budget (Bonferroni), and shares it among its own detectors.
+    sharing = max(1, sum(registry[name].budgeted for name in enabled))
+    return {
+        name: registry[name](
+            Context(
+                subject=subject,
+                settings=settings,
+                reference=reference,
+                severity=monitor.severity or registry[name].severity,
+                options=_options(registry[name], monitor),
+                events_per_false_alarm=float(settings.events_per_false_alarm * sharing),
+            )
+        )
+        for name, monitor in enabled.items()
+    }
+
+
+class _Watching:
+    """The verbs that both kinds of watch share.
+
+    A monitor that raises is switched off, and that is a condition of its own: one faulty monitor must not blind the others,
+    and a worker that dies of it would read the same events again and die again.
+    """
+
+    subject: Subject
+    settings: Monitoring
+    _monitors: dict[str, BaseMonitor[Any]]
+    #: Why monitors were switched off, by name.
+    _broken: dict[str, str]
+
+    def conditions(self, now_ms: int) -> list[Condition]:
+        """What is wrong at stream time ``now_ms``."""
+        found: list[Condition] = []
+        self._each(lambda m: found.extend(replace(c, monitor=m.name) for c in m.conditions(now_ms)))
+        return found + [_broken_condition(name, why) for name, why in self._broken.items()]
+
+    def due_ms(self) -> int | None:
+        """The stream time at which ``conditions`` may change though no event comes; None when it cannot."""
+        due = [monitor.due_ms() for monitor in self._monitors.values()]
+        return min((d for d in due if d is not None), default=None)
+
+    def _each(self, call: Callable[[BaseMonitor[Any]], None]) -> None:
+        for name, monitor in list(self._monitors.items()):
+            try:
+                call(monitor)
+            except Exception as error:
+                self._break(name, error)
+
+    def _break(self, name: str, error: Exception) -> None:
+        log.error("monitor %s of %s failed and is switched off", name, self.subject, exc_info=error)
+        self._broken[name] = f"{type(error).__name__}: {error}"[:200]
+        self._monitors.pop(name, None)
+
+    def _monitor_states(self) -> dict[str, State]:
+        return {name: monitor.state() for name, monitor in self._monitors.items()}
+
+    def _restore_monitors(self, state: State, fresh: Callable[[], dict[str, BaseMonitor[Any]]]) -> None:
+        """Restore each monitor; one that cannot be restored starts anew, as after an upgrade that changed its detector."""
+        states: Mapping[str, State] = state["monitors"]
+        self._broken = dict(state["broken"])
+        for name in self._broken:
+            self._monitors.pop(name, None)
+        for name, monitor in self._monitors.items():
+            # A monitor that was switched on since starts afresh.
+            if name not in states:
+                continue
+            try:
+                monitor.restore(states[name])
+            except (ValueError, KeyError, TypeError, IndexError) as error:
+                log.warning("monitor %s of %s starts anew: its state does not fit (%s)", name, self.subject, error)
+                self._monitors[name] = fresh()[name]
+
+
+def _broken_condition(name: str, why: str) -> Condition:
+    return Condition(
+        alertname="MonitorBroken",
+        family=Family.HEALTH,
+        severity="warning",
+        reason="monitor_raised",
+        metric="monitor",
+        summary=f"monitor {name} failed and is switched off ({why}); the other monitors go on",
+        labels={"monitor": name},
+    )
+
+
+class Watch(_Watching):
+    """One version of a model in one variant. Pure; see ``streams.monitors.monitor.Monitor`` for the contract of the verbs."""
+
+    def __init__(self, subject: Subject, settings: Monitoring) -> None:
+        """Nothing is known yet.
+
+        Raises:
+            ValueError: as ``check_settings``.
+        """
+        self.subject = subject
+        self.settings = settings
+        self.reference = Reference(settings.reference)
+        self._monitors = _build(REGISTRY, subject, settings, self.reference)
+        self._broken = {}
+
+    def predictions(self, batch: PredictionBatch) -> None:
+        """Learn from a batch of predictions."""
+        learning = not self.reference.ready
+        self._each(lambda monitor: monitor.predictions(batch))
+        # Last, so that the batch that completes the reference is not also compared with it.
+        if learning:
+            self.reference.learn(batch)
+        self.reference.forget_batch()
+        if any(monitor.outlived for monitor in self._monitors.values()):
+            self._relearn()
+
+    def _relearn(self) -> None:
+        """Forget the reference and what depends on it: as configured, what stayed so long is the new normal."""
+        self.reference = Reference(self.settings.reference)
+        fresh = _build(REGISTRY, self.subject, self.settings, self.reference)
+        for name, old in self._monitors.items():
+            # What stays follows the new reference too, as it would after a restart.
+            old.context = fresh[name].context
+        # In the order of the registry, so that conditions keep theirs.
+        self._monitors = {name: fresh[name] if fresh[name].referenced else old for name, old in self._monitors.items()}
+
+    def joined(self, batch: JoinedBatch) -> None:
+        """Learn from a batch of joined labels."""
+        self._each(lambda monitor: monitor.joined(batch))
+
+    def conditions(self, now_ms: int) -> list[Condition]:
+        """What is wrong at stream time ``now_ms``.
+
+        A condition that says the model got worse names the features that moved most.
+        """
+        found = super().conditions(now_ms)
+        if any(condition.family in _EXPLAINED for condition in found):
+            movers = self.movers(_CAUSES)
+            found = [replace(c, features=movers) if c.family in _EXPLAINED else c for c in found]
+        return found
+
+    def movers(self, limit: int) -> list[FeatureShift]:
+        """The features that moved most, largest evidence first."""
+        drift = self._monitors.get(FeatureDrift.name)
+        return drift.movers(limit) if isinstance(drift, FeatureDrift) else []
+
+    def unwatched(self) -> dict[str, Unwatched]:
+        """Features whose distribution is not watched, with the reason; empty while the reference is learned."""
+        if not self.reference.ready:
+            return {}
+        return {p.name: p.unwatched for p in self.reference.features.profiles if p.unwatched is not None}
+
+    def state(self) -> State:
+        """Everything needed to continue, as plain data."""
+        return {
+            "reference": self.reference.state(),
+            "monitors": self._monitor_states(),
+            "broken": dict(self._broken),
+        }
+
+    def restore(self, state: State) -> None:
+        """Continue from ``state``."""
+        self.reference.restore(state["reference"])
+        self._restore_monitors(state, lambda: _build(REGISTRY, self.subject, self.settings, self.reference))
+
+
+class ModelWatch(_Watching):
+    """What belongs to a model in one variant over all its versions; ``subject.version`` is empty."""
+
+    def __init__(self, subject: Subject, settings: Monitoring) -> None:
+        """Nothing is known yet.
+
+        Raises:
+            ValueError: as ``check_settings``.
+        """
+        self.subject = subject
+        self.settings = settings
+        self.settings = settings
+        self._monitors = self._fresh()
+        self._broken = {}
+
+    def _fresh(self) -> dict[str, BaseMonitor[Any]]:
+        return _build(MODEL_REGISTRY, self.subject, self.settings, Reference(self.settings.reference))
+
+    def predictions(self, batch: PredictionBatch) -> None:
+        """Learn from a batch of predictions of any version."""
+        self._each(lambda monitor: monitor.predictions(batch))
+
+    def joined(self, batch: JoinedBatch) -> None:
+        """Learn from a batch of joined labels of any version."""
+        self._each(lambda monitor: monitor.joined(batch))
+
+    def state(self) -> State:
+        """Everything needed to continue, as plain data."""
+        return {"monitors": self._monitor_states(), "broken": dict(self._broken)}
+
+    def restore(self, state: State) -> None:
+        """Continue from ``state``."""
+        self._restore_monitors(state, self._fresh)

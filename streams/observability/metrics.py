@@ -1,0 +1,171 @@
+"""The worker's Prometheus metrics: everything defined here, collected from the engine at scrape time, not on the hot path.
+
+Labels are bounded: topics and partitions by Kafka, reasons and outcomes by their enums. Models are no label: there may be ten
+thousand. Names follow the exporters people know (``kafka_consumergroup_lag`` and the like).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from driftbell.schemas import DeadLetterReason
+from driftbell.streams.alerts.reasons import Loss
+from driftbell.streams.engine.broker import Source
+from driftbell.streams.engine.engine import Engine
+from driftbell.streams.join import JoinOutcome
+from driftbell.streams.records import Input
+from driftbell.streams.stats.histogram import Distribution
+
+
+class EngineCollector(Collector):
+    """Reads the engine when Prometheus asks.
+
+    Args:
+        end_offset: the last known end of an input, from the fetches; None when not known.
+        coordinator_errors: how often group coordination had to be started again.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        end_offset: Callable[[Source], int | None],
+        coordinator_errors: Callable[[], int],
+    ) -> None:
+        self._engine = engine
+        self._end_offset = end_offset
+        self._coordinator_errors = coordinator_errors
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing in advance: registering must not look at an engine that has not started."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """All families."""
+        yield from self._per_partition()
+        yield from self._counts()
+        yield from self._process()
+
+    def _per_partition(self) -> Iterator[Metric]:
+        engine, topics = self._engine, self._engine.config.topics
+        lag = GaugeMetricFamily(
+            "driftbell_consumer_lag_records",
+            "Records of an input not yet processed; rises steadily when workers are too few.",
+            labels=["topic", "partition"],
+        )
+        buffered = GaugeMetricFamily(
+            "driftbell_buffered_records",
+            "Records fetched and waiting in a worker, for instance for the other input of their partition.",
+            labels=["topic", "partition"],
+        )
+        age = GaugeMetricFamily(
+            "driftbell_checkpoint_age_seconds",
+            "Time since the last save of a partition; a crash now repeats that much work. An idle one renews it.",
+            labels=["partition"],
+        )
+        models = GaugeMetricFamily("driftbell_models", "Models watched in a partition.", labels=["partition"])
+        firing = GaugeMetricFamily(
+            "driftbell_alerts_firing", "Alerts that fire now in a partition.", labels=["partition"]
+        )
+        pending = GaugeMetricFamily(
+            "driftbell_waiting_labels", "Labels that wait for their prediction in a partition.", labels=["partition"]
+        )
+        for index, partition in sorted(engine.partitions.items()):
+            number = str(index)
+            for stream in Input:
+                labels = [getattr(topics, stream.value), number]
+                end, done = self._end_offset((stream, index)), partition.offsets.get(stream)
+                if end is not None:
+                    lag.add_metric(labels, max(0, end - (done or 0)))
+                buffered.add_metric(labels, partition.buffered(stream))
+            age.add_metric([number], engine.checkpoint_age(index))
+            models.add_metric([number], len(partition.models))
+            firing.add_metric([number], len(partition.active_alerts()))
+            pending.add_metric([number], partition.waiting_labels)
+        yield from (lag, buffered, age, models, firing, pending)
+
+    def _counts(self) -> Iterator[Metric]:
+        counts, joins = self._engine.run_counts(), self._engine.run_joins()
+        events = CounterMetricFamily("driftbell_events", "Good events processed, by input.", labels=["input"])
+        events.add_metric(["predictions"], counts["predictions"])
+        events.add_metric(["feedback"], counts["labels"])
+        yield events
+        letters = CounterMetricFamily(
+            "driftbell_dead_letters", "Records set aside in a dead-letter topic, by reason.", labels=["reason"]
+        )
+        for reason in DeadLetterReason:
+            letters.add_metric([reason.value], counts[f"dead_letters_{reason.value}"])
+        yield letters
+        yield CounterMetricFamily(
+            "driftbell_tombstones", "Records with a null value on an input: skipped.", value=counts["tombstones"]
+        )
+        outcomes = CounterMetricFamily("driftbell_join", "Labels and predictions by join outcome.", labels=["outcome"])
+        for outcome in JoinOutcome:
+            outcomes.add_metric([outcome.value], joins[outcome.value])
+        yield outcomes
+        alerts = CounterMetricFamily("driftbell_alert_transitions", "Alert transitions decided.", labels=["status"])
+        for status in ("pending", "firing", "resolved"):
+            alerts.add_metric([status], counts[f"alerts_{status}"])
+        yield alerts
+
+    def _process(self) -> Iterator[Metric]:
+        now = self._engine.totals()
+        yield CounterMetricFamily("driftbell_rebalances", "Assignments received from the group.", value=now.rebalances)
+        yield CounterMetricFamily(
+            "driftbell_fenced_saves",
+            "Saves refused because a later generation holds the partition.",
+            value=now.fenced_saves,
+        )
+        yield CounterMetricFamily(
+            "driftbell_rolled_back_stores", "Times the store had lost saves and a partition was read again.",
+            value=now.rolled_back_stores,
+        )  # fmt: skip
+        yield CounterMetricFamily(
+            "driftbell_records_skipped_replay", "Records read again and skipped: the checkpoint counts them.",
+            value=now.skipped_replay,
+        )  # fmt: skip
+        yield CounterMetricFamily(
+            "driftbell_offset_gaps", "Jumps in the offsets of an input: transactions, compaction, or records missing.",
+            value=now.offset_gaps,
+        )  # fmt: skip
+        yield CounterMetricFamily(
+            "driftbell_unproven_waits",
+            "Times the merge went on without knowing where an input ends.",
+            value=now.unproven_waits,
+        )
+        yield CounterMetricFamily(
+            "driftbell_coordinator_errors", "Times group coordination had to be started again.",
+            value=self._coordinator_errors(),
+        )  # fmt: skip
+        lost = CounterMetricFamily(
+            "driftbell_lost_input",
+            "Times records were gone before they were read, by input and reason.",
+            labels=["input", "reason"],
+        )
+        for stream in Input:
+            for why in Loss:
+                lost.add_metric([stream.value, why.value], now.lost_input[stream, why])
+        yield lost
+        yield _histogram("driftbell_checkpoint_duration_seconds", "Time a save took in the store.", now.save_seconds)
+        yield _histogram(
+            "driftbell_alert_delay_seconds",
+            "From the stream time of a decision to its alert's acknowledgement by Kafka.",
+            now.alert_delay,
+        )
+        yield _histogram(
+            "driftbell_event_loop_blocked_seconds", "How long the event loop could not run, looked at every 50 ms.",
+            now.loop_blocked,
+        )  # fmt: skip
+        yield GaugeMetricFamily(
+            "driftbell_event_loop_blocked_seconds_max", "Longest time the event loop could not run, since start.",
+            value=now.loop_blocked_seconds_max,
+        )  # fmt: skip
+
+
+def _histogram(name: str, documentation: str, seconds: Distribution) -> Metric:
+    buckets = [(floatToGoString(bound), float(count)) for bound, count in seconds.buckets()]
+    return HistogramMetricFamily(name, documentation, buckets=buckets, sum_value=seconds.sum)

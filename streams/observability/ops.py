@@ -1,0 +1,73 @@
+"""The worker's ops endpoints: whether it lives, whether it works, and its metrics."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, cast
+
+from faust.types import TP
+
+from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
+from driftbell.streams.engine.broker import Source
+from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp
+from driftbell.streams.observability.metrics import EngineCollector
+
+log = logging.getLogger(__name__)
+
+#: The main loop counts as alive when it has gone round within this many seconds.
+ALIVE_SECONDS = 15.0
+
+
+def serve_ops(app: DriftbellApp) -> None:
+    """Serve /healthz, /readyz and /metrics while the app runs, if ``worker.http_port`` says so."""
+    worker = app.driftbell.worker
+    if worker.http_port is None:
+        return
+    port = worker.http_port
+    registry = new_registry()
+    registry.register(
+        EngineCollector(
+            app.engine,
+            end_offset=lambda source: _end_offset(app, source),
+            coordinator_errors=lambda: getattr(app.consumer, "coordinator_errors", 0),
+        )
+    )
+
+    async def ops(_app: Any) -> None:
+        server = OpsServer(
+            worker.http_host, port, registry=registry, health=lambda: health(app), ready=lambda: readiness(app)
+        )
+        async with server:
+            log.info("ops endpoints on http://%s:%d", worker.http_host, server.port)
+            await app.wait_until_stopped()
+
+    app.task(ops)
+
+
+def health(app: DriftbellApp) -> Health:
+    """Whether the main loop still goes round; a worker that only waits for Redis or Kafka is healthy."""
+    silent = app.engine.silent_seconds
+    if silent > ALIVE_SECONDS:
+        return Health(False, "stalled", f"the main loop has not gone round for {silent:.0f} s")
+    return Health(True, "ok")
+
+
+def readiness(app: DriftbellApp) -> Health:
+    """Whether partitions are held and their last save is recent."""
+    engine = app.engine
+    if not engine.ready:
+        return Health(False, "not_assigned", "the group has not assigned partitions yet, or they are being claimed")
+    if not engine.runners:
+        return Health(True, "standing_by", "there are more workers than partitions: this one waits for its turn")
+    slow = [index for index, runner in engine.runners.items() if runner.store_is_slow]
+    if slow:
+        return Health(False, "store_slow", f"Redis does not take the checkpoints of partitions {slow}")
+    return Health(True, "ok")
+
+
+def _end_offset(app: DriftbellApp, source: Source) -> int | None:
+    try:
+        end = cast(ChunkConsumer, app.consumer).highwater(TP(*app.tp(source)))
+    except Exception:  # a gauge that is missing for a scrape is better than an endpoint that fails
+        return None
+    return end

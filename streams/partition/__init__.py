@@ -1,0 +1,1 @@
+"""The pure core of one partition: merge, decode, models, outbox."""

@@ -1,0 +1,116 @@
+"""What comes into a partition: records are decoded, their times checked, and bad ones set aside as dead letters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from driftbell.runtime.config.model import Config
+from driftbell.schemas import DeadLetterReason, Feedback, Prediction
+from driftbell.schemas.bad_record import BadRecord
+from driftbell.schemas.timestamps import to_epoch_ms
+from driftbell.streams.errors import TooManyDeadLetters
+from driftbell.streams.partition.merge import Slice
+from driftbell.streams.records import DeadLetter, Input, RecordLike
+
+
+class Intake:
+    """The gate of one partition. Nothing that a record holds can make it raise, but bad records without end do.
+
+    Args:
+        counts: the partition's counts; tombstones and dead letters by reason are added.
+    """
+
+    def __init__(self, partition: int, config: Config, counts: Counter[str]) -> None:
+        self._partition = partition
+        self._config = config
+        self._counts = counts
+        self.max_age_ms = round(config.worker.max_age * 1000)
+        self.max_future_ms = round(config.worker.max_future * 1000)
+        #: Bad records since the last good one of the partition; part of the state.
+        self.bad_in_a_row = 0
+        self._good_before = 0
+        self._letters: list[DeadLetter] = []
+
+    def decode(self, decode: Callable[..., list[Any]], step: Slice) -> list[Any]:
+        """One event, ``BadRecord`` or None (a tombstone) per record."""
+        records = step.records
+        values = [record.value for record in records]
+        limit = self._config.worker.max_record_bytes
+        if None in values:
+            full = [record for record in records if record.value is not None]
+            decoded = iter(decode([r.value for r in full], [r.headers for r in full], max_bytes=limit))
+            return [None if value is None else next(decoded) for value in values]
+        headers = [record.headers for record in records]
+        return decode(values, headers if any(headers) else None, max_bytes=limit)
+
+    def time_of(self, event: Prediction | Feedback, arrived_ms: int) -> int | BadRecord:
+        """The event's own time in epoch ms, if it can be true for a record that arrived at ``arrived_ms``."""
+        try:
+            time_ms = to_epoch_ms(event.timestamp)
+        except ValueError as error:
+            return BadRecord(DeadLetterReason.BAD_TIMESTAMP, str(error))
+        ahead_ms = time_ms - arrived_ms
+        if ahead_ms > self.max_future_ms:
+            return BadRecord(
+                DeadLetterReason.TIMESTAMP_IN_FUTURE, f"timestamp lies {ahead_ms / 1000:.0f} s after its record's"
+            )
+        if -ahead_ms > self.max_age_ms:
+            return BadRecord(
+                DeadLetterReason.TIMESTAMP_TOO_OLD, f"timestamp lies {-ahead_ms / 1000:.0f} s before its record's"
+            )
+        return time_ms
+
+    def too_many_models(self, name: str) -> BadRecord:
+        """Why the event of one more model is a bad record."""
+        most = self._config.worker.max_models_per_partition
+        return BadRecord(
+            DeadLetterReason.TOO_MANY_MODELS,
+            f"model {name!r} would be one more than worker.max_models_per_partition ({most}) in this partition",
+        )
+
+    def reject(self, source: Input, record: RecordLike, why: BadRecord | None, good: int) -> None:
+        """Set a record aside as a dead letter; a tombstone (null value) is only counted.
+
+        Args:
+            good: good records before it in this step, so that where steps are cut does not matter.
+
+        Raises:
+            TooManyDeadLetters: nothing but bad records came.
+        """
+        if why is None:
+            self._counts["tombstones"] += 1
+            return
+        self._note_good(good)
+        self.bad_in_a_row += 1
+        self._counts[f"dead_letters_{why.reason}"] += 1
+        headers = tuple(record.headers or ())
+        letter = DeadLetter(source, record.offset, record.key, record.value, headers, why.reason, why.detail)
+        self._letters.append(letter)
+        most = self._config.worker.max_consecutive_dead_letters
+        if most and self.bad_in_a_row >= most:
+            raise TooManyDeadLetters(self._all_is_bad(letter))
+
+    def end_of_step(self, good: int) -> None:
+        """A step is over, with so many good records."""
+        self._note_good(good)
+        self._good_before = 0
+
+    def take(self) -> list[DeadLetter]:
+        """The dead letters since the last call."""
+        letters, self._letters = self._letters, []
+        return letters
+
+    def _note_good(self, good: int) -> None:
+        if good > self._good_before:
+            self.bad_in_a_row = 0
+            self._good_before = good
+
+    def _all_is_bad(self, last: DeadLetter) -> str:
+        topic: str = getattr(self._config.topics, last.input.value)
+        return (
+            f"{self.bad_in_a_row:,} bad records in a row in {topic} [{self._partition}], the last at offset {last.offset}: "
+            f"{last.reason.value}: {last.detail}. Is this the right topic and format? Nothing was skipped. Set "
+            f"worker.max_consecutive_dead_letters to 0 to dead-letter them all."
+        )

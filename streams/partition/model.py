@@ -1,0 +1,247 @@
+"""One model: its subjects (versions and variants) with their open batches, what watches them, and the life of its alerts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from driftbell.runtime.config.model import Monitoring
+from driftbell.schemas import Alert, Metric, Prediction
+from driftbell.streams.alerts.lifecycle import Lifecycle
+from driftbell.streams.batch import JoinedBatch, JoinedEvent, PredictionBatch
+from driftbell.streams.encoding import Format
+from driftbell.streams.monitors.watch import ModelWatch, Watch
+from driftbell.streams.subject import Subject
+from driftbell.streams.windows import MetricWindows
+
+MODEL_FORMAT = Format("model", 1, compress_above=16_384)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A subject with its open batches."""
+
+    subject: Subject
+    watch: Watch
+    windows: MetricWindows
+    last_ms: int
+    predictions: list[Prediction] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    joined: list[JoinedEvent] = field(default_factory=list)
+    #: Of the latest event in the open batch that carried one.
+    traceparent: str | None = None
+
+
+@dataclass(slots=True)
+class Emitted:
+    """What a model says at a boundary."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
+
+
+class Model:
+    """Everything of one model in one partition.
+
+    Batches close after ``batch_events`` events of a subject and at every tick; conditions are looked at whenever one closes.
+    ``now_ms`` is always the last tick of stream time, so that it does not depend on how records were fetched.
+    """
+
+    def __init__(
+        self, name: str, settings: Monitoring, *, batch_events: int, max_subjects: int, floor: int = 0
+    ) -> None:
+        """``floor``: no episode of this model has had a higher number before it was forgotten."""
+        self.name = name
+        self.settings = settings
+        self.batch_events = batch_events
+        self.max_subjects = max_subjects
+        self.dirty = False
+        self._ticked_ms = 0
+        #: Whether a batch was closed since the last tick. At a safe point none was.
+        self._stirred = False
+        self._subjects: dict[tuple[str, str], _Watched] = {}
+        self._arms: dict[str, ModelWatch] = {}
+        self._lifecycle = Lifecycle(settings, floor=floor)
+
+    def wants_tick(self, now_ms: int) -> bool:
+        """Whether a tick at ``now_ms`` would do anything."""
+        if self._stirred or any(w.predictions or w.joined for w in self._subjects.values()):
+            return True
+        due_ms = self.due_ms()
+        return due_ms is not None and due_ms <= now_ms
+
+    @property
+    def subjects(self) -> list[Subject]:
+        """The versions and variants now watched."""
+        return [watched.subject for watched in self._subjects.values()]
+
+    @property
+    def idle_since_ms(self) -> int:
+        """Stream time of the latest prediction."""
+        return max(watched.last_ms for watched in self._subjects.values())
+
+    @property
+    def last_episode(self) -> int:
+        """The highest episode number of its alerts; the ``floor`` of whoever comes after it."""
+        return self._lifecycle.last_episode
+
+    def active(self) -> list[Alert]:
+        """The alerts that fire now."""
+        return self._lifecycle.active()
+
+    def predict(
+        self, events: Sequence[Prediction], times: Sequence[int], now_ms: int, traceparent: str | None, out: Emitted
+    ) -> None:
+        """Add predictions of one subject to its open batch; ``traceparent`` is the last event's."""
+        first = events[0]
+        watched = self._subjects.get((first.version, first.variant))
+        if watched is None:
+            watched = self._admit(first.version, first.variant, now_ms, out)
+        start, count = 0, len(events)
+        while start < count:
+            end = min(count, start + self.batch_events - len(watched.predictions))
+            watched.predictions += events[start:end]
+            watched.times += times[start:end]
+            start = end
+            if end == count and traceparent is not None:
+                watched.traceparent = traceparent
+            if len(watched.predictions) >= self.batch_events:
+                self._close(watched, now_ms, out)
+
+    def join(self, version: str, variant: str, event: JoinedEvent, now_ms: int, out: Emitted) -> bool:
+        """Add one labelled prediction to its subject's open batch; False when that subject was retired meanwhile."""
+        watched = self._subjects.get((version, variant))
+        if watched is None:
+            return False
+        watched.joined.append(event)
+        if len(watched.joined) >= self.batch_events:
+            self._close(watched, now_ms, out)
+        return True
+
+    def tick(self, now_ms: int, out: Emitted) -> None:
+        """Close all open batches and look at what depends on time."""
+        for watched in self._subjects.values():
+            self._close(watched, now_ms, out)
+            out.metrics.extend(watched.windows.collect(now_ms))
+        for variant, arm in self._arms.items():
+            out.alerts.extend(
+                self._lifecycle.observe(
+                    Subject(self.name, "", variant), arm.conditions(now_ms), now_ms, settings=self.settings
+                )
+            )
+        self._ticked_ms, self._stirred = now_ms, False
+        self.dirty = True
+
+    def due_ms(self) -> int | None:
+        """The stream time of the next tick that can matter though no event comes."""
+        due = [self._lifecycle.due_ms(), *(arm.due_ms() for arm in self._arms.values())]
+        for watched in self._subjects.values():
+            due += [watched.watch.due_ms(), watched.windows.due_ms()]
+        # What was due at the last tick has been looked at: a silence that goes on changes nothing by going on.
+        return min((d for d in due if d is not None and d > self._ticked_ms), default=None)
+
+    def _close(self, watched: _Watched, now_ms: int, out: Emitted) -> None:
+        """Hand the open batches to what watches, then observe the conditions."""
+        traceparent = watched.traceparent
+        if watched.predictions:
+            batch = PredictionBatch(watched.predictions, np.array(watched.times, np.int64), now_ms)
+            watched.predictions, watched.times, watched.traceparent = [], [], None
+            watched.last_ms = now_ms
+            watched.watch.predictions(batch)
+            watched.windows.predictions(batch)
+            self._arms[watched.subject.variant].predictions(batch)
+        if watched.joined:
+            joined = JoinedBatch(watched.joined, now_ms)
+            watched.joined = []
+            watched.watch.joined(joined)
+            watched.windows.joined(joined)
+        self.dirty = self._stirred = True
+        out.alerts.extend(
+            self._lifecycle.observe(
+                watched.subject,
+                watched.watch.conditions(now_ms),
+                now_ms,
+                settings=self.settings,
+                traceparent=traceparent,
+            )
+        )
+
+    def _admit(self, version: str, variant: str, now_ms: int, out: Emitted) -> _Watched:
+        if len(self._subjects) >= self.max_subjects:
+            self._retire(now_ms, out)
+        watched = self._begin(version, variant, now_ms)
+        if variant not in self._arms:
+            self._arms[variant] = ModelWatch(Subject(self.name, "", variant), self.settings)
+        self._retire_arms(now_ms, out)
+        return watched
+
+    def _begin(self, version: str, variant: str, now_ms: int) -> _Watched:
+        # Interned, as msgspec leaves out a field only if it is the very default: a restart must not change a record's bytes.
+        subject = Subject(self.name, sys.intern(version), sys.intern(variant))
+        watched = _Watched(subject, Watch(subject, self.settings), MetricWindows(subject, self.settings), now_ms)
+        self._subjects[version, variant] = watched
+        return watched
+
+    def _retire(self, now_ms: int, out: Emitted) -> None:
+        """Let the longest unseen subject go, and close what it had open."""
+        key, watched = min(self._subjects.items(), key=lambda item: (item[1].last_ms, item[0]))
+        self._close(watched, now_ms, out)
+        out.metrics.extend(watched.windows.close(now_ms))
+        out.alerts.extend(self._lifecycle.retire(watched.subject, now_ms))
+        del self._subjects[key]
+
+    def retire_all(self, now_ms: int, out: Emitted) -> None:
+        """Close everything the model has open: it is gone."""
+        while self._subjects:
+            self._retire(now_ms, out)
+        self._retire_arms(now_ms, out)
+
+    def _retire_arms(self, now_ms: int, out: Emitted) -> None:
+        """Let variants go of which no version is watched any more: producers may name any number of them."""
+        for variant in sorted(self._arms.keys() - {variant for _, variant in self._subjects}):
+            del self._arms[variant]
+            out.alerts.extend(self._lifecycle.retire(Subject(self.name, "", variant), now_ms))
+
+    def state(self) -> bytes:
+        """The encoded state; only at a boundary, when no batch is open."""
+        return MODEL_FORMAT.encode(
+            {
+                "ticked_ms": self._ticked_ms,
+                "lifecycle": self._lifecycle.state(),
+                "arms": {variant: arm.state() for variant, arm in self._arms.items()},
+                "subjects": [
+                    {
+                        "version": version,
+                        "variant": variant,
+                        "last_ms": watched.last_ms,
+                        "watch": watched.watch.state(),
+                        "windows": watched.windows.state(),
+                    }
+                    for (version, variant), watched in self._subjects.items()
+                ],
+            }
+        )
+
+    def restore(self, blob: bytes) -> None:
+        """Continue from ``state()``.
+
+        Raises:
+            driftbell.streams.encoding.BadState: the blob is damaged or of a newer format.
+        """
+        state: Any = MODEL_FORMAT.decode(blob)
+        self._ticked_ms = state["ticked_ms"]
+        self._lifecycle.restore(state["lifecycle"])
+        for variant, arm_state in state["arms"].items():
+            arm = self._arms[variant] = ModelWatch(Subject(self.name, "", variant), self.settings)
+            arm.restore(arm_state)
+        for entry in state["subjects"]:
+            watched = self._begin(entry["version"], entry["variant"], entry["last_ms"])
+            watched.watch.restore(entry["watch"])
+            watched.windows.restore(entry["windows"])
+
+
+__all__: Sequence[str] = ("MODEL_FORMAT", "Emitted", "Model")

@@ -1,0 +1,117 @@
+"""The models of one partition: admitted when first seen, looked at at every tick, forgotten when long unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec.structs import replace
+
+from driftbell.runtime.config.model import Config
+from driftbell.schemas import Alert, Prediction
+from driftbell.streams.batch import JoinedEvent
+from driftbell.streams.partition.model import Emitted, Model
+from driftbell.streams.subject import Subject
+
+
+class Models:
+    """Models by name, and which of them the next checkpoint must write."""
+
+    def __init__(self, partition: int, config: Config) -> None:
+        self._partition = partition
+        self._config = config
+        self._forget_ms = round(config.worker.forget_models_after * 1000)
+        self._models: dict[str, Model] = {}
+        self._removed: set[str] = set()
+        self._encoded: dict[str, bytes] = {}
+        #: The highest episode number of models that were forgotten. Part of the state.
+        self.forgotten_episode = 0
+
+    @property
+    def by_name(self) -> Mapping[str, Model]:
+        """The models now known."""
+        return self._models
+
+    def admit(self, name: str) -> bool:
+        """Make room for a model not seen before; False when there is none."""
+        if len(self._models) >= self._config.worker.max_models_per_partition:
+            return False
+        self._models[name] = self._new(name)
+        self._removed.discard(name)
+        return True
+
+    def predict(
+        self, events: Sequence[Prediction], times: Sequence[int], now_ms: int, traceparent: str | None, out: Emitted
+    ) -> None:
+        """Add predictions of one subject; see ``Model.predict``."""
+        self._models[events[0].model].predict(events, times, now_ms, traceparent, out)
+
+    def join(self, subject: Subject, event: JoinedEvent, now_ms: int, out: Emitted) -> bool:
+        """Add one labelled prediction; False when its subject is no longer watched."""
+        model = self._models.get(subject.model)
+        return model is not None and model.join(subject.version, subject.variant, event, now_ms, out)
+
+    def tick(self, now_ms: int, out: Emitted) -> Iterator[None]:
+        """Close all open batches, look at everything that is due, forget what was long unseen; yields between models."""
+        for name, model in list(self._models.items()):
+            if model.wants_tick(now_ms):
+                model.tick(now_ms, out)
+            if model.idle_since_ms + self._forget_ms <= now_ms:
+                model.retire_all(now_ms, out)
+                # Should it come back, its alerts must not be taken for repeats of old ones.
+                self.forgotten_episode = max(self.forgotten_episode, model.last_episode)
+                del self._models[name]
+                self._removed.add(name)
+            yield
+
+    def due_ms(self) -> Iterator[int]:
+        """The stream times of the next ticks that can matter though no event comes."""
+        for model in self._models.values():
+            yield model.idle_since_ms + self._forget_ms
+            if (due_ms := model.due_ms()) is not None:
+                yield due_ms
+
+    def active(self) -> list[Alert]:
+        """The alerts that fire now."""
+        return [alert for model in self._models.values() for alert in model.active()]
+
+    def sharded(self, name: str) -> bool:
+        """Whether the model's events are spread over partitions on purpose."""
+        return self._config.monitoring_for(name).shards > 1
+
+    def encode(self) -> Iterator[None]:
+        """Encode the dirty models for the next checkpoint, yielding after each; no step may come between."""
+        for name, model in self._models.items():
+            if model.dirty:
+                self._encoded[name] = model.state()
+                model.dirty = False
+                yield
+
+    def take(self) -> dict[str, bytes | None]:
+        """What ``encode`` has encoded since the last call; None for models that were forgotten."""
+        blobs: dict[str, bytes | None] = {**dict.fromkeys(self._removed), **self._encoded}
+        self._removed.clear()
+        self._encoded.clear()
+        return blobs
+
+    def restore(self, blobs: Mapping[str, bytes]) -> Iterator[None]:
+        """Continue from what was saved, yielding after each model.
+
+        Raises:
+            driftbell.streams.encoding.BadState: a blob is damaged or of a newer format.
+        """
+        for name, blob in blobs.items():
+            self._models[name] = model = self._new(name)
+            model.restore(blob)
+            yield
+
+    def _new(self, name: str) -> Model:
+        worker, settings = self._config.worker, self._config.monitoring_for(name)
+        if settings.shards > 1:
+            settings = replace(settings, labels={**settings.labels, "shard": str(self._partition)})
+        return Model(
+            name,
+            settings,
+            batch_events=worker.batch_events,
+            max_subjects=worker.max_subjects_per_model,
+            floor=self.forgotten_episode,
+        )

@@ -1,0 +1,385 @@
+"""One partition: the pure core that turns the merged records of predictions[p] and feedback[p] into state and output.
+
+It does no I/O and reads no clock. The owner pushes fetched records, asks for steps and runs them one by one; between two
+steps at a *safe point* (all batches closed) it may take a checkpoint. The same class serves the worker and the replay.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from driftbell.runtime.config.model import Config
+from driftbell.schemas import Alert, Feedback, Prediction
+from driftbell.schemas.bad_record import BadRecord
+from driftbell.schemas.codec import decode_feedbacks, decode_predictions
+from driftbell.schemas.trace import traceparent_of
+from driftbell.streams.batch import JoinedEvent
+from driftbell.streams.checkpoints.checkpoint import Checkpoint, Stored
+from driftbell.streams.encoding import Format
+from driftbell.streams.join import LabelJoin
+from driftbell.streams.partition.decode import Intake
+from driftbell.streams.partition.lost_input import LostInput
+from driftbell.streams.partition.merge import NO_TIME, Merge, Slice, Step
+from driftbell.streams.partition.model import Emitted, Model
+from driftbell.streams.partition.models import Models
+from driftbell.streams.partition.outbox import alert_records, metric_record
+from driftbell.streams.records import Input, OutboxRecord, RecordLike
+from driftbell.streams.subject import Subject
+
+CORE_FORMAT = Format("partition", 1, compress_above=16_384)
+
+#: Most records of one step: about 20 ms of work, so that the event loop breathes between steps.
+STEP_RECORDS = 4096
+
+
+class Partition:
+    """The state of one partition index, and everything that happens to it."""
+
+    def __init__(self, index: int, config: Config, stored: Stored | None = None) -> None:
+        self.index = index
+        self.config = config
+        worker = config.worker
+        self._models = Models(index, config)
+        self._join = LabelJoin(config.join)
+        self._waiting_joins: list[tuple[Subject, JoinedEvent]] = []
+        self._lost = LostInput(index, config)
+        self._outbox: list[OutboxRecord] = []
+        self._since_safe_point = 0
+        self._decoded: tuple[Slice, list[Feedback | BadRecord | None]] | None = None
+        self._fetched: dict[Input, int] = {}
+        self._changed = False
+        self.offsets: dict[Input, int] = {}
+        #: Exact counts of what was processed, part of the state.
+        self.counts: Counter[str] = Counter()
+        self._intake = Intake(index, config, self.counts)
+        #: Records skipped because the checkpoint already counts them; not state.
+        self.skipped_replay = 0
+        #: Jumps in the offsets: legal after compaction and transactions, otherwise records are missing. Not state.
+        self.offset_gaps = 0
+        tick_ms, resolution_ms = round(worker.tick * 1000), round(worker.merge_resolution * 1000)
+        if stored is None:
+            self._merge = Merge(tick_ms, resolution_ms)
+        else:
+            core: dict[str, Any] = CORE_FORMAT.decode(stored.core)
+            self._merge = Merge(tick_ms, resolution_ms, stream_ms=core["stream_ms"], last_times=core["last_times"])
+            self._intake.bad_in_a_row = core["bad_in_a_row"]
+            self._models.forgotten_episode = core["forgotten_episode"]
+            self._join.restore(core["join"], stored.waiting)
+            self._lost.restore(core["lost"])
+            self.counts.update(core["counts"])
+            self.offsets = {Input(name): offset for name, offset in stored.offsets.items()}
+            self._fetched = dict(self.offsets)
+            self._outbox = list(stored.outbox)
+            for _ in self.restore_models(stored.models):
+                pass
+            self._changed = bool(self._outbox)
+        self._counts_before, self._joins_before = Counter(self.counts), Counter(self.join_counts)
+
+    def restore_models(self, stored: Mapping[str, bytes]) -> Iterator[None]:
+        """Continue with these models, yielding after each; before anything else is done. The constructor does it at once."""
+        return self._models.restore(stored)
+
+    # ---- what the owner asks
+
+    @property
+    def stream_ms(self) -> int:
+        """Stream time, the last tick; ``merge.NO_TIME`` before the first record."""
+        return self._merge.stream_ms
+
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """The models seen, by name."""
+        return self._models.by_name
+
+    @property
+    def run_counts(self) -> Counter[str]:
+        """``counts`` since this process claimed the partition."""
+        return Counter({name: count - self._counts_before[name] for name, count in self.counts.items()})
+
+    @property
+    def join_counts(self) -> Mapping[str, int]:
+        """Labels and predictions by join outcome, part of the state."""
+        return {outcome.value: count for outcome, count in self._join.counts.items()}
+
+    @property
+    def run_joins(self) -> Counter[str]:
+        """``join_counts`` since this process claimed the partition."""
+        return Counter({name: count - self._joins_before[name] for name, count in self.join_counts.items()})
+
+    @property
+    def waiting_labels(self) -> int:
+        """How many labels wait for their prediction."""
+        return self._join.waiting_labels
+
+    @property
+    def at_safe_point(self) -> bool:
+        """Whether all batches are closed, so that a checkpoint may be taken."""
+        return self._since_safe_point == 0 and self._decoded is None
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to save since the last checkpoint."""
+        return self._changed
+
+    @property
+    def has_outbox(self) -> bool:
+        """Whether records wait to be published."""
+        return bool(self._outbox)
+
+    def active_alerts(self) -> list[Alert]:
+        """The alerts that fire now in this partition."""
+        return self._models.active() + self._lost.active()
+
+    def push(self, source: Input, records: Sequence[RecordLike]) -> None:
+        """Buffer fetched records, in offset order; what the checkpoint already counts is skipped."""
+        expected = self._fetched.get(source, 0)
+        if records and records[0].offset < expected:
+            kept = [record for record in records if record.offset >= expected]
+            self.skipped_replay += len(records) - len(kept)
+            records = kept
+        if records:
+            self.offset_gaps += records[0].offset > expected
+            self._fetched[source] = records[-1].offset + 1
+            self._merge.push(source, records)
+
+    def begin_at(self, source: Input, offset: int) -> None:
+        """Say where an input of which nothing has been read begins."""
+        self._fetched.setdefault(source, offset)
+
+    def fetched(self, source: Input) -> int:
+        """The offset of the record to be pushed next."""
+        return self._fetched.get(source, 0)
+
+    def buffered(self, source: Input) -> int:
+        """How many records of one input wait."""
+        return self._merge.buffered(source)
+
+    def buffered_bytes(self, source: Input) -> int:
+        """What they take in memory, about."""
+        return self._merge.buffered_bytes(source)
+
+    @property
+    def waiting_for(self) -> tuple[Input, ...]:
+        """Inputs of which nothing is buffered; see ``prove``."""
+        return self._merge.waiting_for
+
+    @property
+    def wants_tick(self) -> bool:
+        """Whether the passing of time alone would do something."""
+        return self._since_safe_point > 0 or self._due_ms() is not None
+
+    def prove(self, source: Input, complete_ms: int) -> None:
+        """Note that every record of ``source`` with a time before ``complete_ms`` has been pushed."""
+        self._merge.prove(source, complete_ms)
+
+    def next_step(self) -> Step | None:
+        """The next step, None when nothing is certain to come next."""
+        most = min(STEP_RECORDS, self.config.worker.safe_point_records - self._since_safe_point)
+        open_batches = self._since_safe_point > 0
+        # Asking every model what is due takes microseconds each, and matters only when no batch is open.
+        due_ms = None if open_batches else self._due_ms()
+        return self._merge.next(open_batches=open_batches, due_ms=due_ms, most=most)
+
+    def lookups(self, step: Step) -> list[bytes]:
+        """Keys of pending predictions that must be looked up in the store and given to ``run``."""
+        if not isinstance(step, Slice) or step.input is Input.PREDICTIONS:
+            return []
+        decoded = self._intake.decode(decode_feedbacks, step)
+        self._decoded = (step, decoded)
+        return self._join.unknown([label for label in decoded if isinstance(label, Feedback)])
+
+    @property
+    def live_slots(self) -> Sequence[int]:
+        """The time slots in which pending predictions are stored, newest first."""
+        return self._join.live_slots
+
+    def run(self, step: Step, found: Mapping[bytes, tuple[int, bytes]] | None = None) -> Iterator[None]:
+        """Do one step. It yields where a long step may be interrupted; until it is exhausted the step is not done.
+
+        Raises:
+            streams.errors.TooManyDeadLetters: nothing but bad records came; nothing since the last checkpoint is saved.
+        """
+        if found:
+            self._join.learn(found)
+        self._changed = True
+        if not isinstance(step, Slice):
+            self._join_expired(step.now_ms)
+            yield from self._close_batches(step.now_ms)
+            return
+        self.offsets[step.input] = step.records[-1].offset + 1
+        out = Emitted()
+        if step.input is Input.PREDICTIONS:
+            self._predictions(step, out)
+        else:
+            self._labels(step, out)
+        self._publish(out)
+        self._since_safe_point += len(step.records)
+        if self._since_safe_point >= self.config.worker.safe_point_records:
+            yield from self._close_batches(self.stream_ms)
+
+    def lost_input(self, source: Input, offset: int, available: int, reason: str) -> None:
+        """Note that the records from ``offset`` to ``available`` no longer exist, and go on behind them.
+
+        It is an alert of its own (see ``driftbell.streams.partition.lost_input``).
+        """
+        self._lost.note(source, offset, available, reason)
+        self.offsets[source] = available
+        self._fetched[source] = available
+        self._changed = True
+
+    def encode_models(self) -> Iterator[None]:
+        """Encode the dirty models for the next checkpoint, yielding after each; no step may come between."""
+        return self._models.encode()
+
+    def checkpoint(self, *, with_state: bool = True) -> Checkpoint:
+        """Everything that changed since the last checkpoint; only at a safe point, and one at a time.
+
+        The owner writes it (again and again until it is known to be saved), then calls ``saved`` and, once the outbox has
+        been published, ``published``. A replay takes it without the state, for what it publishes.
+        """
+        assert self.at_safe_point
+        for _ in self.encode_models() if with_state else ():
+            pass
+        self._changed = False
+        return Checkpoint(
+            offsets={source.value: offset for source, offset in self.offsets.items()},
+            core=self._core() if with_state else b"",
+            models=self._models.take(),
+            join=self._join.delta(),
+            outbox=tuple(self._outbox),
+            dead_letters=self._intake.take(),
+            stream_ms=self._merge.stream_ms,
+        )
+
+    def _core(self) -> bytes:
+        return CORE_FORMAT.encode(
+            {
+                "stream_ms": self._merge.stream_ms,
+                "last_times": self._merge.last_times(),
+                "bad_in_a_row": self._intake.bad_in_a_row,
+                "forgotten_episode": self._models.forgotten_episode,
+                "join": self._join.state(),
+                "lost": self._lost.state(),
+                "counts": dict(sorted(self.counts.items())),
+            }
+        )
+
+    def saved(self, checkpoint: Checkpoint) -> None:
+        """The checkpoint is in the store: what it holds of the join may leave memory."""
+        self._join.saved(checkpoint.join)
+
+    def published(self, checkpoint: Checkpoint) -> None:
+        """The checkpoint's outbox has reached Kafka; the next checkpoint no longer holds it."""
+        del self._outbox[: len(checkpoint.outbox)]
+        self._changed = self._changed or bool(checkpoint.outbox)
+
+    # ---- the steps
+
+    def _predictions(self, step: Slice, out: Emitted) -> None:
+        intake, models = self._intake, self._models.by_name
+        good: list[Prediction] = []
+        good_ms: list[int] = []
+        # A run: consecutive events of one subject, handed over at once.
+        run_start, run_of, trace = 0, None, None
+        earliest, latest = -intake.max_age_ms, intake.max_future_ms
+        events = intake.decode(decode_predictions, step)
+        for record, arrived_ms, event in zip(step.records, step.times, events, strict=True):
+            if type(event) is not Prediction:
+                intake.reject(step.input, record, event, len(good))
+                continue
+            time_ms: int | float | str | BadRecord = event.timestamp
+            if type(time_ms) is not int or not earliest <= time_ms - arrived_ms <= latest:
+                time_ms = intake.time_of(event, arrived_ms)
+                if isinstance(time_ms, BadRecord):
+                    intake.reject(step.input, record, time_ms, len(good))
+                    continue
+            subject = (event.model, event.version, event.variant)
+            if subject != run_of:
+                self._hand_on(good, good_ms, run_start, trace, out)
+                if event.model not in models and not self._models.admit(event.model):
+                    intake.reject(step.input, record, intake.too_many_models(event.model), len(good))
+                    run_start, run_of, trace = len(good), None, None
+                    continue
+                run_start, run_of, trace = len(good), subject, None
+            good.append(event)
+            good_ms.append(time_ms)
+            if record.headers and (trace := traceparent_of(record.headers)) is not None:
+                # Its run ends here, so that an alert's trace does not depend on how slices were cut.
+                self._hand_on(good, good_ms, run_start, trace, out)
+                run_start, trace = len(good), None
+        self._hand_on(good, good_ms, run_start, trace, out)
+        intake.end_of_step(len(good))
+        if good:
+            self.counts["predictions"] += len(good)
+            # Labels that came first. They are handed over when the batches close, so that where a slice was cut cannot
+            # decide which batch they fall into.
+            self._waiting_joins += self._join.predictions(good, good_ms, self.stream_ms)
+
+    def _hand_on(
+        self, events: list[Prediction], times: list[int], start: int, traceparent: str | None, out: Emitted
+    ) -> None:
+        if start < len(events):
+            self._models.predict(events[start:], times[start:], self.stream_ms, traceparent, out)
+
+    def _labels(self, step: Slice, out: Emitted) -> None:
+        assert self._decoded is not None
+        assert self._decoded[0] is step, "lookups() comes before run()"
+        decoded, self._decoded = self._decoded[1], None
+        intake = self._intake
+        good: list[Feedback] = []
+        good_ms: list[int] = []
+        for record, arrived_ms, event in zip(step.records, step.times, decoded, strict=True):
+            if not isinstance(event, Feedback):
+                intake.reject(step.input, record, event, len(good))
+                continue
+            time_ms = intake.time_of(event, arrived_ms)
+            if isinstance(time_ms, BadRecord):
+                intake.reject(step.input, record, time_ms, len(good))
+                continue
+            good.append(event)
+            good_ms.append(time_ms)
+        intake.end_of_step(len(good))
+        self._join.skip(sum(isinstance(event, Feedback) for event in decoded) - len(good))
+        if good:
+            self.counts["labels"] += len(good)
+            for subject, joined in self._join.labels(good, good_ms, self.stream_ms):
+                self._hand_over(subject, joined, out)
+
+    def _join_expired(self, now_ms: int) -> None:
+        expired = self._join.advance(now_ms)
+        self.counts["expired_predictions"] += sum(expired.unlabelled.values())
+        self.counts["expired_labels"] += sum(expired.unmatched.values())
+
+    def _close_batches(self, now_ms: int) -> Iterator[None]:
+        """Close every open batch and look at everything that is due: a safe point."""
+        out = Emitted()
+        for subject, joined in self._waiting_joins:
+            self._hand_over(subject, joined, out)
+        self._waiting_joins.clear()
+        yield from self._models.tick(now_ms, out)
+        out.alerts += self._lost.observe(now_ms)
+        self._publish(out)
+        self._since_safe_point = 0
+
+    def _due_ms(self) -> int | None:
+        due = (self._join.due_ms(), self._lost.due_ms(), *self._models.due_ms())
+        return min((d for d in due if d is not None), default=None)
+
+    def _hand_over(self, subject: Subject, joined: JoinedEvent, out: Emitted) -> None:
+        if not self._models.join(subject, joined, self.stream_ms, out):
+            self.counts["labels_of_retired_subjects"] += 1
+
+    def _publish(self, out: Emitted) -> None:
+        for alert in out.alerts:
+            self._outbox += alert_records(alert, self.config.worker.group)
+            self.counts[f"alerts_{alert.status}"] += 1
+        for metric in out.metrics:
+            sharded = self._models.sharded(metric.model)
+            self._outbox.append(metric_record(replace(metric, shard=str(self.index)) if sharded else metric))
+
+
+__all__ = ("CORE_FORMAT", "NO_TIME", "STEP_RECORDS", "Partition")

@@ -1,1 +1,0 @@
-"""The checkpoint stores: in memory and in Redis, under one contract (``streams.checkpoint``)."""

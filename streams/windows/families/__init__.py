@@ -1,0 +1,1 @@
+"""The families of metrics, one per file; ``registry`` lists them."""

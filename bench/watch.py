@@ -80,12 +80,12 @@ def main() -> None:
         watch = Watch(Subject("bench", "1", "live"), Monitoring())
         learning = batches(events(6144, 3), 1024)
         for batch in learning:
-            watch.predictions(batch)
+            watch.on_predictions(batch)
         stream = batches(made, size)
 
         def run(watch: Watch = watch, stream: list[PredictionBatch] = stream) -> None:
             for batch in stream:
-                watch.predictions(batch)
+                watch.on_predictions(batch)
                 watch.conditions(batch.now_ms)
 
         cost = timed(run, len(stream) * size)

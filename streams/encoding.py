@@ -35,11 +35,11 @@ Migration = Callable[[Any], Any]
 T = TypeVar("T")
 
 
-class BadState(ValueError):
+class BadStateError(ValueError):
     """The bytes are not a state that this program can read; the message says why."""
 
 
-class NewerFormat(BadState):
+class NewerFormatError(BadStateError):
     """The bytes were written by a newer driftbell; reading on would lose what it added."""
 
     def __init__(self, name: str, found: int, known: int) -> None:
@@ -99,56 +99,56 @@ class Format:
         """Read what ``encode`` wrote, now or in an older version.
 
         Raises:
-            NewerFormat: the blob is of a later version than ours.
-            BadState: the bytes are damaged, of another format, or of a version without a way up.
+            NewerFormatError: the blob is of a later version than ours.
+            BadStateError: the bytes are damaged, of another format, or of a version without a way up.
         """
         version, body = self._open(data)
         if version > self.version:
-            raise NewerFormat(self.name, version, self.version)
+            raise NewerFormatError(self.name, version, self.version)
         try:
             value = unpack(body)
-        except BadState as error:
-            raise BadState(f"state {self.name!r} is damaged: {error}") from error
+        except BadStateError as error:
+            raise BadStateError(f"state {self.name!r} is damaged: {error}") from error
         return self._migrate(value, version)
 
     def _migrate(self, value: Any, version: int) -> Any:
         while version < self.version:
             step = self._migrations.get(version)
             if step is None:
-                raise BadState(f"state {self.name!r} has format version {version}, which can no longer be read")
+                raise BadStateError(f"state {self.name!r} has format version {version}, which can no longer be read")
             try:
                 value = step(value)
             except (TypeError, ValueError, LookupError, AttributeError) as error:
-                raise BadState(f"state {self.name!r} of version {version} is damaged: {error!r}") from error
+                raise BadStateError(f"state {self.name!r} of version {version} is damaged: {error!r}") from error
             version += 1
         return value
 
     def _open(self, data: bytes) -> tuple[int, bytes | memoryview]:
         if len(data) < _HEAD.size or data[:2] != MAGIC:
-            raise BadState(f"these bytes are no driftbell state (format {self.name!r} expected)")
+            raise BadStateError(f"these bytes are no driftbell state (format {self.name!r} expected)")
         _, flag, version, length = _HEAD.unpack_from(data)
         start = _HEAD.size + length
         if data[_HEAD.size : start] != self._name:
-            raise BadState(f"state of format {bytes(data[_HEAD.size : start])!r} where {self.name!r} was expected")
+            raise BadStateError(f"state of format {bytes(data[_HEAD.size : start])!r} where {self.name!r} was expected")
         if flag == _PLAIN:
             return version, memoryview(data)[start:]
         if flag == _ZLIB:
             return version, self._inflate(data, start)
-        raise BadState(f"state {self.name!r} has the unknown flag {flag}")
+        raise BadStateError(f"state {self.name!r} has the unknown flag {flag}")
 
     def _inflate(self, data: bytes, start: int) -> bytes:
         if len(data) < start + _SIZE.size:
-            raise BadState(f"state {self.name!r} is cut short")
+            raise BadStateError(f"state {self.name!r} is cut short")
         (size,) = _SIZE.unpack_from(data, start)
         if size > MAX_INFLATED_BYTES:
-            raise BadState(f"state {self.name!r} claims {size} bytes, more than the limit of {MAX_INFLATED_BYTES}")
+            raise BadStateError(f"state {self.name!r} claims {size} bytes, more than the limit of {MAX_INFLATED_BYTES}")
         stream = zlib.decompressobj()
         try:
             body = stream.decompress(data[start + _SIZE.size :], size + 1)
         except zlib.error as error:
-            raise BadState(f"state {self.name!r} is damaged: {error}") from error
+            raise BadStateError(f"state {self.name!r} is damaged: {error}") from error
         if len(body) != size or not stream.eof:
-            raise BadState(f"state {self.name!r} is damaged: its length is not the one it states")
+            raise BadStateError(f"state {self.name!r} is damaged: its length is not the one it states")
         return body
 
 
@@ -161,15 +161,15 @@ def pack(value: Any) -> bytes:
 
 
 def unpack(data: bytes | memoryview) -> Any:
-    """Read what ``pack`` wrote; raises BadState."""
+    """Read what ``pack`` wrote; raises BadStateError."""
     try:
         return _DECODER.decode(data)
     except (msgspec.DecodeError, RecursionError, ValueError, OverflowError, MemoryError) as error:
-        raise BadState(str(error)) from error
+        raise BadStateError(str(error)) from error
 
 
 def decoder(shape: type[T]) -> msgspec.msgpack.Decoder[T]:
-    """A decoder of what ``pack`` wrote into one typed shape; it raises msgspec's errors and ``BadState``."""
+    """A decoder of what ``pack`` wrote into one typed shape; it raises msgspec's errors and ``BadStateError``."""
     return msgspec.msgpack.Decoder(shape, ext_hook=_extension)
 
 
@@ -197,19 +197,19 @@ def _extension(code: int, data: memoryview) -> Any:
         return _array(data)
     if code == _BIG_INT:
         return int.from_bytes(data, "little", signed=True)
-    raise BadState(f"unknown extension {code}")
+    raise BadStateError(f"unknown extension {code}")
 
 
 def _array(data: memoryview) -> np.ndarray[Any, Any]:
     if len(data) < 2 or data[0] >= len(_DTYPES):
-        raise BadState("an array of an unknown type")
+        raise BadStateError("an array of an unknown type")
     dtype, ndim = _DTYPES[data[0]], data[1]
     start = 2 + 4 * ndim
     if len(data) < start:
-        raise BadState("an array without its shape")
+        raise BadStateError("an array without its shape")
     shape = struct.unpack_from(f"<{ndim}I", data, 2)
     if math.prod(shape) * dtype.itemsize != len(data) - start:
-        raise BadState("an array whose shape does not fit its bytes")
+        raise BadStateError("an array whose shape does not fit its bytes")
     if dtype == _BOOL:
         # A byte other than 0 and 1 in a bool array is undefined behaviour in numpy.
         bits: np.ndarray[Any, Any] = np.frombuffer(data, dtype=np.uint8, offset=start) != 0

@@ -6,7 +6,7 @@
     │   └── StateLost
     └── StoreUnavailable    wait and try again; give up after ``worker.checkpoint_patience``
 
-``driftbell.streams.encoding`` has its own (``BadState``, ``NewerFormat``).
+``driftbell.streams.encoding`` has its own (``BadStateError``, ``NewerFormatError``).
 """
 
 from __future__ import annotations

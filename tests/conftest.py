@@ -54,7 +54,7 @@ def _no_monitor_breaks(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 
 @pytest.fixture(autouse=True)
 def _no_state_is_dropped(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """In production a monitor whose state does not fit starts anew; in a test that is a state that did not survive."""
+    """In production a monitor whose state does not fit starts fresh; in a test that is a state that did not survive."""
     yield
     if "broken_monitors" not in request.fixturenames:
         dropped = [r.getMessage() for r in caplog.get_records("call") if "its state does not fit" in r.getMessage()]

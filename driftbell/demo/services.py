@@ -119,7 +119,7 @@ async def running(
 
 
 def _write_settings(directory: Path, at: Addresses) -> Path:
-    from driftbell.streams.monitors import MODEL_REGISTRY, REGISTRY
+    from driftbell.streams.monitors.registry import MODEL_REGISTRY, REGISTRY
 
     file = directory / "driftbell.yaml"
     file.write_text(yaml.safe_dump(settings(at, [*REGISTRY, *MODEL_REGISTRY]), sort_keys=False))

@@ -68,7 +68,7 @@ class Lifecycle:
         """``floor``: ``last_episode`` of whatever watched the same model before and was forgotten."""
         self._settings = settings
         self._active: dict[str, Episode] = {}
-        #: What was last seen of an episode, not yet put in words: conditions are seen far more often than told.
+        #: What was last seen of an episode, not yet put in words: seen at every batch, published a few times.
         self._seen: dict[str, tuple[Subject, Condition, int]] = {}
         #: Number of the last episode by fingerprint, the longest over first; True where it ever fired.
         self._over: dict[str, tuple[int, bool]] = {}

@@ -27,5 +27,5 @@ class Loss(enum.StrEnum):
 
     #: Deleted by the topic's retention.
     RETENTION = "retention"
-    #: The topic ends before what was read of it: deleted and created anew.
+    #: The topic ends before what was read of it: deleted and created again.
     TOPIC_RECREATED = "topic_recreated"

@@ -24,7 +24,7 @@ def decode_outbox(blob: bytes) -> tuple[OutboxRecord, ...]:
     """What ``encode_outbox`` wrote.
 
     Raises:
-        driftbell.streams.encoding.BadState: the blob is damaged or of a newer format.
+        driftbell.streams.encoding.BadStateError: the blob is damaged or of a newer format.
     """
     return tuple(
         OutboxRecord(Output(output), key, value, tuple((name, data) for name, data in headers))

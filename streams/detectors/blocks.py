@@ -21,8 +21,8 @@ _REFERENCE_ERRORS = 2.0
 def block_events(autocorrelation: float) -> int:
     """Events per block, so that block means are nearly independent.
 
-    max(20, 3 (1 + r) / (1 - r)), rounded up to twenties.     (1 + r) / (1 - r) is how many autocorrelated events are
-    worth one independent event. Measured at r = 0.9: 2 false alarms per million against 11,239 for a CUSUM on the
+    max(20, 3 (1 + r) / (1 - r)), rounded up to a multiple of 20, where (1 + r) / (1 - r) autocorrelated events carry
+    the information of one independent event. Measured at r = 0.9: 2 false alarms per million against 11,239 for a CUSUM on the
     events.
     """
     r = min(autocorrelation, 0.999)

@@ -53,10 +53,10 @@ def log_constants(scores: RankScores) -> Floats:
     """What is taken off the log increment of each bet per event, shape (BETS,).
 
     With z the normal score of a value's rank, the increment is the likelihood ratio of a normal distribution with
-    another mean, exp(d z), or another standard deviation, exp(z^2 (1 - 1/s^2) / 2), divided by its mean over the
-    reference plus so many
-    standard errors of that mean: E L <= 1 then holds for the reference whatever its distribution and ties, and for the
-    distribution the reference was drawn from. (Bets linear in the rank, L = 1 + l (p - 1/2), need no scores, but twice
+    another mean, exp(d z), or another standard deviation, exp(z^2 (1 - 1/s^2) / 2). It is divided by its mean over the
+    reference plus ``REFERENCE_ERRORS`` standard errors of that mean, so that E L <= 1 holds for the reference whatever
+    its distribution and ties, and for the distribution from which the reference was drawn. (Bets linear in the rank,
+    L = 1 + l (p - 1/2), need no scores, but twice
     as many events for a shift of one standard deviation.)
     """
     z = scores.normal[:, None]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from driftbell.runtime.config.model import Config
 from driftbell.streams.alerts.reasons import Loss
 from driftbell.streams.checkpoints.checkpoint import CheckpointStore, Claim, ClaimOutcome, Stored
-from driftbell.streams.encoding import BadState
+from driftbell.streams.encoding import BadStateError
 from driftbell.streams.engine.broker import Broker, Source
 from driftbell.streams.engine.clock import Clock
 from driftbell.streams.engine.counters import EngineCounts
@@ -90,7 +90,7 @@ class Claims:
             async with self._turn:
                 partition = Partition(index, self._config, replace(stored, models={}))
             await self._turn.exhaust(partition.restore_models(stored.models))
-        except BadState as error:
+        except BadStateError as error:
             raise Refused(f"the checkpoint of partition {index} cannot be read: {error}") from error
         return partition
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from driftbell.streams.encoding import BadState, decoder
+from driftbell.streams.encoding import BadStateError, decoder
 
 #: Version of the packing, first in every entry: millions of entries are never rewritten at once.
 FORM: Final = 1
@@ -39,9 +39,9 @@ def open_entry(packed: bytes) -> Entry:
     """Read a packed prediction.
 
     Raises:
-        BadState: damaged, or packed by a newer driftbell.
+        BadStateError: damaged, or packed by a newer driftbell.
     """
     try:
         return _DECODER.decode(packed)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
-        raise BadState(f"a pending prediction is damaged, or was packed by a newer driftbell: {error}") from error
+        raise BadStateError(f"a pending prediction is damaged, or was packed by a newer driftbell: {error}") from error

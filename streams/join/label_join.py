@@ -15,7 +15,7 @@ import numpy as np
 from driftbell.runtime.config.model import Join
 from driftbell.schemas import Feedback, Prediction
 from driftbell.streams.batch import IntArray, JoinedEvent, JoinKind, Label
-from driftbell.streams.encoding import BadState, pack
+from driftbell.streams.encoding import BadStateError, pack
 from driftbell.streams.join.delta import JoinDelta, JoinExpiry
 from driftbell.streams.join.entry import FORM, Entry, open_entry
 from driftbell.streams.join.key import Keys
@@ -126,7 +126,7 @@ class LabelJoin:
             now_ms: Stream time.
 
         Raises:
-            driftbell.streams.encoding.BadState: what ``learn`` took in is damaged.
+            driftbell.streams.encoding.BadStateError: what ``learn`` took in is damaged.
         """
         self._turn(now_ms)
         joined: Joined = []
@@ -275,7 +275,7 @@ class LabelJoin:
     def _subject(self, number: int) -> Subject:
         subject = self._subjects.by_number[number]
         if subject is None:
-            raise BadState(f"a live slot mentions subject {number}, which is not known")
+            raise BadStateError(f"a live slot mentions subject {number}, which is not known")
         return subject
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from driftbell.schemas import Feedback
 from driftbell.streams.batch import Label
-from driftbell.streams.encoding import BadState, pack, unpack
+from driftbell.streams.encoding import BadStateError, pack, unpack
 
 #: Version of the packing, first in every entry.
 FORM: Final = 1
@@ -135,5 +135,5 @@ def _fields(label: WaitingLabel) -> tuple[Any, ...]:
 def _open(packed: bytes) -> WaitingLabel:
     entry = unpack(packed)
     if not isinstance(entry, list) or entry[:1] != [FORM] or len(entry) != 8:
-        raise BadState("a waiting label is damaged, or was packed by a newer driftbell")
+        raise BadStateError("a waiting label is damaged, or was packed by a newer driftbell")
     return WaitingLabel(*entry[1:])

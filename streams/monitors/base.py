@@ -16,7 +16,7 @@ from driftbell.streams.subject import Subject
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of the monitors' options; each field's docstring in ``docs/monitors.md``."""
+    """Base of the monitors' options; ``docs/monitors.md`` documents each field."""
 
 
 class NoOptions(Options, frozen=True):
@@ -35,13 +35,13 @@ class Context(Generic[O]):
     reference: Reference
     severity: Severity
     options: O
-    #: This monitor's part of the subject's budget: all its detectors together may raise one false alarm in so many
+    #: This monitor's part of the subject's budget: all its detectors together may raise one false alarm per so many
     #: events.
     events_per_false_alarm: float
 
 
 class BaseMonitor(Generic[O]):
-    """The monitor port with nothing in it. ``Options`` names the monitor's options class."""
+    """The monitor port with empty answers. ``options_type`` is the monitor's class of options."""
 
     name: ClassVar[str]
     family: ClassVar[Family]
@@ -49,16 +49,16 @@ class BaseMonitor(Generic[O]):
     options_type: ClassVar[type[Options]] = NoOptions
     #: Whether the monitor takes a share of the false-alarm budget.
     budgeted: ClassVar[bool] = True
-    #: Whether what the monitor learned is the subject's reference, and gone when that is learned anew.
+    #: Whether the monitor compares with the subject's reference, so that it starts over when that is relearned.
     referenced: ClassVar[bool] = False
 
     def __init__(self, context: Context[O]) -> None:
         self.context = context
 
-    def predictions(self, batch: PredictionBatch) -> None:
+    def on_predictions(self, batch: PredictionBatch) -> None:
         """Nothing to learn."""
 
-    def joined(self, batch: JoinedBatch) -> None:
+    def on_labels(self, batch: JoinedBatch) -> None:
         """Nothing to learn."""
 
     def conditions(self, now_ms: int) -> Sequence[Condition]:
@@ -67,7 +67,7 @@ class BaseMonitor(Generic[O]):
 
     @property
     def outlived(self) -> bool:
-        """Whether the reference has been wrong for so long that, as configured, it is to be learned anew."""
+        """Whether the reference has been wrong for as long as is configured, so that it is to be relearned."""
         return False
 
     def due_ms(self) -> int | None:

@@ -59,18 +59,18 @@ class Condition:
 class Monitor(Protocol):
     """Watches one subject. Pure: no I/O, no clock, no randomness that is not seeded from its configuration.
 
-    The owner calls, in stream order and at boundaries only (see ``streams.batch``): any number of ``predictions`` and
-    ``joined``, then ``conditions``. Nothing here may raise on the content of an event: what is odd about the data is the
+    The owner calls, in stream order and at boundaries only (see ``streams.batch``): any number of ``on_predictions`` and
+    ``on_labels``, then ``conditions``. Nothing here may raise on the content of an event: what is odd about the data is the
     monitor's subject matter. ``state`` returns plain data; ``restore`` of it into a fresh monitor of the same configuration
     continues identically, bit for bit. Memory is bounded however many distinct values the input holds.
     """
 
     name: str
 
-    def predictions(self, batch: PredictionBatch) -> None:
+    def on_predictions(self, batch: PredictionBatch) -> None:
         """Learn from a batch of predictions."""
 
-    def joined(self, batch: JoinedBatch) -> None:
+    def on_labels(self, batch: JoinedBatch) -> None:
         """Learn from a batch of joined labels."""
 
     def conditions(self, now_ms: int) -> Sequence[Condition]:

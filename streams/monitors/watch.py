@@ -12,9 +12,11 @@ import msgspec
 from driftbell.runtime.config.model import Monitoring, MonitorSettings
 from driftbell.schemas import FeatureShift
 from driftbell.streams.batch import JoinedBatch, PredictionBatch
-from driftbell.streams.monitors import MODEL_REGISTRY, REGISTRY, BaseMonitor, Context, Options
+from driftbell.streams.monitors.base import BaseMonitor, Context, Options
+from driftbell.streams.monitors.budget import events_per_false_alarm
 from driftbell.streams.monitors.drift.feature_drift import FeatureDrift
 from driftbell.streams.monitors.monitor import Condition, Family, State
+from driftbell.streams.monitors.registry import MODEL_REGISTRY, REGISTRY, Registry
 from driftbell.streams.reference import Reference, Unwatched
 from driftbell.streams.subject import Subject
 
@@ -53,12 +55,11 @@ def _options(kind: type[BaseMonitor[Any]], settings: MonitorSettings) -> Options
 
 
 def _build(
-    registry: Mapping[str, type[BaseMonitor[Any]]], subject: Subject, settings: Monitoring, reference: Reference
+    registry: Registry, subject: Subject, settings: Monitoring, reference: Reference
 ) -> dict[str, BaseMonitor[Any]]:
     chosen = {name: settings.monitors.get(name, _DEFAULT) for name in registry}
     enabled = {name: chosen[name] for name in registry if chosen[name].enabled}
-    # Each monitor that can page has an equal share of the budget (Bonferroni), and shares it among its own detectors.
-    sharing = max(1, sum(registry[name].budgeted for name in enabled))
+    each = events_per_false_alarm(settings.events_per_false_alarm, (registry[name] for name in enabled))
     return {
         name: registry[name](
             Context(
@@ -67,7 +68,7 @@ def _build(
                 reference=reference,
                 severity=monitor.severity or registry[name].severity,
                 options=_options(registry[name], monitor),
-                events_per_false_alarm=float(settings.events_per_false_alarm * sharing),
+                events_per_false_alarm=each,
             )
         )
         for name, monitor in enabled.items()
@@ -114,7 +115,7 @@ class _Watching:
         return {name: monitor.state() for name, monitor in self._monitors.items()}
 
     def _restore_monitors(self, state: State, fresh: Callable[[], dict[str, BaseMonitor[Any]]]) -> None:
-        """Restore each monitor; one that cannot be restored starts anew, as after an upgrade that changed its detector."""
+        """Restore each monitor; one that cannot be restored starts fresh, as after an upgrade that changed its detector."""
         states: Mapping[str, State] = state["monitors"]
         self._broken = dict(state["broken"])
         for name in self._broken:
@@ -126,7 +127,7 @@ class _Watching:
             try:
                 monitor.restore(states[name])
             except (ValueError, KeyError, TypeError, IndexError) as error:
-                log.warning("monitor %s of %s starts anew: its state does not fit (%s)", name, self.subject, error)
+                log.warning("monitor %s of %s starts fresh: its state does not fit (%s)", name, self.subject, error)
                 self._monitors[name] = fresh()[name]
 
 
@@ -157,10 +158,10 @@ class Watch(_Watching):
         self._monitors = _build(REGISTRY, subject, settings, self.reference)
         self._broken = {}
 
-    def predictions(self, batch: PredictionBatch) -> None:
+    def on_predictions(self, batch: PredictionBatch) -> None:
         """Learn from a batch of predictions."""
         learning = not self.reference.ready
-        self._each(lambda monitor: monitor.predictions(batch))
+        self._each(lambda monitor: monitor.on_predictions(batch))
         # Last, so that the batch that completes the reference is not also compared with it.
         if learning:
             self.reference.learn(batch)
@@ -178,9 +179,9 @@ class Watch(_Watching):
         # In the order of the registry, so that conditions keep theirs.
         self._monitors = {name: fresh[name] if fresh[name].referenced else old for name, old in self._monitors.items()}
 
-    def joined(self, batch: JoinedBatch) -> None:
+    def on_labels(self, batch: JoinedBatch) -> None:
         """Learn from a batch of joined labels."""
-        self._each(lambda monitor: monitor.joined(batch))
+        self._each(lambda monitor: monitor.on_labels(batch))
 
     def conditions(self, now_ms: int) -> list[Condition]:
         """What is wrong at stream time ``now_ms``.
@@ -229,20 +230,19 @@ class ModelWatch(_Watching):
         """
         self.subject = subject
         self.settings = settings
-        self.settings = settings
         self._monitors = self._fresh()
         self._broken = {}
 
     def _fresh(self) -> dict[str, BaseMonitor[Any]]:
         return _build(MODEL_REGISTRY, self.subject, self.settings, Reference(self.settings.reference))
 
-    def predictions(self, batch: PredictionBatch) -> None:
+    def on_predictions(self, batch: PredictionBatch) -> None:
         """Learn from a batch of predictions of any version."""
-        self._each(lambda monitor: monitor.predictions(batch))
+        self._each(lambda monitor: monitor.on_predictions(batch))
 
-    def joined(self, batch: JoinedBatch) -> None:
+    def on_labels(self, batch: JoinedBatch) -> None:
         """Learn from a batch of joined labels of any version."""
-        self._each(lambda monitor: monitor.joined(batch))
+        self._each(lambda monitor: monitor.on_labels(batch))
 
     def state(self) -> State:
         """Everything needed to continue, as plain data."""

@@ -151,14 +151,14 @@ class Model:
             batch = PredictionBatch(watched.predictions, np.array(watched.times, np.int64), now_ms)
             watched.predictions, watched.times, watched.traceparent = [], [], None
             watched.last_ms = now_ms
-            watched.watch.predictions(batch)
-            watched.windows.predictions(batch)
-            self._arms[watched.subject.variant].predictions(batch)
+            watched.watch.on_predictions(batch)
+            watched.windows.on_predictions(batch)
+            self._arms[watched.subject.variant].on_predictions(batch)
         if watched.joined:
             joined = JoinedBatch(watched.joined, now_ms)
             watched.joined = []
-            watched.watch.joined(joined)
-            watched.windows.joined(joined)
+            watched.watch.on_labels(joined)
+            watched.windows.on_labels(joined)
         self.dirty = self._stirred = True
         out.alerts.extend(
             self._lifecycle.observe(
@@ -230,7 +230,7 @@ class Model:
         """Continue from ``state()``.
 
         Raises:
-            driftbell.streams.encoding.BadState: the blob is damaged or of a newer format.
+            driftbell.streams.encoding.BadStateError: the blob is damaged or of a newer format.
         """
         state: Any = MODEL_FORMAT.decode(blob)
         self._ticked_ms = state["ticked_ms"]

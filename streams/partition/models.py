@@ -97,7 +97,7 @@ class Models:
         """Continue from what was saved, yielding after each model.
 
         Raises:
-            driftbell.streams.encoding.BadState: a blob is damaged or of a newer format.
+            driftbell.streams.encoding.BadStateError: a blob is damaged or of a newer format.
         """
         for name, blob in blobs.items():
             self._models[name] = model = self._new(name)

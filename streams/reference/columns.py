@@ -42,7 +42,7 @@ class Lookup:
         self.every = np.arange(len(self.edges))
         self.last_bins = np.array([len(e) for e in self.edges], np.int64)
         self.mixes: list[Mix] = [Mix(categories) for categories in profiles.mixes]
-        self.categories = Categories.TOLD_APART + 1
+        self.categories = Categories.DISTINGUISHED + 1
         self.numeric_at = {row: i for i, row in enumerate(profiles.numeric)}
         self.categorical_at = {row: i for i, row in enumerate(profiles.categorical)}
 
@@ -56,7 +56,7 @@ class Columns:
         missing, wrong, unseen: per profile, shape (profiles,): values missing, of another type, of an unknown category.
         numbers: values of the watched numeric columns, NaN where there is none, shape (numeric, events).
         bins: per watched numeric column and bin of its reference, shape (numeric, bins).
-        categories: per watched categorical column and category told apart, the last being "other", thinned where the
+        categories: per watched categorical column and distinguished category, the last being "other", thinned where the
             reference says so, shape (categorical, categories).
     """
 

@@ -72,18 +72,18 @@ class Categories:
     singletons: int
     #: By how much a count may be too low (bounded counting); 0 where it is exact.
     uncertain: int
-    #: Drift looks at every so-manieth event, because neighbours resemble each other; 1 looks at all.
+    #: The drift detector takes every n-th event, because neighbours resemble each other; 1 takes all.
     every: int
 
-    #: Categories the drift detector tells apart; the rest is pooled as "other".
-    TOLD_APART = 15
+    #: Categories the drift detector distinguishes; the rest is pooled as "other".
+    DISTINGUISHED = 15
 
     @property
     def pooled(self) -> npt.NDArray[np.int64]:
-        """Counts of the categories told apart and, last, of all others."""
-        told = self.counts[: self.TOLD_APART].astype(np.int64)
-        rest = int(self.counts[self.TOLD_APART :].sum()) + self.other
-        return np.append(told, rest)
+        """Counts of the distinguished categories and, last, of all others."""
+        kept = self.counts[: self.DISTINGUISHED].astype(np.int64)
+        rest = int(self.counts[self.DISTINGUISHED :].sum()) + self.other
+        return np.append(kept, rest)
 
 
 @dataclass(frozen=True, slots=True)

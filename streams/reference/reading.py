@@ -12,7 +12,7 @@ from driftbell.schemas import FeatureValue
 
 #: How the two booleans are named as categories.
 TRUTH = {True: "true", False: "false"}
-#: Texts are told apart by so many first characters; a category name is never longer, and state must stay small.
+#: Texts are distinguished by so many first characters; a category name is never longer, and state must stay small.
 TEXT_LENGTH = 64
 
 #: One step below the largest float32, so that the next float above any value is finite.

@@ -8,7 +8,7 @@ from typing import Any, Final
 from driftbell.runtime.config.model import Monitoring
 from driftbell.streams.agreement import Task, is_number
 
-#: Classes told apart; later ones count together as ``OTHER``. As many as the error monitor takes for classes.
+#: Classes that are distinguished; later ones count together as ``OTHER``. As many as the error monitor takes for classes.
 MOST_CLASSES: Final = 20
 #: Number of "any other class".
 OTHER: Final = 0

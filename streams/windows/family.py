@@ -77,10 +77,10 @@ class MetricFamily:
     #: Key in the stored window: short, and for ever.
     key: ClassVar[str]
 
-    def predictions(self, columns: PredictionColumns, answers: Answers) -> None:
+    def on_predictions(self, columns: PredictionColumns, answers: Answers) -> None:
         """Count predictions."""
 
-    def labels(self, columns: LabelColumns, answers: Answers) -> None:
+    def on_labels(self, columns: LabelColumns, answers: Answers) -> None:
         """Count labels, and take back amended ones."""
 
     def values(self, answers: Answers) -> Values:

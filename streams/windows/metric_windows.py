@@ -40,8 +40,9 @@ class Uncounted(enum.StrEnum):
 class MetricWindows:
     """Tumbling windows of the time at which predictions were made, aligned to the epoch.
 
-    ``collect`` tells windows that are over, once soon after their end, and again with a higher revision when labels (or
-    late predictions) changed them. When a labelled window is no longer kept, that is told with ``provisional=False``.
+    ``collect`` returns windows that are over, once soon after their end, and again with a higher revision when labels (or
+    late predictions) changed them. When a labelled window is no longer kept, its last
+    record says ``provisional=False``.
     """
 
     def __init__(self, subject: Subject, settings: Monitoring) -> None:
@@ -64,7 +65,7 @@ class MetricWindows:
         """Events that are in no window, by reason."""
         return self._uncounted
 
-    def predictions(self, batch: PredictionBatch) -> None:
+    def on_predictions(self, batch: PredictionBatch) -> None:
         """Count predictions in the windows in which they were made."""
         self._answers.learn(value for value in dict.fromkeys(batch.predictions) if value is not None)
         for start, columns in prediction_columns(batch, self._width_ms):
@@ -72,11 +73,11 @@ class MetricWindows:
             if window is None:
                 self._uncounted[Uncounted.PREDICTION_TOO_OLD] += len(columns)
                 continue
-            window.predictions(columns, self._answers, batch.now_ms)
+            window.on_predictions(columns, self._answers, batch.now_ms)
             self._schedule(window)
         self._pack()
 
-    def joined(self, batch: JoinedBatch) -> None:
+    def on_labels(self, batch: JoinedBatch) -> None:
         """Count labels in the windows in which their predictions were made."""
         self._answers.learn(dict.fromkeys(event.label for event in batch.events))
         for start, columns in label_columns(batch.events, self._width_ms):
@@ -84,7 +85,7 @@ class MetricWindows:
             if window is None:
                 self._uncounted[Uncounted.LABEL_TOO_LATE] += columns.firsts
                 continue
-            window.labels(columns, self._answers, batch.now_ms)
+            window.on_labels(columns, self._answers, batch.now_ms)
             self._schedule(window)
         self._pack()
 
@@ -106,7 +107,7 @@ class MetricWindows:
         return metrics
 
     def due_ms(self) -> int | None:
-        """The stream time at which ``collect`` next has something to tell."""
+        """The stream time at which ``collect`` next returns something."""
         return 0 if self._closing else min(self._due.values(), default=None)
 
     def state(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from driftbell.streams.encoding import BadState, pack, unpack
+from driftbell.streams.encoding import BadStateError, pack, unpack
 from driftbell.streams.windows.answers import Answers
 from driftbell.streams.windows.families.registry import FAMILIES
 from driftbell.streams.windows.families.volume import Volume
@@ -27,16 +27,16 @@ class Window:
         self.volume = Volume()
         self._families: tuple[MetricFamily, ...] = (self.volume, *(family() for family in FAMILIES))
 
-    def predictions(self, columns: PredictionColumns, answers: Answers, now_ms: int) -> None:
+    def on_predictions(self, columns: PredictionColumns, answers: Answers, now_ms: int) -> None:
         """Count predictions made in this window."""
         for family in self._families:
-            family.predictions(columns, answers)
+            family.on_predictions(columns, answers)
         self._change(now_ms)
 
-    def labels(self, columns: LabelColumns, answers: Answers, now_ms: int) -> None:
+    def on_labels(self, columns: LabelColumns, answers: Answers, now_ms: int) -> None:
         """Count labels of predictions made in this window."""
         for family in self._families:
-            family.labels(columns, answers)
+            family.on_labels(columns, answers)
         self._change(now_ms)
 
     def values(self, answers: Answers) -> Values:
@@ -61,11 +61,11 @@ class Window:
         """What ``pack`` has written.
 
         Raises:
-            driftbell.streams.encoding.BadState: damaged, or packed by a newer driftbell.
+            driftbell.streams.encoding.BadStateError: damaged, or packed by a newer driftbell.
         """
         fields = unpack(packed)
         if not isinstance(fields, list) or len(fields) != 6 or fields[0] != FORM:
-            raise BadState("a window is damaged, or was packed by a newer driftbell")
+            raise BadStateError("a window is damaged, or was packed by a newer driftbell")
         _, start_ms, revision, published_ms, changed_ms, families = fields
         window = cls(start_ms)
         window.revision, window.published_ms, window.changed_ms = revision, published_ms, changed_ms

@@ -33,7 +33,7 @@ def settings(
     **rest: Any,
 ) -> Monitoring:
     """Settings with options by monitor; ``only`` switches all other monitors off."""
-    from driftbell.streams.monitors import MODEL_REGISTRY, REGISTRY
+    from driftbell.streams.monitors.registry import MODEL_REGISTRY, REGISTRY
 
     chosen = {name: MonitorSettings(options=options) for name, options in (monitors or {}).items()}
     if only is not None:
@@ -110,7 +110,7 @@ class Story:
         """Feed one batch of predictions."""
         times = self.now_ms + STEP_MS * np.arange(len(made), dtype=np.int64)
         self.now_ms += STEP_MS * len(made)
-        self.watch.predictions(PredictionBatch(made, times, self.now_ms))
+        self.watch.on_predictions(PredictionBatch(made, times, self.now_ms))
         self._closed()
 
     def labels(
@@ -140,7 +140,7 @@ class Story:
                     )
                 )
             self.now_ms += STEP_MS * size
-            self.watch.joined(JoinedBatch(made, self.now_ms))
+            self.watch.on_labels(JoinedBatch(made, self.now_ms))
             self._closed()
             count -= size
         return self.conditions()

@@ -1,4 +1,4 @@
-"""A monitor that raises is switched off and told about; the others go on."""
+"""A monitor that raises is switched off and reported; the others go on."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def _broken(self: FailureRate, _batch: PredictionBatch) -> None:
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     """A watch with one faulty monitor."""
-    monkeypatch.setattr(FailureRate, "predictions", _broken)
+    monkeypatch.setattr(FailureRate, "on_predictions", _broken)
     return Watch(SUBJECT, Monitoring())
 
 
 @pytest.mark.usefixtures("broken_monitors")
 def test_a_faulty_monitor_is_a_condition_and_the_others_go_on(watch: Watch) -> None:
     for _ in range(3):
-        watch.predictions(batch())
+        watch.on_predictions(batch())
     found = watch.conditions(1000)
 
     assert [(c.alertname, c.labels["monitor"], c.reason) for c in found] == [
@@ -58,7 +58,7 @@ def test_a_faulty_monitor_is_a_condition_and_the_others_go_on(watch: Watch) -> N
 
 @pytest.mark.usefixtures("broken_monitors")
 def test_it_stays_switched_off_after_a_restart(watch: Watch) -> None:
-    watch.predictions(batch())
+    watch.on_predictions(batch())
     again = Watch(SUBJECT, Monitoring())
     again.restore(watch.state())
 
@@ -67,9 +67,9 @@ def test_it_stays_switched_off_after_a_restart(watch: Watch) -> None:
 
 
 @pytest.mark.usefixtures("broken_monitors")
-def test_a_state_that_does_not_fit_lets_that_monitor_start_anew() -> None:
+def test_a_state_that_does_not_fit_lets_that_monitor_start_fresh() -> None:
     watch = Watch(SUBJECT, Monitoring())
-    watch.predictions(batch())
+    watch.on_predictions(batch())
     state = {**watch.state()}
     state["monitors"] = {**state["monitors"], "latency": {"from": "another release"}}
     again = Watch(SUBJECT, Monitoring())

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from driftbell.streams.encoding import MAGIC, BadState, Format, NewerFormat, decode, encode
+from driftbell.streams.encoding import MAGIC, BadStateError, Format, NewerFormatError, decode, encode
 
 DTYPES = st.sampled_from(["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", ">f8", ">i4"])
 ARRAYS = DTYPES.flatmap(lambda d: hnp.arrays(d, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)))
@@ -91,7 +91,7 @@ def test_hostile_bytes_raise_bad_state_only(data: bytes) -> None:
     for prefix in (b"", encode(None)[:-1]):
         try:
             decode(prefix + data)
-        except BadState:
+        except BadStateError:
             continue
 
 
@@ -100,12 +100,12 @@ def test_damaged_blobs_raise_bad_state_only(value: Any, data: st.DataObject) -> 
     blob = bytearray(encode(value))
     at = data.draw(st.integers(0, len(blob) - 1))
     blob[at] = data.draw(st.integers(0, 255))
-    with contextlib.suppress(BadState):
+    with contextlib.suppress(BadStateError):
         decode(bytes(blob[: data.draw(st.integers(0, len(blob)))]))
 
 
 def test_deep_nesting_is_refused_not_a_crash() -> None:
-    with pytest.raises(BadState):
+    with pytest.raises(BadStateError):
         decode(encode(None)[:-1] + b"\x91" * 200_000 + b"\x01")
 
 
@@ -123,14 +123,14 @@ def test_an_array_that_lies_about_itself_is_refused(body: bytes) -> None:
     blob = encode(None)[:-1] + msgspec.msgpack.encode(msgspec.msgpack.Ext(1, body))
     try:
         value = decode(blob)
-    except BadState:
+    except BadStateError:
         return
     assert value.size == 0
 
 
 def test_a_newer_version_is_refused_and_names_both() -> None:
     blob = Format("thing", 7).encode(1)
-    with pytest.raises(NewerFormat, match=r"version 7.*up to version 2") as caught:
+    with pytest.raises(NewerFormatError, match=r"version 7.*up to version 2") as caught:
         Format("thing", 2).decode(blob)
     assert (caught.value.found, caught.value.known) == (7, 2)
 
@@ -160,17 +160,17 @@ def test_a_migration_that_meets_damage_says_bad_state() -> None:
     def rename(value: Any) -> Any:
         return {"new": value["old"]}
 
-    with pytest.raises(BadState, match="damaged"):
+    with pytest.raises(BadStateError, match="damaged"):
         current.decode(Format("thing", 1).encode({}))
 
 
 def test_a_version_without_a_way_up_is_refused() -> None:
-    with pytest.raises(BadState, match="version 1, which can no longer be read"):
+    with pytest.raises(BadStateError, match="version 1, which can no longer be read"):
         Format("thing", 2).decode(Format("thing", 1).encode(1))
 
 
 def test_another_format_is_refused_by_name() -> None:
-    with pytest.raises(BadState, match=r"b'mouse' where 'cat'"):
+    with pytest.raises(BadStateError, match=r"b'mouse' where 'cat'"):
         Format("cat", 1).decode(Format("mouse", 1).encode(1))
 
 
@@ -190,7 +190,7 @@ def test_a_compressed_blob_cannot_ask_for_all_memory() -> None:
     start = len(MAGIC) + 4 + len("thing")
     for size in (2**32 - 1, 10, 2000):
         blob[start : start + 4] = struct.pack("<I", size)
-        with pytest.raises(BadState):
+        with pytest.raises(BadStateError):
             zipped.decode(bytes(blob))
-    with pytest.raises(BadState):
+    with pytest.raises(BadStateError):
         zipped.decode(bytes(blob[: start + 2]))

@@ -42,7 +42,7 @@ class Restored(enum.StrEnum):
     """What became of a saved state."""
 
     CONTINUED = "continued"
-    #: The state is of another River, whose compiled memory may be laid out differently: started anew.
+    #: The state is of another River, whose compiled memory may be laid out differently: started fresh.
     OTHER_RIVER = "other_river_version"
     OTHER_DETECTOR = "other_detector"
     OTHER_PARAMETERS = "other_parameters"
@@ -94,7 +94,7 @@ class RiverDetector:
         return bool(self._river.drift_detected)
 
     def reset(self) -> None:
-        """Start anew."""
+        """Forget everything; the parameters stay."""
         self._build()
 
     def state(self) -> Mapping[str, Any]:
@@ -107,7 +107,7 @@ class RiverDetector:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from ``state``; where that is impossible start anew and say why in ``restored``. Never raises."""
+        """Continue from ``state``; where that is impossible start fresh and say why in ``restored``. Never raises."""
         self._build()
         self.restored = self._restore(state)
         if self.restored is not Restored.CONTINUED:

@@ -18,7 +18,7 @@ from driftbell.streams.monitors.monitor import Condition, Family, State
 _WORTH_SHOWING = 10.0
 
 
-class Reason(enum.StrEnum):
+class FeatureDriftReason(enum.StrEnum):
     """Why a condition of this monitor holds."""
 
     DISTRIBUTION_MOVED = "distribution_moved"
@@ -30,7 +30,7 @@ class DriftOptions(Options, frozen=True):
     #: Most conditions at once; when more features move the first ones are reported, with the number of all in the
     #: sentence.
     max_conditions: int = 20
-    #: Events after which a shift that stayed becomes normal: the reference is learned anew. 0 means never.
+    #: Events after which a shift that stayed becomes normal: the reference is relearned. 0 means never.
     relearn_after: int = 0
 
 
@@ -47,7 +47,7 @@ class FeatureDrift(BaseMonitor[DriftOptions]):
         self._shifts = Shifts(self.context.reference.features, self.context.events_per_false_alarm)
         return self._shifts
 
-    def predictions(self, batch: PredictionBatch) -> None:
+    def on_predictions(self, batch: PredictionBatch) -> None:
         """Compare the batch with the reference."""
         if not self.context.reference.ready:
             return
@@ -70,7 +70,7 @@ class FeatureDrift(BaseMonitor[DriftOptions]):
                 alarm,
                 alertname="FeatureDrift",
                 severity=self.context.severity,
-                reason=Reason.DISTRIBUTION_MOVED.value,
+                reason=FeatureDriftReason.DISTRIBUTION_MOVED.value,
                 labels={"feature": shifts.profiles.profiles[row].name},
                 more=more,
             )

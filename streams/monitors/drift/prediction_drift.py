@@ -13,7 +13,7 @@ from driftbell.streams.monitors.drift.shifts import Shifts
 from driftbell.streams.monitors.monitor import Condition, Family, State
 
 
-class Reason(enum.StrEnum):
+class PredictionDriftReason(enum.StrEnum):
     """Why a condition of this monitor holds."""
 
     PREDICTIONS_MOVED = "predictions_moved"
@@ -22,7 +22,7 @@ class Reason(enum.StrEnum):
 class PredictionOptions(Options, frozen=True):
     """Options of the prediction drift."""
 
-    #: Events after which a shift that stayed becomes normal: the reference is learned anew. 0 means never.
+    #: Events after which a shift that stayed becomes normal: the reference is relearned. 0 means never.
     relearn_after: int = 0
 
 
@@ -39,7 +39,7 @@ class PredictionDrift(BaseMonitor[PredictionOptions]):
         self._shifts = Shifts(self.context.reference.prediction, self.context.events_per_false_alarm)
         return self._shifts
 
-    def predictions(self, batch: PredictionBatch) -> None:
+    def on_predictions(self, batch: PredictionBatch) -> None:
         """Compare the batch with the reference."""
         if not self.context.reference.ready:
             return
@@ -60,7 +60,7 @@ class PredictionDrift(BaseMonitor[PredictionOptions]):
                 alarm,
                 alertname="PredictionDrift",
                 severity=self.context.severity,
-                reason=Reason.PREDICTIONS_MOVED.value,
+                reason=PredictionDriftReason.PREDICTIONS_MOVED.value,
                 labels={},
             )
             for row, alarm in shifts.alarms.items()

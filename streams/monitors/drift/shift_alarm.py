@@ -33,9 +33,9 @@ RANK_SD = 1 / math.sqrt(12)
 class ShiftAlarm:
     """One column that moved, from the alarm until a whole window of it looks like the reference again.
 
-    Windows follow each other. The window is long enough to tell the alarmed shift from none, so that a shift that stays
-    keeps the
-    alarm: at its half, where "moved" and "back" are equally likely, both are three standard errors away.
+    Windows follow each other, and each is long enough to distinguish the alarmed shift from none: at half of the shift,
+    where "moved" and "back" are equally likely, both are three standard errors away. So a shift that stays keeps its
+    alarm.
     """
 
     detector: str
@@ -101,7 +101,7 @@ def numbers_back(window: Ints, alarm: ShiftAlarm, numbers: Numbers) -> bool:
 
 
 def mix_back(window: Ints, alarm: ShiftAlarm, mix: Categories) -> bool:
-    """Whether a window of a categorical column, counted per category told apart, looks like the reference."""
+    """Whether a window of a categorical column, counted per pooled category, looks like the reference."""
     pooled = mix.pooled
     counts = window[: len(pooled)]
     n, m = float(counts.sum()), float(pooled.sum())

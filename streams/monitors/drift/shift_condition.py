@@ -71,8 +71,8 @@ def _sentence(shifts: Shifts, row: int, alarm: ShiftAlarm) -> str:
 
 
 def _mix(name: str, mix: Categories, category: int, before: Shares, now: Shares) -> str:
-    told_apart = category < len(before) - 1
-    what = repr(mix.names[category]) if told_apart else "rarer or unknown values"
+    named = category < len(before) - 1
+    what = repr(mix.names[category]) if named else "rarer or unknown values"
     return f"mix of {name} moved: share of {what} {_went(before[category], now[category])}"
 
 

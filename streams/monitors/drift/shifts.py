@@ -61,7 +61,7 @@ class Shifts:
                 self._scores[at] = RankScores(numbers.counts)
         bins = max((len(numbers.counts) for numbers in self._numbers), default=1)
         self._recent_numbers = RecentCounts(len(self._numbers), bins)
-        self._recent_mixes = RecentCounts(len(self._mixes), Categories.TOLD_APART + 1)
+        self._recent_mixes = RecentCounts(len(self._mixes), Categories.DISTINGUISHED + 1)
         #: By row of ``profiles``, in the order in which they were raised.
         self.alarms: dict[int, ShiftAlarm] = {}
 

@@ -17,7 +17,7 @@ from driftbell.streams.monitors.performance.error_watch import CALIBRATED, Error
 from driftbell.streams.monitors.wording import count, percent, quantity
 
 
-class Reason(enum.StrEnum):
+class ErrorRateReason(enum.StrEnum):
     """Why a condition of this monitor holds."""
 
     ERROR_RATE_ROSE = "error_rate_rose"
@@ -63,7 +63,7 @@ class ErrorRate(BaseMonitor[ErrorOptions]):
         self._learner = ErrorLearner(None if configured == "auto" else Task(configured))
         self._watch: ErrorWatch | None = None
 
-    def joined(self, batch: JoinedBatch) -> None:
+    def on_labels(self, batch: JoinedBatch) -> None:
         """Take the batch's labels."""
         answered = [event for event in batch.events if event.prediction is not None]
         if not answered:
@@ -97,7 +97,7 @@ class ErrorRate(BaseMonitor[ErrorOptions]):
                 alertname="ErrorRateHigh" if classifies else "AbsoluteErrorHigh",
                 family=self.family,
                 severity=self.context.severity,
-                reason=(Reason.ERROR_RATE_ROSE if classifies else Reason.ABSOLUTE_ERROR_ROSE).value,
+                reason=(ErrorRateReason.ERROR_RATE_ROSE if classifies else ErrorRateReason.ABSOLUTE_ERROR_ROSE).value,
                 metric="error_rate" if classifies else "mean_absolute_error",
                 summary=f"{what} rose from {show(mean)} to {show(value)}, {count(events, 'labels')}",
                 value=value,
@@ -118,7 +118,7 @@ class ErrorRate(BaseMonitor[ErrorOptions]):
         return {"learner": self._learner.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from ``state``. Under another detector the baseline is kept and the detector starts anew."""
+        """Continue from ``state``. Under another detector the baseline is kept and the detector starts fresh."""
         if "watch" in state:
             self._watch = self._watching(
                 ErrorReference.restored(state["watch"]["reference"], self.context.options.tolerance)

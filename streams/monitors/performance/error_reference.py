@@ -62,7 +62,7 @@ class ErrorReference:
 
     @property
     def tolerated(self) -> float:
-        """What the mean may be without anybody being told, from 0 to 1."""
+        """The largest mean that raises no alarm, from 0 to 1."""
         if self.task is Task.CLASSIFICATION:
             return min(upper_bound(self._total, self.labels, _REFERENCE_ERRORS) + self.tolerance, 0.95)
         variance = max(self._squares / self.labels - self.mean**2, 0.0)

@@ -124,7 +124,7 @@ class ErrorWatch:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from ``state``; under another detector the baseline's alarm is kept and the detector starts anew."""
+        """Continue from ``state``; under another detector the baseline's alarm is kept and the detector starts fresh."""
         self._recent = [list(window) for window in state["recent"]]
         self.alarm = RateAlarm(**state["alarm"]) if state["alarm"] is not None else None
         if state["chosen"] != self.chosen:

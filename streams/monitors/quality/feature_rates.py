@@ -24,7 +24,7 @@ _REFERENCE_ERRORS = 3.0
 class RateOptions(Options, frozen=True):
     """Options of the quality monitors."""
 
-    #: Share of events by which a rate may rise above the reference's before anybody is told.
+    #: Share of events by which a rate may rise above the reference's before an alert is raised.
     tolerance: float = 0.005
     #: Most conditions at once; when more features break the first ones are reported, with the number of all in the
     #: sentence.
@@ -72,7 +72,7 @@ class FeatureRates(BaseMonitor[RateOptions]):
         self._rates = Rates(baseline, tolerated, self.context.events_per_false_alarm, coarse=True)
         return self._rates
 
-    def predictions(self, batch: PredictionBatch) -> None:
+    def on_predictions(self, batch: PredictionBatch) -> None:
         """Count the batch."""
         if not self.context.reference.ready:
             return

@@ -20,7 +20,7 @@ _MOST_HINTS = 3
 _LONGEST_HINT = 40
 
 
-class Reason(enum.StrEnum):
+class MissingReason(enum.StrEnum):
     """Why a condition of this monitor holds."""
 
     MISSING_RATE_ROSE = "missing_rate_rose"
@@ -32,7 +32,7 @@ class Missing(FeatureRates):
     name = "missing"
     alertname = "MissingValues"
     metric = "missing_rate"
-    reason = Reason.MISSING_RATE_ROSE
+    reason = MissingReason.MISSING_RATE_ROSE
     phrase = "missing rate"
 
     def __init__(self, context: Context[RateOptions]) -> None:
@@ -40,9 +40,9 @@ class Missing(FeatureRates):
         #: By feature: names that were new in the batch in which it went missing.
         self._hints: dict[str, str] = {}
 
-    def predictions(self, batch: PredictionBatch) -> None:
+    def on_predictions(self, batch: PredictionBatch) -> None:
         """Count the batch; when a feature goes missing, look for what it may be called now."""
-        super().predictions(batch)
+        super().on_predictions(batch)
         missing = {self.profile(finding.row).name for finding in self.findings()}
         for name in self._hints.keys() - missing:
             del self._hints[name]

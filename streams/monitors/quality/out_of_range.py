@@ -11,7 +11,7 @@ from driftbell.streams.monitors.quality.feature_rates import FeatureRates
 from driftbell.streams.reference import Columns, Profile
 
 
-class Reason(enum.StrEnum):
+class OutOfRangeReason(enum.StrEnum):
     """Why a condition of this monitor holds."""
 
     OUT_OF_RANGE_RATE_ROSE = "out_of_range_rate_rose"
@@ -27,7 +27,7 @@ class OutOfRange(FeatureRates):
     name = "out_of_range"
     alertname = "OutOfRange"
     metric = "out_of_range_rate"
-    reason = Reason.OUT_OF_RANGE_RATE_ROSE
+    reason = OutOfRangeReason.OUT_OF_RANGE_RATE_ROSE
     phrase = "out-of-range rate"
 
     def concerns(self, profile: Profile) -> bool:

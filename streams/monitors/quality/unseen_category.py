@@ -11,7 +11,7 @@ from driftbell.streams.monitors.quality.feature_rates import FeatureRates
 from driftbell.streams.reference import Columns, Kind, Profile
 
 
-class Reason(enum.StrEnum):
+class UnseenCategoryReason(enum.StrEnum):
     """Why a condition of this monitor holds."""
 
     UNSEEN_CATEGORY_RATE_ROSE = "unseen_category_rate_rose"
@@ -26,7 +26,7 @@ class UnseenCategory(FeatureRates):
     name = "unseen_category"
     alertname = "UnseenCategory"
     metric = "unseen_category_rate"
-    reason = Reason.UNSEEN_CATEGORY_RATE_ROSE
+    reason = UnseenCategoryReason.UNSEEN_CATEGORY_RATE_ROSE
     phrase = "rate of unseen categories"
 
     def concerns(self, profile: Profile) -> bool:

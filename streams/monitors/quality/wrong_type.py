@@ -11,7 +11,7 @@ from driftbell.streams.monitors.quality.feature_rates import FeatureRates
 from driftbell.streams.reference import Columns, Profile
 
 
-class Reason(enum.StrEnum):
+class WrongTypeReason(enum.StrEnum):
     """Why a condition of this monitor holds."""
 
     WRONG_TYPE_RATE_ROSE = "wrong_type_rate_rose"
@@ -26,7 +26,7 @@ class WrongType(FeatureRates):
     name = "wrong_type"
     alertname = "WrongType"
     metric = "wrong_type_rate"
-    reason = Reason.WRONG_TYPE_RATE_ROSE
+    reason = WrongTypeReason.WRONG_TYPE_RATE_ROSE
     phrase = "wrong-type rate"
 
     def concerns(self, profile: Profile) -> bool:

@@ -16,7 +16,7 @@ from driftbell.streams.stats import upper_bound
 _REFERENCE_ERRORS = 3.0
 
 
-class Reason(enum.StrEnum):
+class FailureRateReason(enum.StrEnum):
     """Why a condition of this monitor holds."""
 
     FAILURE_RATE_ROSE = "failure_rate_rose"
@@ -58,7 +58,7 @@ class FailureRate(BaseMonitor[FailureOptions]):
             tolerated = min(learned, ceiling)
         return Rates([baseline], [tolerated], self.context.events_per_false_alarm)
 
-    def predictions(self, batch: PredictionBatch) -> None:
+    def on_predictions(self, batch: PredictionBatch) -> None:
         """Count the batch's errors."""
         failures = int(batch.failed.sum())
         if not self._learned:
@@ -79,7 +79,11 @@ class FailureRate(BaseMonitor[FailureOptions]):
                 alertname="FailureRateHigh",
                 family=self.family,
                 severity=self.context.severity,
-                reason=(Reason.FAILURE_RATE_ROSE if self._learned else Reason.FAILURE_RATE_ABOVE_CEILING).value,
+                reason=(
+                    FailureRateReason.FAILURE_RATE_ROSE
+                    if self._learned
+                    else FailureRateReason.FAILURE_RATE_ABOVE_CEILING
+                ).value,
                 metric="failure_rate",
                 summary=(
                     f"failure rate rose from {percent(finding.baseline)} to {percent(finding.rate)} "

@@ -28,7 +28,7 @@ _RECENT = 1000
 _SHOWN = (0.5, 0.95, 0.99)
 
 
-class Reason(enum.StrEnum):
+class LatencyReason(enum.StrEnum):
     """Why a condition of this monitor holds."""
 
     SLOWER_THAN_REFERENCE = "slower_than_reference"
@@ -94,7 +94,7 @@ class Latency(BaseMonitor[LatencyOptions]):
         named = ((f"p{round(100 * share)}", both.quantile(share)) for share in _SHOWN)
         return {name: value for name, value in named if value is not None}
 
-    def predictions(self, batch: PredictionBatch) -> None:
+    def on_predictions(self, batch: PredictionBatch) -> None:
         """Take the batch's latencies; answers without one do not count."""
         raw = [event.latency_ms for event in batch.events]
         values = np.array([v for v in raw if v is not None] if None in raw else raw, np.float64)
@@ -134,18 +134,18 @@ class Latency(BaseMonitor[LatencyOptions]):
 
     def conditions(self, now_ms: int) -> Sequence[Condition]:
         """At most one condition: the objective's, where that is missed, else the reference's."""
-        watched: list[tuple[float, Rates, Reason]] = []
+        watched: list[tuple[float, Rates, LatencyReason]] = []
         if self._objective is not None:
-            watched.append((*self._objective, Reason.OBJECTIVE_MISSED))
+            watched.append((*self._objective, LatencyReason.OBJECTIVE_MISSED))
         if self._learned is not None:
-            watched.append((self._slow_from(self._learned), self._learned.slow, Reason.SLOWER_THAN_REFERENCE))
+            watched.append((self._slow_from(self._learned), self._learned.slow, LatencyReason.SLOWER_THAN_REFERENCE))
         found = [self._condition(f, limit, reason) for limit, rates, reason in watched for f in rates.findings()]
         return found[:1]
 
-    def _condition(self, finding: Finding, limit: float, reason: Reason) -> Condition:
+    def _condition(self, finding: Finding, limit: float, reason: LatencyReason) -> Condition:
         p95 = self.quantiles().get("p95", 0.0)
         baseline = self._learned.p95 if self._learned else None
-        if reason is Reason.OBJECTIVE_MISSED:
+        if reason is LatencyReason.OBJECTIVE_MISSED:
             summary = (
                 f"{percent(finding.rate)} of {count(finding.events, 'answers')} slower than {milliseconds(limit)} "
                 f"(at most {percent(self.context.options.slo_share)} allowed); p95 is {milliseconds(p95)}"

@@ -16,7 +16,7 @@ _DAY_MS = 86_400_000
 _DAYS = 8
 
 
-class Reason(enum.StrEnum):
+class SilenceReason(enum.StrEnum):
     """Why a condition of this monitor holds."""
 
     NO_PREDICTIONS = "no_predictions"
@@ -25,7 +25,7 @@ class Reason(enum.StrEnum):
 class SilenceOptions(Options, frozen=True):
     """Options of the silence."""
 
-    #: Seconds of silence below which nobody is told.
+    #: Seconds of silence below which no alert is raised.
     min_seconds: float = 300.0
     #: ... and how many times the largest gap of the last days.
     factor: float = 3.0
@@ -61,7 +61,7 @@ class Silence(BaseMonitor[SilenceOptions]):
         largest = max((gap for _, gap in self._gaps), default=0)
         return int(max(options.min_seconds * 1000, options.factor * largest))
 
-    def predictions(self, batch: PredictionBatch) -> None:
+    def on_predictions(self, batch: PredictionBatch) -> None:
         """Something was sent."""
         now = batch.now_ms
         if self._last_ms is not None and now > self._last_ms:
@@ -104,7 +104,7 @@ class Silence(BaseMonitor[SilenceOptions]):
                 alertname="ModelSilent",
                 family=self.family,
                 severity=self.context.severity,
-                reason=Reason.NO_PREDICTIONS.value,
+                reason=SilenceReason.NO_PREDICTIONS.value,
                 metric="silence_seconds",
                 summary=f"no predictions for {duration(silent)}; the longest gap before was {duration(largest)}",
                 value=silent / 1000,

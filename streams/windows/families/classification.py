@@ -31,7 +31,7 @@ class Classification(MetricFamily):
         self._cells: dict[tuple[int, int], tuple[int, float]] = {}
         self._right = (0, 0.0)
 
-    def labels(self, columns: LabelColumns, answers: Answers) -> None:
+    def on_labels(self, columns: LabelColumns, answers: Answers) -> None:
         """Count pairs of classes."""
         if answers.task is not Task.CLASSIFICATION:
             return

@@ -20,7 +20,7 @@ class Latency(MetricFamily):
         self._sketch: QuantileSketch | None = None
         self._sealed: list[float] | None = None
 
-    def predictions(self, columns: PredictionColumns, answers: Answers) -> None:
+    def on_predictions(self, columns: PredictionColumns, answers: Answers) -> None:
         """Count, unless the window is over: the sketch is gone then."""
         if self._sealed is not None or not len(columns.latency_ms):
             return

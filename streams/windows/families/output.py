@@ -22,7 +22,7 @@ class Output(MetricFamily):
         self._numbers = 0
         self._sum = 0.0
 
-    def predictions(self, columns: PredictionColumns, answers: Answers) -> None:
+    def on_predictions(self, columns: PredictionColumns, answers: Answers) -> None:
         """Count by class, and add up numbers."""
         given = [answer for answer in columns.answers if answer is not None]
         kinds = set(map(type, given))

@@ -39,7 +39,7 @@ class Probability(MetricFamily):
         #: More than two classes: events, weight, log of the label's probability.
         self._many: tuple[int, float, float] = (0, 0.0, 0.0)
 
-    def labels(self, columns: LabelColumns, answers: Answers) -> None:
+    def on_labels(self, columns: LabelColumns, answers: Answers) -> None:
         """Add rows that have a score."""
         if answers.task is not Task.CLASSIFICATION:
             return

@@ -30,7 +30,7 @@ class Regression(MetricFamily):
         #: Sums of weight, |error|, error squared, |error / label|, label - shift, its square.
         self._sums: FloatArray = np.zeros(6)
 
-    def labels(self, columns: LabelColumns, answers: Answers) -> None:
+    def on_labels(self, columns: LabelColumns, answers: Answers) -> None:
         """Add rows whose prediction and label are numbers."""
         if answers.task is Task.CLASSIFICATION and answers.settled:
             return

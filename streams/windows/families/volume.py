@@ -18,12 +18,12 @@ class Volume(MetricFamily):
         self.labelled = 0
         self._failures = 0
 
-    def predictions(self, columns: PredictionColumns, answers: Answers) -> None:
+    def on_predictions(self, columns: PredictionColumns, answers: Answers) -> None:
         """Count."""
         self.count += len(columns)
         self._failures += columns.failures
 
-    def labels(self, columns: LabelColumns, answers: Answers) -> None:
+    def on_labels(self, columns: LabelColumns, answers: Answers) -> None:
         """Count first labels."""
         self.labelled += columns.firsts
 

@@ -57,7 +57,7 @@ def test_it_decides_as_river_event_by_event(name: str) -> None:
 
 
 def test_fhddm_is_fed_the_opposite_because_rivers_alarms_when_errors_become_fewer() -> None:
-    # online-ml/river#1474: documented as 1 = error, implemented for 1 = correct. When this test fails, River was mended.
+    # online-ml/river#1474: documented as 1 = error, implemented for 1 = correct. When this test fails, River was corrected.
     rng = np.random.default_rng(3)
     rise = [int(x) for x in np.concatenate([rng.random(1000) < 0.2, rng.random(1000) < 0.6])]
     rivers = binary.FHDDM()
@@ -75,7 +75,7 @@ def test_a_state_without_pickle_continues_identically(name: str, every: int) -> 
     assert alarms_of(name, stream, every) == alarms_of(name, stream)
 
 
-def test_another_river_starts_anew_and_says_so() -> None:
+def test_another_river_starts_fresh_and_says_so() -> None:
     detector = RiverDetector("ADWIN")
     detector.restore({**RiverDetector("ADWIN").state(), "river": "0.0.1"})
 
@@ -83,7 +83,7 @@ def test_another_river_starts_anew_and_says_so() -> None:
     assert RIVER.split(".")[0].isdigit()
 
 
-def test_another_detector_or_other_parameters_start_anew_and_say_so() -> None:
+def test_another_detector_or_other_parameters_start_fresh_and_say_so() -> None:
     detector = RiverDetector("ADWIN")
     detector.restore(RiverDetector("DDM").state())
     assert detector.restored == Restored.OTHER_DETECTOR
@@ -93,7 +93,7 @@ def test_another_detector_or_other_parameters_start_anew_and_say_so() -> None:
 
 
 @pytest.mark.parametrize("damage", ["memory", "unknown", "kind"])
-def test_a_damaged_state_starts_anew_and_says_so(damage: str) -> None:
+def test_a_damaged_state_starts_fresh_and_says_so(damage: str) -> None:
     state = decode(encode(RiverDetector("ADWIN").state()))
     if damage == "memory":
         state["attributes"]["_helper"] = {"memory": b"too short"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from driftbell.runtime.config.model import Join
 from driftbell.schemas import Feedback, Prediction
 from driftbell.streams.batch import JoinKind
-from driftbell.streams.encoding import BadState, decode, encode, pack
+from driftbell.streams.encoding import BadStateError, decode, encode, pack
 from driftbell.streams.join import JoinOutcome, LabelJoin
 from driftbell.streams.subject import Subject
 from tests.streams.join.oracle import Oracle
@@ -330,7 +330,7 @@ def test_a_damaged_entry_is_named_as_such(damaged: bytes) -> None:
     join = LabelJoin(SHORT)
     (key,) = join.unknown([feedback()])
     join.learn({key: (START // 1000, damaged)})
-    with pytest.raises(BadState, match="pending prediction"):
+    with pytest.raises(BadStateError, match="pending prediction"):
         join.labels([feedback()], [START], START)
 
 

@@ -85,7 +85,7 @@ def alarms_on(values: np.ndarray[Any, np.dtype[np.float32]], config: Monitoring)
             )
             for row in rows[at : at + 64]
         ]
-        watch.predictions(PredictionBatch(events, np.full(len(events), at, np.int64), at))
+        watch.on_predictions(PredictionBatch(events, np.full(len(events), at, np.int64), at))
         now = {f"{c.alertname}{c.labels}" for c in watch.conditions(at)}
         raised += len(now - was)
         was = now

@@ -27,7 +27,7 @@ def watch(**options: Any) -> ModelWatch:
 def test_a_model_that_stops_is_reported_at_the_time_announced_and_closed_when_it_speaks() -> None:
     silence = watch()
     for now in range(0, 60_000, 1000):
-        silence.predictions(batch(now))
+        silence.on_predictions(batch(now))
     due = silence.due_ms()
     assert due is not None
 
@@ -37,16 +37,16 @@ def test_a_model_that_stops_is_reported_at_the_time_announced_and_closed_when_it
     assert (found.alertname, found.severity, found.reason) == ("ModelSilent", "critical", "no_predictions")
     assert found.summary == "no predictions for 6 min; the longest gap before was 1 s"
     assert found.monitor == "silence"
-    silence.predictions(batch(due + 61_000))
+    silence.on_predictions(batch(due + 61_000))
     assert silence.conditions(due + 61_000) == []
 
 
 def test_a_new_version_that_takes_over_is_not_silence() -> None:
     silence = watch()
     for now in range(0, 30_000, 1000):
-        silence.predictions(batch(now, version="1"))
+        silence.on_predictions(batch(now, version="1"))
     for now in range(30_000, 2_000_000, 1000):
-        silence.predictions(batch(now, version="2"))
+        silence.on_predictions(batch(now, version="2"))
 
         assert silence.conditions(now) == []
 
@@ -54,7 +54,7 @@ def test_a_new_version_that_takes_over_is_not_silence() -> None:
 def test_a_gap_that_is_usual_is_waited_for() -> None:
     silence = watch()
     for now in range(0, 10 * HOUR, HOUR):
-        silence.predictions(batch(now, size=50))
+        silence.on_predictions(batch(now, size=50))
 
     assert silence.due_ms() == 9 * HOUR + 3 * HOUR + 1
 
@@ -66,7 +66,7 @@ def test_an_outage_does_not_become_a_habit_but_a_night_does() -> None:
         for now in range(number * DAY, number * DAY + 8 * HOUR, 60_000):
             if silence.conditions(now):
                 reported.append(True)
-            silence.predictions(batch(now))
+            silence.on_predictions(batch(now))
 
     nights = []
     for number in range(5):
@@ -79,7 +79,7 @@ def test_an_outage_does_not_become_a_habit_but_a_night_does() -> None:
 
 def test_a_model_that_only_tried_is_not_expected_to_go_on() -> None:
     silence = watch()
-    silence.predictions(batch(0, size=99))
+    silence.on_predictions(batch(0, size=99))
 
     assert silence.due_ms() is None
     assert silence.conditions(100 * DAY) == []
@@ -88,7 +88,7 @@ def test_a_model_that_only_tried_is_not_expected_to_go_on() -> None:
 def test_its_state_continues() -> None:
     silence, copy = watch(), watch()
     for now in (0, 5000, 11_000, 2 * HOUR):
-        silence.predictions(batch(now, size=60))
+        silence.on_predictions(batch(now, size=60))
     copy.restore(decode(encode(silence.state())))
 
     assert copy.due_ms() == silence.due_ms()
@@ -99,6 +99,6 @@ def test_its_state_continues() -> None:
 def test_its_options(options: dict[str, Any], due: int | None) -> None:
     silence = watch(**options)
     for now in (0, 1000):
-        silence.predictions(batch(now, size=60))
+        silence.on_predictions(batch(now, size=60))
 
     assert silence.due_ms() == due

@@ -13,8 +13,8 @@ from driftbell.runtime.config.model import Monitoring, MonitorSettings
 from driftbell.schemas import Prediction
 from driftbell.streams.batch import JoinedBatch, JoinedEvent, JoinKind, PredictionBatch
 from driftbell.streams.encoding import decode, encode
-from driftbell.streams.monitors import MODEL_REGISTRY, REGISTRY
 from driftbell.streams.monitors.monitor import Condition
+from driftbell.streams.monitors.registry import MODEL_REGISTRY, REGISTRY
 from driftbell.streams.monitors.watch import Watch, check_settings
 from tests.streams.stories import SUBJECT, Features, Story, names, ordinary, settings
 
@@ -65,7 +65,7 @@ def test_restarted_between_any_two_batches_it_says_the_same_to_the_bit(detector:
     assert encode(whole.watch.state()) == encode(restarted.watch.state())
 
 
-def test_restarted_while_it_learns_anew_it_says_the_same_to_the_bit() -> None:
+def test_restarted_while_it_relearns_it_says_the_same_to_the_bit() -> None:
     options = {"feature_drift": {"relearn_after": 1000}}
     whole, restarted = Story(settings(options)), Story(settings(options), restart=True)
     for story in (whole, restarted):
@@ -140,9 +140,9 @@ def test_no_content_of_events_makes_it_raise_or_lose_its_state(
                 for _, answer, label, _ in rows
                 if label is not None
             ]
-            watch.predictions(PredictionBatch(events, np.arange(len(events), dtype=np.int64), 0))
+            watch.on_predictions(PredictionBatch(events, np.arange(len(events), dtype=np.int64), 0))
             if joined:
-                watch.joined(JoinedBatch(joined, 0))
+                watch.on_labels(JoinedBatch(joined, 0))
             for condition in watch.conditions(0):
                 assert condition.summary
                 assert condition.value is None or np.isfinite(condition.value)

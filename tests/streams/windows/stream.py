@@ -54,7 +54,7 @@ class Stream:
             )
             for n, row in enumerate(rows)
         ]
-        self.windows.predictions(PredictionBatch(events, np.array([row.made for row in rows], np.int64), self.now))
+        self.windows.on_predictions(PredictionBatch(events, np.array([row.made for row in rows], np.int64), self.now))
 
     def label(self, rows: Sequence[tuple[Row, Any, float]]) -> None:
         """Label rows, or amend the label they have."""
@@ -64,7 +64,7 @@ class Stream:
             before = (row.label, row.weight) if row.labelled else (None, 1.0)
             events.append(JoinedEvent(kind, row.prediction, row.scores, label, weight, row.made, self.now, {}, *before))
             row.label, row.weight, row.labelled = label, weight, True
-        self.windows.joined(JoinedBatch(events, self.now))
+        self.windows.on_labels(JoinedBatch(events, self.now))
 
     def run(self, rows: Sequence[Row]) -> dict[str, float]:
         """Predict and label everything; returns the values of the one window."""

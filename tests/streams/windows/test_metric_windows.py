@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from driftbell.runtime.config.model import Monitoring
 from driftbell.schemas import Metric, decode_metric, encode_metric
 from driftbell.streams.agreement import agrees
-from driftbell.streams.encoding import BadState, encode, pack
+from driftbell.streams.encoding import BadStateError, encode, pack
 from driftbell.streams.windows import MetricWindows, Uncounted
 from driftbell.streams.windows.answers import class_name
 from driftbell.streams.windows.window import Window
@@ -114,7 +114,7 @@ def test_a_quiet_window_costs_little() -> None:
     assert len(encode(stream.windows.state())) < 100 * 80
 
 
-def test_closing_tells_what_has_not_been_told() -> None:
+def test_closing_publishes_what_has_not_been_published() -> None:
     stream = Stream()
     rows = [Row(True), Row(False, made=START + MINUTE)]
     stream.predict(rows)
@@ -253,5 +253,5 @@ def test_a_restart_changes_nothing(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("damaged", [b"", pack([]), pack([99, 0, 0, None, None, {}]), pack({"a": 1})])
 def test_a_damaged_window_is_named_as_such(damaged: bytes) -> None:
-    with pytest.raises(BadState):
+    with pytest.raises(BadStateError):
         Window.unpack(damaged)

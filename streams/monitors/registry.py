@@ -1,0 +1,37 @@
+"""The registry of monitors: a new one is a file and a line here."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from driftbell.streams.monitors.base import BaseMonitor
+from driftbell.streams.monitors.drift.feature_drift import FeatureDrift
+from driftbell.streams.monitors.drift.prediction_drift import PredictionDrift
+from driftbell.streams.monitors.performance.error_rate import ErrorRate
+from driftbell.streams.monitors.quality.missing import Missing
+from driftbell.streams.monitors.quality.out_of_range import OutOfRange
+from driftbell.streams.monitors.quality.unseen_category import UnseenCategory
+from driftbell.streams.monitors.quality.wrong_type import WrongType
+from driftbell.streams.monitors.service.failure_rate import FailureRate
+from driftbell.streams.monitors.service.latency import Latency
+from driftbell.streams.monitors.service.silence import Silence
+
+Registry = dict[str, type[BaseMonitor[Any]]]
+
+#: What watches one version of a model, by the name used in the configuration; conditions come in this order.
+REGISTRY: Final[Registry] = {
+    monitor.name: monitor
+    for monitor in (
+        Missing,
+        WrongType,
+        UnseenCategory,
+        OutOfRange,
+        FeatureDrift,
+        PredictionDrift,
+        ErrorRate,
+        FailureRate,
+        Latency,
+    )
+}
+#: What watches a model over all its versions.
+MODEL_REGISTRY: Final[Registry] = {monitor.name: monitor for monitor in (Silence,)}

@@ -31,6 +31,8 @@ class DeadLetterReason(enum.StrEnum):
     EMPTY_IDENTIFIER = "empty_identifier"
     IDENTIFIER_TOO_LONG = "identifier_too_long"
     TOO_MANY_MODELS = "too_many_models"
+    #: Kafka's client could not read the record, or the batch that holds it.
+    UNREADABLE = "unreadable"
 
 
 def dead_letter_headers(

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from driftbell.alerting.process.assignor import single_owner_assignor
 from driftbell.alerting.process.router import Record
+from driftbell.runtime.kafka.fetching import tolerate_unreadable_records
 from driftbell.schemas import BadRecord, decode_alert
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class AlertsConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self.topic = topic
         #: None until the group has decided, and while it decides anew.
         self.assignment: Assignment | None = None
+        tolerate_unreadable_records()
         self._consumer = AIOKafkaConsumer(
             **settings,
             group_id=group,

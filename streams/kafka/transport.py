@@ -32,6 +32,7 @@ from mode import Service
 
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.kafka import aiokafka_settings
+from driftbell.runtime.kafka.fetching import tolerate_unreadable_records
 from driftbell.streams.engine.broker import Source
 from driftbell.streams.engine.engine import Engine
 from driftbell.streams.errors import DriftbellError
@@ -74,6 +75,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         app = cast(DriftbellApp, self.app)
         worker, conf = app.driftbell.worker, self.app.conf
+        tolerate_unreadable_records()
         # Faust's own assignor places equal partition numbers of topics with equal counts together; RoundRobin would not.
         self._assignor = self.app.assignor
         return aiokafka.AIOKafkaConsumer(

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from driftbell.runtime.config.model import Config
+from driftbell.runtime.unreadable import Unreadable
 from driftbell.schemas import DeadLetterReason, Feedback, Prediction
 from driftbell.schemas.bad_record import BadRecord
 from driftbell.schemas.timestamps import to_epoch_ms
 from driftbell.streams.errors import TooManyDeadLetters
 from driftbell.streams.partition.merge import Slice
 from driftbell.streams.records import DeadLetter, Input, RecordLike
+
+_BYTES = frozenset({bytes})
 
 
 class Intake:
@@ -38,10 +41,10 @@ class Intake:
         records = step.records
         values = [record.value for record in records]
         limit = self._config.worker.max_record_bytes
-        if None in values:
-            full = [record for record in records if record.value is not None]
-            decoded = iter(decode([r.value for r in full], [r.headers for r in full], max_bytes=limit))
-            return [None if value is None else next(decoded) for value in values]
+        if not _BYTES.issuperset(map(type, values)):
+            whole = [record for record in records if type(record.value) is bytes]
+            decoded = iter(decode([r.value for r in whole], [r.headers for r in whole], max_bytes=limit))
+            return [next(decoded) if type(value) is bytes else _unreadable(value) for value in values]
         headers = [record.headers for record in records]
         return decode(values, headers if any(headers) else None, max_bytes=limit)
 
@@ -86,7 +89,8 @@ class Intake:
         self.bad_in_a_row += 1
         self._counts[f"dead_letters_{why.reason}"] += 1
         headers = tuple(record.headers or ())
-        letter = DeadLetter(source, record.offset, record.key, record.value, headers, why.reason, why.detail)
+        value = None if record.value is None else bytes(record.value)
+        letter = DeadLetter(source, record.offset, record.key, value, headers, why.reason, why.detail)
         self._letters.append(letter)
         most = self._config.worker.max_consecutive_dead_letters
         if most and self.bad_in_a_row >= most:
@@ -114,3 +118,7 @@ class Intake:
             f"{last.reason.value}: {last.detail}. Is this the right topic and format? Nothing was skipped. Set "
             f"worker.max_consecutive_dead_letters to 0 to dead-letter them all."
         )
+
+
+def _unreadable(value: bytes | None) -> BadRecord | None:
+    return BadRecord(DeadLetterReason.UNREADABLE, value.detail) if isinstance(value, Unreadable) else None

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from driftbell.runtime.config.model import Config, Monitoring, Reference, Worker
+from driftbell.runtime.unreadable import Unreadable
 from driftbell.schemas import Alert, DeadLetterReason
 from driftbell.schemas.codec import decode_alert
 from driftbell.streams.alerts.reasons import Loss
@@ -87,6 +88,7 @@ BAD: dict[DeadLetterReason, tuple[bytes, Headers]] = {
     DeadLetterReason.EMPTY_IDENTIFIER: (body(prediction_id=" "), ()),
     DeadLetterReason.IDENTIFIER_TOO_LONG: (body(model="m" * 257), ()),
     DeadLetterReason.TOO_MANY_MODELS: (body(model="one-more"), ()),
+    DeadLetterReason.UNREADABLE: (Unreadable(b"\x00\x01", "the record cannot be read"), ()),
 }
 
 

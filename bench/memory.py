@@ -71,7 +71,7 @@ class Feed:
         )
         self._second += 1
         for stream in Input:
-            self.partition.prove(stream, now_ms + 1000)
+            self.partition.advance_watermark(stream, now_ms + 1000)
         self._drain()
         if self._second % CHECKPOINT_EVERY == 0:
             self.checkpoint()

@@ -26,7 +26,7 @@ from driftbell.streams.checkpoints.memory import MemoryCheckpointStore
 from driftbell.streams.checkpoints.redis import RedisCheckpointStore
 from driftbell.streams.engine.clock import SystemClock
 from driftbell.streams.engine.engine import Engine
-from driftbell.streams.errors import Refused
+from driftbell.streams.errors import RefusedError
 from driftbell.streams.kafka import preflight as startup
 from driftbell.streams.kafka.broker import KafkaBroker
 from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp, DriftbellWorker
@@ -135,7 +135,7 @@ def _wire(app: DriftbellApp) -> None:
             stream, partition = app.source(tp)
             numbers[stream].add(partition)
         if numbers[Input.PREDICTIONS] != numbers[Input.FEEDBACK]:
-            raise Refused(
+            raise RefusedError(
                 f"predictions {sorted(numbers[Input.PREDICTIONS])} and feedback {sorted(numbers[Input.FEEDBACK])} were not "
                 f"assigned together: both topics need the same number of partitions and all workers the same settings"
             )
@@ -164,7 +164,7 @@ def _wire(app: DriftbellApp) -> None:
 
 
 def _fail(app: DriftbellApp, error: BaseException) -> None:
-    log.error("%s", error) if isinstance(error, Refused) else log.error("the worker must stop", exc_info=error)
+    log.error("%s", error) if isinstance(error, RefusedError) else log.error("the worker must stop", exc_info=error)
     # Kept, as the event loop itself holds its tasks only weakly.
     app.failing = asyncio.ensure_future(app.crash(error))
 

@@ -1,10 +1,10 @@
 """Errors of the stream processor, split by what the caller does about them.
 
     DriftbellError
-    ├── Refused             start-up or claim: exit with the message, which names the fix
-    │   ├── TooManyDeadLetters
-    │   └── StateLost
-    └── StoreUnavailable    wait and try again; give up after ``worker.checkpoint_patience``
+    ├── RefusedError             start-up or claim: exit with the message, which names the fix
+    │   ├── TooManyDeadLettersError
+    │   └── StateLostError
+    └── StoreUnavailableError    wait and try again; give up after ``worker.checkpoint_patience``
 
 ``driftbell.streams.encoding`` has its own (``BadStateError``, ``NewerFormatError``).
 """
@@ -16,17 +16,17 @@ class DriftbellError(Exception):
     """Base of the errors that driftbell raises on purpose."""
 
 
-class Refused(DriftbellError):
+class RefusedError(DriftbellError):
     """Going on would break a promise; the message says what to do."""
 
 
-class TooManyDeadLetters(Refused):
+class TooManyDeadLettersError(RefusedError):
     """Nothing but bad records: more likely a wrong topic or format than bad luck."""
 
 
-class StateLost(Refused):
+class StateLostError(RefusedError):
     """Kafka says that the group has committed, and the store holds nothing."""
 
 
-class StoreUnavailable(DriftbellError):
+class StoreUnavailableError(DriftbellError):
     """The checkpoint store did not answer, or not as expected."""

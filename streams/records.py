@@ -72,7 +72,7 @@ class OutboxRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetterRecord:
     """A record that could not be used, with its origin and the reason."""
 
     input: Input

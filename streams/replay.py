@@ -10,7 +10,7 @@ from driftbell.runtime.config.model import Config
 from driftbell.streams.checkpoints.checkpoint import Checkpoint
 from driftbell.streams.checkpoints.memory import MemoryPending
 from driftbell.streams.partition.partition import Partition
-from driftbell.streams.records import DeadLetter, Input, OutboxRecord, Record
+from driftbell.streams.records import DeadLetterRecord, Input, OutboxRecord, Record
 
 #: Records read ahead before the next round of steps.
 CHUNK_RECORDS = 8192
@@ -25,7 +25,7 @@ class ReplayStep:
     #: Records read so far.
     records: int
     outbox: list[OutboxRecord] = field(default_factory=list)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
+    dead_letters: list[DeadLetterRecord] = field(default_factory=list)
 
 
 class Replay:
@@ -50,7 +50,7 @@ class Replay:
             until_ms: where stream time ends; the last record's tick by default, as silence after a file's end means nothing.
 
         Raises:
-            driftbell.streams.errors.TooManyDeadLetters: the records are nothing but bad.
+            driftbell.streams.errors.TooManyDeadLettersError: the records are nothing but bad.
         """
         last_ms = 0
         source = iter(records)
@@ -69,11 +69,11 @@ class Replay:
         self._offsets[stream] = offset + 1
         return Record(offset, time, value)
 
-    def _advance(self, complete_ms: int) -> ReplayStep:
+    def _advance(self, watermark_ms: int) -> ReplayStep:
         partition = self.partition
-        result = ReplayStep(complete_ms, self._records)
+        result = ReplayStep(watermark_ms, self._records)
         for stream in Input:
-            partition.prove(stream, complete_ms)
+            partition.advance_watermark(stream, watermark_ms)
         while (step := partition.next_step()) is not None:
             keys = partition.lookups(step)
             found = self._pending.lookup(partition.live_slots, keys) if keys else None

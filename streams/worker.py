@@ -7,23 +7,23 @@ import logging
 
 from driftbell.runtime.config.model import Config
 from driftbell.streams.app import create_app
-from driftbell.streams.errors import Refused
+from driftbell.streams.errors import RefusedError
 from driftbell.streams.kafka import preflight as startup
 from driftbell.streams.kafka.transport import DriftbellWorker
 
 log = logging.getLogger(__name__)
 
-#: Net allocations before the cyclic collector looks at the young generation, and how often it does before it looks at what
-#: has survived. Nothing runs meanwhile: in a worker that learns 1,000 models a look at 100,000 young objects took up to
-#: 270 ms, and one at what had survived 2,000,000 more than 200.
-GC_YOUNG_OBJECTS, GC_YOUNG_LOOKS = 30_000, 30
+#: Net allocations before the cyclic collector scans the young generation, and how many such scans come before it scans what
+#: has survived. Nothing runs meanwhile: in a worker that learns 1,000 models a scan of 100,000 young objects took up to
+#: 270 ms, and one of what had survived 2,000,000 more than 200.
+GC_YOUNG_OBJECTS, GC_YOUNG_SCANS = 30_000, 30
 
 #: Clean end; something refused or failed (the log says what).
 EX_OK, EX_FAILED = 0, 1
 
 
 def run(config: Config) -> int:
-    """Run one worker until it is told to stop; returns the exit code.
+    """Run one worker until it is asked to stop; returns the exit code.
 
     SIGTERM and SIGINT drain (stop reading, save, publish, commit, leave the group) and end with 0. A second signal, a drain
     beyond ``worker.shutdown_grace`` or any failure ends with 1: what was saved stays exact, the rest is read again.
@@ -31,17 +31,17 @@ def run(config: Config) -> int:
     try:
         startup.check(config)
         app = create_app(config)
-    except (Refused, ValueError, OSError) as error:
+    except (RefusedError, ValueError, OSError) as error:
         log.error("%s", error)
         return EX_FAILED
     # Thousands of young events per chunk set off the cyclic collector for nothing, as they hold no cycles: with Python's
     # thresholds it took a quarter of the time of the whole path.
     gc.freeze()
-    gc.set_threshold(GC_YOUNG_OBJECTS, GC_YOUNG_LOOKS, 100)
+    gc.set_threshold(GC_YOUNG_OBJECTS, GC_YOUNG_SCANS, 100)
     worker = DriftbellWorker(app, quiet=True, loglevel="INFO", override_logging=False, redirect_stdouts=False)
     try:
         worker.execute_from_commandline()
     except SystemExit as end:
         return EX_OK if end.code in {None, 0} else EX_FAILED
-    except (Refused, KeyboardInterrupt):
+    except (RefusedError, KeyboardInterrupt):
         return EX_FAILED  # a refusal is logged where it happened

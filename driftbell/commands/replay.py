@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from driftbell.progress import Progress
     from driftbell.replay import Report, lines
     from driftbell.schemas import encode_alert
-    from driftbell.streams.errors import TooManyDeadLetters
+    from driftbell.streams.errors import TooManyDeadLettersError
     from driftbell.streams.replay import replay
 
     history = History.open(options.files, InputTopics(config.topics.predictions, config.topics.feedback))
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
             for alert in report.take(step):
                 if options.json:
                     sys.stdout.buffer.write(encode_alert(alert) + b"\n")
-    except TooManyDeadLetters as error:
+    except TooManyDeadLettersError as error:
         raise CommandError(str(error), "see the reasons with `driftbell replay` on a few lines of the file") from None
     finally:
         seconds = progress.seconds

@@ -41,7 +41,7 @@ def reset_fence(options: argparse.Namespace) -> int:
             f"stop all workers of group {config.worker.group}, then repeat with --yes",
         )
     from driftbell.status import gather, store_of
-    from driftbell.streams.errors import StoreUnavailable
+    from driftbell.streams.errors import StoreUnavailableError
 
     async def reset() -> int:
         fleet = await gather(config)
@@ -49,7 +49,7 @@ def reset_fence(options: argparse.Namespace) -> int:
         store = store_of(config)
         try:
             await store.reset_fence(held)
-        except StoreUnavailable as error:
+        except StoreUnavailableError as error:
             raise CommandError(str(error), "is it running, and is redis.url right?") from error
         finally:
             await store.close()

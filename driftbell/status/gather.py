@@ -10,7 +10,7 @@ from driftbell.runtime.kafka import consumer_settings
 from driftbell.runtime.redis import connect, is_memory
 from driftbell.status.fleet import Fleet, fleet
 from driftbell.streams.checkpoints.redis import RedisCheckpointStore
-from driftbell.streams.errors import StoreUnavailable
+from driftbell.streams.errors import StoreUnavailableError
 from driftbell.streams.records import Input
 
 #: Seconds for one question to the cluster.
@@ -28,7 +28,7 @@ async def gather(config: Config) -> Fleet:
     try:
         ends = _ends(config)
         known = await store.status({partition for _, partition in ends})
-    except StoreUnavailable as error:
+    except StoreUnavailableError as error:
         raise CommandError(str(error), "is it running, and is redis.url right?") from error
     finally:
         await store.close()

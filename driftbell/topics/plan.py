@@ -56,7 +56,7 @@ class FindingReason(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, and how to mend it."""
+    """One thing that is wrong, and how to fix it."""
 
     reason: FindingReason
     topic: str

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from driftbell.streams.join import JoinDelta
-from driftbell.streams.records import DeadLetter, OutboxRecord
+from driftbell.streams.records import DeadLetterRecord, OutboxRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Checkpoint:
     models: Mapping[str, bytes | None]
     join: JoinDelta
     outbox: Sequence[OutboxRecord]
-    dead_letters: Sequence[DeadLetter] = ()
+    dead_letters: Sequence[DeadLetterRecord] = ()
     #: Stream time of the safe point.
     stream_ms: int = 0
 
@@ -99,14 +99,14 @@ class PartitionStatus:
 class CheckpointStore(Protocol):
     """Holds the checkpoints of one consumer group.
 
-    Every method may raise ``streams.errors.StoreUnavailable``; then nothing is known about whether a save took effect, and
-    the same save may be tried again: saves are idempotent.
+    Every method may raise ``streams.errors.StoreUnavailableError``; then nothing is known about whether a save took effect,
+    and the same save may be tried again: saves are idempotent.
     """
 
     async def claim(self, partition: int, generation: int, owner: str, *, stale_after: float) -> Claim:
         """Take the partition for ``generation`` and return what is stored.
 
-        Refused while a later generation holds it, unless that holder's last save is older than ``stale_after`` seconds:
+        RefusedError while a later generation holds it, unless that holder's last save is older than ``stale_after`` seconds:
         then the consumer group was reset and its generations started again at 1.
         """
 

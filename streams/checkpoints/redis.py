@@ -23,7 +23,7 @@ from driftbell.streams.checkpoints.checkpoint import (
     Stored,
 )
 from driftbell.streams.checkpoints.outbox_format import decode_outbox, encode_outbox
-from driftbell.streams.errors import Refused, StoreUnavailable
+from driftbell.streams.errors import RefusedError, StoreUnavailableError
 
 #: Layout of the keys below; a change that older workers cannot read raises it.
 LAYOUT_VERSION: Final = 1
@@ -88,7 +88,7 @@ class RedisCheckpointStore:
             return Claim(ClaimOutcome.FRESH, None, holder, age)
         layout = int(fields.get(b"v", 0))
         if layout > LAYOUT_VERSION:
-            raise Refused(
+            raise RefusedError(
                 f"the checkpoint of partition {partition} has layout {layout}, this driftbell reads up to {LAYOUT_VERSION}: "
                 f"run the newer release again"
             )
@@ -211,7 +211,7 @@ class RedisCheckpointStore:
         try:
             return await awaitable
         except (TimeoutError, RedisError, OSError) as error:
-            raise StoreUnavailable(f"Redis: {type(error).__name__}: {error}") from error
+            raise StoreUnavailableError(f"Redis: {type(error).__name__}: {error}") from error
 
 
 def _pairs(flat: Any) -> dict[bytes, bytes]:

@@ -23,7 +23,7 @@ class EngineCounts:
     rolled_back_stores: int = 0
     skipped_replay: int = 0
     offset_gaps: int = 0
-    unproven_waits: int = 0
+    watermarks_forced: int = 0
     loop_blocked_seconds_max: float = 0.0
     loop_blocked: Distribution = field(default_factory=lambda: Distribution(LOOP_BLOCKED_SECONDS))
     save_seconds: Distribution = field(default_factory=lambda: Distribution(SAVE_SECONDS))

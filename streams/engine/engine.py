@@ -1,4 +1,4 @@
-"""The engine: claims partitions, feeds their runners and proves how far the inputs are complete. It knows no Faust.
+"""The engine: claims partitions, feeds their runners and advances the watermarks of their inputs. It knows no Faust.
 
 ``transport`` tells it what Kafka does (assigned, revoked, fetched) and carries out what it wants done (``Broker``).
 """
@@ -15,10 +15,10 @@ from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore
 from driftbell.streams.engine.broker import Broker, Source
 from driftbell.streams.engine.clock import Clock
 from driftbell.streams.engine.counters import EngineCounts
-from driftbell.streams.engine.ownership import Claims
+from driftbell.streams.engine.ownership import Ownership
 from driftbell.streams.engine.runner import Runner, Stopped
-from driftbell.streams.engine.time_slice import Turn, measure_loop_lag
-from driftbell.streams.engine.watermarks import Proofs
+from driftbell.streams.engine.time_slice import TimeSlice, measure_loop_lag
+from driftbell.streams.engine.watermarks import Watermarks
 from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import Input
 
@@ -72,11 +72,15 @@ class Engine:
         #: How often everything was revoked: a claim that began before the latest is for a rebalance that is over.
         self._revocations = 0
         self._assigning = asyncio.Lock()
-        self._turn = Turn(clock)
+        self._time_slice = TimeSlice(clock)
         self._settled = False
         self._reclaims: dict[int, asyncio.Task[None]] = {}
-        self._claims = Claims(config, store, broker, self.counts, owner=owner, clock=clock, turn=self._turn)
-        self._proving = Proofs(self._runners, broker, config.worker, self.counts, clock=clock, on_failure=on_failure)
+        self._ownership = Ownership(
+            config, store, broker, self.counts, owner=owner, clock=clock, time_slice=self._time_slice
+        )
+        self._watermarks = Watermarks(
+            self._runners, broker, config.worker, self.counts, clock=clock, on_failure=on_failure
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     # ---- life
@@ -101,7 +105,7 @@ class Engine:
             return
         if not self._tasks:
             self._tasks = [
-                asyncio.create_task(self._proving.run(), name="proofs"),
+                asyncio.create_task(self._watermarks.run(), name="watermarks"),
                 asyncio.create_task(measure_loop_lag(self.counts.blocked, self._clock), name="loop-lag"),
             ]
         asked_in = self._revocations
@@ -175,8 +179,8 @@ class Engine:
 
     @property
     def silent_seconds(self) -> float:
-        """Seconds since the main loop last went round; 0 before the first assignment."""
-        return 0.0 if not self._tasks else self._clock.monotonic() - self._proving.progress_at
+        """Seconds since the main loop last ran; 0 before the first assignment."""
+        return 0.0 if not self._tasks else self._clock.monotonic() - self._watermarks.progress_at
 
     @property
     def runners(self) -> Mapping[int, Runner]:
@@ -187,11 +191,11 @@ class Engine:
         """Seconds since the last save of a partition held."""
         return self._clock.monotonic() - self._runners[index].last_saved_at
 
-    # ---- claims
+    # ---- ownership
 
     async def _claim(self, index: int, generation: int) -> None:
         asked_in = self._revocations
-        claimed = await self._claims.claim(index, generation, lambda: asked_in == self._revocations)
+        claimed = await self._ownership.claim(index, generation, lambda: asked_in == self._revocations)
         if claimed is None:
             return
         runner = Runner(
@@ -203,7 +207,7 @@ class Engine:
             publisher=self._broker,
             commit=self._commit,
             clock=self._clock,
-            turn=self._turn,
+            time_slice=self._time_slice,
             on_failure=self._on_failure,
             on_rolled_back=self._rolled_back,
         )

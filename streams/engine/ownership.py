@@ -1,4 +1,4 @@
-"""Claims: takes partitions from the store for a generation, restores them, and holds them against what Kafka has."""
+"""Ownership: claims partitions in the store for a generation, restores them, and compares them with what Kafka has."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from driftbell.streams.engine.clock import Clock
 from driftbell.streams.engine.counters import EngineCounts
 from driftbell.streams.engine.crash_points import CrashPoint, reach
 from driftbell.streams.engine.runner import RETRY_SECONDS
-from driftbell.streams.engine.time_slice import Turn
-from driftbell.streams.engine.watermarks import PROOF_TIMEOUT_SECONDS
-from driftbell.streams.errors import Refused, StateLost, StoreUnavailable
+from driftbell.streams.engine.time_slice import TimeSlice
+from driftbell.streams.engine.watermarks import BROKER_TIMEOUT_SECONDS
+from driftbell.streams.errors import RefusedError, StateLostError, StoreUnavailableError
 from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import Input
 
@@ -29,15 +29,15 @@ STALE_SESSIONS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class OwnedPartition:
     """A partition as it was saved, and the number of that save."""
 
     partition: Partition
     sequence: int
 
 
-class Claims:
-    """Claims for one worker.
+class Ownership:
+    """Takes partitions for one worker.
 
     Args:
         owner: names this worker in the store, for people.
@@ -52,7 +52,7 @@ class Claims:
         *,
         owner: str,
         clock: Clock,
-        turn: Turn,
+        time_slice: TimeSlice,
     ) -> None:
         self._config = config
         self._store = store
@@ -60,15 +60,15 @@ class Claims:
         self._counts = counts
         self._owner = owner
         self._clock = clock
-        self._turn = turn
+        self._time_slice = time_slice
 
-    async def claim(self, index: int, generation: int, wanted: Callable[[], bool]) -> Claimed | None:
+    async def claim(self, index: int, generation: int, wanted: Callable[[], bool]) -> OwnedPartition | None:
         """Take one partition; None as soon as it is no longer ``wanted``.
 
         Raises:
-            StateLost: the store has lost the partition, or a later generation keeps it.
-            Refused: the checkpoint was written by a newer driftbell, or is damaged.
-            StoreUnavailable, OSError: the store or the brokers did not answer within ``worker.checkpoint_patience``.
+            StateLostError: the store has lost the partition, or a later generation keeps it.
+            RefusedError: the checkpoint was written by a newer driftbell, or is damaged.
+            StoreUnavailableError, OSError: the store or the brokers did not answer within ``worker.checkpoint_patience``.
         """
         claim = await self._claim_with_patience(index, generation, wanted)
         if claim is None:
@@ -80,18 +80,18 @@ class Claims:
         await self._compare_with_log(partition)
         if not wanted():
             return None
-        return Claimed(partition, claim.stored.sequence if claim.stored is not None else 0)
+        return OwnedPartition(partition, claim.stored.sequence if claim.stored is not None else 0)
 
     async def _restored(self, index: int, stored: Stored | None) -> Partition:
         """A partition as it was saved; its models, of which there may be thousands, one by one."""
         if stored is None:
             return Partition(index, self._config)
         try:
-            async with self._turn:
+            async with self._time_slice:
                 partition = Partition(index, self._config, replace(stored, models={}))
-            await self._turn.exhaust(partition.restore_models(stored.models))
+            await self._time_slice.exhaust(partition.restore_models(stored.models))
         except BadStateError as error:
-            raise Refused(f"the checkpoint of partition {index} cannot be read: {error}") from error
+            raise RefusedError(f"the checkpoint of partition {index} cannot be read: {error}") from error
         return partition
 
     async def _claim_with_patience(self, index: int, generation: int, wanted: Callable[[], bool]) -> Claim | None:
@@ -116,10 +116,10 @@ class Claims:
                     f"({claim.age_seconds:.0f} s ago), or at once after `driftbell state reset-fence`"
                 )
                 if self._clock.monotonic() >= give_up_at:
-                    raise StateLost(reason)
+                    raise StateLostError(reason)
                 if tries == 0:
                     log.warning("%s", reason)
-            except StoreUnavailable as error:
+            except StoreUnavailableError as error:
                 if self._clock.monotonic() >= give_up_at:
                     raise
                 if tries == 0:
@@ -135,10 +135,10 @@ class Claims:
         sources = [(stream, index) for stream in Input]
         committed = await self._answer(lambda: self._broker.committed(sources))
         if any(offset > 0 for offset in committed.values()):
-            raise StateLost(
+            raise StateLostError(
                 f"Redis holds no checkpoint of partition {index} of group {self._config.worker.group}, but Kafka says that "
                 f"the group has read it up to {max(committed.values()):,}. If Redis was emptied on purpose, set "
-                f"worker.on_lost_state: rebuild to compute the state anew from all that the topics still hold; else restore it"
+                f"worker.on_lost_state: rebuild to compute the state from all that the topics still hold; else restore it"
             )
 
     async def _compare_with_log(self, partition: Partition) -> None:
@@ -152,7 +152,9 @@ class Claims:
                 continue
             offset, first, end = partition.offsets[source[0]], earliest[source], ends[source]
             if offset > end:
-                log.error("%s: the checkpoint is at %d, the log ends at %d: created anew", source, offset, end)
+                log.error(
+                    "%s: the checkpoint is at %d, the log ends at %d: the topic was recreated", source, offset, end
+                )
                 self._lost(partition, source[0], offset, first, Loss.TOPIC_RECREATED)
             elif offset < first:
                 log.error("%s: records %d to %d were deleted before they were read", source, offset, first)
@@ -168,7 +170,7 @@ class Claims:
         tries = 0
         while True:
             try:
-                async with asyncio.timeout(PROOF_TIMEOUT_SECONDS):
+                async with asyncio.timeout(BROKER_TIMEOUT_SECONDS):
                     return await ask()
             except (OSError, TimeoutError) as error:
                 if self._clock.monotonic() >= give_up_at:

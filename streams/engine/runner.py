@@ -16,11 +16,11 @@ from driftbell.runtime.config.model import Config
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore, SaveOutcome
 from driftbell.streams.engine.clock import Clock
 from driftbell.streams.engine.crash_points import CrashPoint, reach
-from driftbell.streams.engine.time_slice import Turn
-from driftbell.streams.errors import StateLost, StoreUnavailable
+from driftbell.streams.engine.time_slice import TimeSlice
+from driftbell.streams.errors import StateLostError, StoreUnavailableError
 from driftbell.streams.partition.merge import NO_TIME, Step
 from driftbell.streams.partition.partition import Partition
-from driftbell.streams.records import DeadLetter, Input, OutboxRecord, Output
+from driftbell.streams.records import DeadLetterRecord, Input, OutboxRecord, Output
 from driftbell.streams.stats.histogram import Distribution
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Publisher(Protocol):
     async def publish(self, partition: int, records: Sequence[OutboxRecord]) -> None:
         """Publish the outbox of one partition in order."""
 
-    async def dead_letter(self, partition: int, letters: Sequence[DeadLetter]) -> None:
+    async def dead_letter(self, partition: int, letters: Sequence[DeadLetterRecord]) -> None:
         """Publish dead letters."""
 
 
@@ -68,9 +68,9 @@ class Runner:
 
     Args:
         sequence: number of the partition's last save.
-        turn: shared by everything that computes in this worker.
+        time_slice: shared by everything that computes in this worker.
         on_failure: called once with the exception that ended the loop; the worker must exit.
-        on_rolled_back: called once when the store has lost saves; the partition must be claimed anew.
+        on_rolled_back: called once when the store has lost saves; the partition must be claimed again.
         commit: called after a save with the offsets by input; a refusal is no failure.
     """
 
@@ -85,7 +85,7 @@ class Runner:
         publisher: Publisher,
         commit: Callable[[int, Checkpoint], Awaitable[None]],
         clock: Clock,
-        turn: Turn,
+        time_slice: TimeSlice,
         on_failure: Callable[[BaseException], None],
         on_rolled_back: Callable[[int], None],
     ) -> None:
@@ -104,7 +104,7 @@ class Runner:
         self._publisher = publisher
         self._commit = commit
         self._clock = clock
-        self._turn = turn
+        self._time_slice = time_slice
         self._on_failure = on_failure
         self._on_rolled_back = on_rolled_back
         self._sequence = sequence
@@ -123,9 +123,9 @@ class Runner:
         self.partition.push(source, records)  # type: ignore[arg-type]
         self._wake.set()
 
-    def prove(self, source: Input, complete_ms: int) -> None:
-        """See ``Partition.prove``."""
-        self.partition.prove(source, complete_ms)
+    def advance_watermark(self, source: Input, watermark_ms: int) -> None:
+        """See ``Partition.advance_watermark``."""
+        self.partition.advance_watermark(source, watermark_ms)
         self._wake.set()
 
     async def stop(self, why: Stopped, *, deadline_seconds: float) -> None:
@@ -195,10 +195,10 @@ class Runner:
 
     async def _do(self, step: Step) -> None:
         self._interrupted = True
-        async with self._turn:
+        async with self._time_slice:
             keys = self.partition.lookups(step)
         found = await self._lookup(keys) if keys else None
-        await self._turn.exhaust(self.partition.run(step, found))
+        await self._time_slice.exhaust(self.partition.run(step, found))
         self._interrupted = False
 
     async def _lookup(self, keys: list[bytes]) -> dict[bytes, tuple[int, bytes]]:
@@ -210,7 +210,7 @@ class Runner:
         return await self._with_patience(ask)
 
     async def _rest(self) -> None:
-        """Wait for records, proofs or the next checkpoint."""
+        """Wait for records, watermarks or the next checkpoint."""
         until_checkpoint = max(0.005, self._next_checkpoint - self._clock.monotonic())
         busy = self.partition.changed or self.store_is_slow
         try:
@@ -235,8 +235,8 @@ class Runner:
         now = self._clock.monotonic()
         if now < self._next_checkpoint and not partition.has_outbox:
             return
-        cost = await self._turn.exhaust(partition.encode_models())
-        async with self._turn:
+        cost = await self._time_slice.exhaust(partition.encode_models())
+        async with self._time_slice:
             started = self._clock.monotonic()
             checkpoint = partition.checkpoint()
             cost += self._clock.monotonic() - started
@@ -314,7 +314,7 @@ class Runner:
         """The store does not take our save: stop at once and publish nothing."""
         index = self.partition.index
         if outcome is SaveOutcome.LOST:
-            raise StateLost(
+            raise StateLostError(
                 f"Redis holds nothing of partition {index} any more: it was emptied or keys were evicted. Restore it, or "
                 f"set worker.on_lost_state: rebuild"
             )
@@ -332,13 +332,13 @@ class Runner:
             self._loop.cancel()
 
     async def _with_patience(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Try until the store answers; ``StoreUnavailable`` after ``worker.checkpoint_patience``."""
+        """Try until the store answers; ``StoreUnavailableError`` after ``worker.checkpoint_patience``."""
         give_up_at = self._clock.monotonic() + self._config.worker.checkpoint_patience
         tries = 0
         while True:
             try:
                 return await attempt()
-            except StoreUnavailable as error:
+            except StoreUnavailableError as error:
                 if self._clock.monotonic() >= give_up_at:
                     raise
                 if tries == 0:

@@ -1,7 +1,7 @@
-"""Turns: the event loop is shared by all partitions of a worker, so they compute one after another, in short slices.
+"""Time slices: the event loop is shared by all partitions of a worker, so they compute one after another, in short slices.
 
-Without turns the loop would come round only after as many slices as there are busy partitions, and heartbeats, rebalance
-callbacks and health checks would wait for all of them.
+Without the lock the loop would reach heartbeats, rebalance callbacks and health checks only after as many slices as there are
+busy partitions.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from driftbell.streams.engine.clock import Clock
 #: Length of a slice.
 SLICE_SECONDS = 0.02
 
-#: Pause between two looks.
-LOOK_SECONDS = 0.05
+#: Pause between two samples of the loop's lag.
+LAG_SAMPLE_SECONDS = 0.05
 
 
-class Turn:
-    """Whoever computes does so inside ``async with turn:``, awaiting nothing. The loop comes round between two turns."""
+class TimeSlice:
+    """Whoever computes does so inside ``async with time_slice:``, awaiting nothing. Between two, the loop serves the rest."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -30,7 +30,7 @@ class Turn:
 
     async def __aexit__(self, *_exc: object) -> None:
         try:
-            # While the turn is still ours: a lock that is free again at once would stop nobody in this round of the loop.
+            # While the slice is still ours: a lock that is free again at once would stop nobody in this iteration of the loop.
             await asyncio.sleep(0)
         finally:
             self._lock.release()
@@ -52,11 +52,11 @@ class Turn:
 
 
 async def measure_loop_lag(observe: Callable[[float], None], clock: Clock) -> None:
-    """Look for ever: a sleeper that wakes late was kept from running for that long.
+    """Measure for ever: a sleeper that wakes late was kept from running for that long.
 
     It waits for nothing else, so that no block goes by while it is busy.
     """
     while True:
         slept_at = clock.monotonic()
-        await asyncio.sleep(LOOK_SECONDS)
-        observe(max(0.0, clock.monotonic() - slept_at - LOOK_SECONDS))
+        await asyncio.sleep(LAG_SAMPLE_SECONDS)
+        observe(max(0.0, clock.monotonic() - slept_at - LAG_SAMPLE_SECONDS))

@@ -1,4 +1,4 @@
-"""Proofs: how far the empty inputs are complete, asked of the brokers, so that the merge may go on.
+"""Watermarks: how far the empty inputs are complete, asked of the brokers, so that the merge may go on.
 
 A note of the time, then the brokers' end offsets: where the fetches have reached that end, every record with an earlier time
 has been pushed. Asked only while something waits.
@@ -15,24 +15,24 @@ from driftbell.streams.engine.broker import Broker, Source
 from driftbell.streams.engine.clock import Clock
 from driftbell.streams.engine.counters import EngineCounts
 from driftbell.streams.engine.runner import Runner
-from driftbell.streams.errors import Refused
+from driftbell.streams.errors import RefusedError
 from driftbell.streams.records import Input
 
 log = logging.getLogger(__name__)
 
 #: How often the brokers are asked where the inputs end while records wait for that answer; 50 ms were measured to keep the
 #: order of a joined stream identical to a merge of the topics' contents.
-PROOF_SECONDS = 0.05
+WATERMARK_SECONDS = 0.05
 
 #: How long one such question may take.
-PROOF_TIMEOUT_SECONDS = 5.0
+BROKER_TIMEOUT_SECONDS = 5.0
 
 #: Kafka takes a partition that another worker has claimed from us within a session; after so many sessions it never will.
 FENCED_SESSIONS = 2
 
 
-class Proofs:
-    """Goes round as long as the worker lives.
+class Watermarks:
+    """Advances the watermarks of empty inputs as long as the worker lives.
 
     Args:
         runners: those of the partitions now held, by index; the engine changes them.
@@ -55,19 +55,19 @@ class Proofs:
         self._counts = counts
         self._clock = clock
         self._on_failure = on_failure
-        self._last_proof: dict[int, float] = {}
+        self._advanced_at: dict[int, float] = {}
         self._answered_at = clock.monotonic()
 
     async def run(self) -> None:
-        """Prove for ever; an unexpected error goes to ``on_failure``."""
+        """Advance for ever; an unexpected error goes to ``on_failure``."""
         try:
             while True:
-                await asyncio.sleep(PROOF_SECONDS)
+                await asyncio.sleep(WATERMARK_SECONDS)
                 self.progress_at = self._clock.monotonic()
                 self._refuse_to_stand_still()
-                sources = self._sources_to_prove()
+                sources = self._waiting_sources()
                 if sources:
-                    await self._prove(sources)
+                    await self._advance(sources)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -78,13 +78,13 @@ class Proofs:
         longest = FENCED_SESSIONS * self._worker.session_timeout
         for index, runner in self._runners.items():
             if runner.fenced_at is not None and self._clock.monotonic() - runner.fenced_at > longest:
-                raise Refused(
+                raise RefusedError(
                     f"another process has claimed partition {index}, and for {longest:.0f} s Kafka has not taken it from this "
                     f"one: starting again, to claim what is ours. If this repeats, two workers have the same "
                     f"worker.instance_id, or two Kafka clusters share one Redis"
                 )
 
-    def _sources_to_prove(self) -> list[Source]:
+    def _waiting_sources(self) -> list[Source]:
         """Empty inputs on which something waits: buffered records of the other input, or a tick of an idle partition."""
         now = self._clock.monotonic()
         sources: list[Source] = []
@@ -94,42 +94,42 @@ class Proofs:
             if runner.stopped is not None or not empty:
                 continue
             waits_for_records = len(empty) < len(Input)
-            since = now - self._last_proof.get(index, 0.0)
+            since = now - self._advanced_at.get(index, 0.0)
             if waits_for_records or (partition.wants_tick and since >= self._worker.tick):
-                self._last_proof[index] = now
+                self._advanced_at[index] = now
                 sources += [(stream, index) for stream in empty]
         return sources
 
-    async def _prove(self, sources: list[Source]) -> None:
+    async def _advance(self, sources: list[Source]) -> None:
         asked_ms = self._clock.wall_ms()
-        complete_ms = asked_ms - round(self._worker.clock_margin * 1000)
+        watermark_ms = asked_ms - round(self._worker.clock_margin * 1000)
         try:
-            async with asyncio.timeout(PROOF_TIMEOUT_SECONDS):
+            async with asyncio.timeout(BROKER_TIMEOUT_SECONDS):
                 ends = await self._broker.end_offsets(sources)
         except (OSError, TimeoutError) as error:
-            self._go_on_unproven(sources, complete_ms, error)
+            self._force(sources, watermark_ms, error)
             return
         self._answered_at = self._clock.monotonic()
         try:
-            async with asyncio.timeout(PROOF_TIMEOUT_SECONDS):
+            async with asyncio.timeout(BROKER_TIMEOUT_SECONDS):
                 for source in sources:
                     runner = self._runners.get(source[1])
                     if runner is not None and source in ends and await self._reached(runner, source, ends[source]):
-                        runner.prove(source[0], complete_ms)
+                        runner.advance_watermark(source[0], watermark_ms)
         except (OSError, TimeoutError) as error:
             # In a rebalance there may be no position, and no fetch to wait for.
             log.info("how far the inputs were fetched is not known just now: %r", error)
 
-    def _go_on_unproven(self, sources: Sequence[Source], complete_ms: int, error: Exception) -> None:
+    def _force(self, sources: Sequence[Source], watermark_ms: int, error: Exception) -> None:
         """Better a little disorder than a monitor that stands still for ever because a broker does not answer."""
         silent = self._clock.monotonic() - self._answered_at
         if silent < self._worker.max_idle:
             return
         log.warning("for %.0f s no broker has said where the inputs end (%r): going on without", silent, error)
-        self._counts.unproven_waits += len(sources)
+        self._counts.watermarks_forced += len(sources)
         for stream, index in sources:
             if (runner := self._runners.get(index)) is not None:
-                runner.prove(stream, complete_ms)
+                runner.advance_watermark(stream, watermark_ms)
 
     async def _reached(self, runner: Runner, source: Source, end: int) -> bool:
         if runner.partition.fetched(source[0]) >= end:

@@ -15,7 +15,7 @@ from driftbell.streams.encoding import BadStateError, decoder
 FORM: Final = 1
 
 
-class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class PendingPrediction(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A prediction by its packed fields. It is written as a plain tuple, which leaves out what is not there."""
 
     form: Literal[1]
@@ -32,10 +32,10 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     weight: float | None = None
 
 
-_DECODER: Final = decoder(Entry)
+_DECODER: Final = decoder(PendingPrediction)
 
 
-def open_entry(packed: bytes) -> Entry:
+def open_pending(packed: bytes) -> PendingPrediction:
     """Read a packed prediction.
 
     Raises:

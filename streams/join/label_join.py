@@ -17,7 +17,7 @@ from driftbell.schemas import Feedback, Prediction
 from driftbell.streams.batch import IntArray, JoinedEvent, JoinKind, Label
 from driftbell.streams.encoding import BadStateError, pack
 from driftbell.streams.join.delta import JoinDelta, JoinExpiry
-from driftbell.streams.join.entry import FORM, Entry, open_entry
+from driftbell.streams.join.entry import FORM, PendingPrediction, open_pending
 from driftbell.streams.join.key import Keys
 from driftbell.streams.join.memory import Memory
 from driftbell.streams.join.outcome import JoinOutcome
@@ -89,7 +89,7 @@ class LabelJoin:
             predicted_ms: When each was made.
             now_ms: Stream time.
         """
-        self._turn(now_ms)
+        self._advance_to(now_ms)
         slot = self._slots.current(self._now_ms)
         name, start = slot.id, slot.start_ms
         keys = self._keys.of(events)
@@ -128,7 +128,7 @@ class LabelJoin:
         Raises:
             driftbell.streams.encoding.BadStateError: what ``learn`` took in is damaged.
         """
-        self._turn(now_ms)
+        self._advance_to(now_ms)
         joined: Joined = []
         entries, subjects = self._memory.entries, self._subjects.by_number
         slots = self._slots.by_id
@@ -136,7 +136,7 @@ class LabelJoin:
         firsts = duplicates = 0
         for event, key, at in zip(events, self._keys.of(events), _plain(labelled_ms), strict=True):
             packed = entries.get(key)
-            entry = None if packed is None else open_entry(packed)
+            entry = None if packed is None else open_pending(packed)
             slot = None if entry is None else slots.get(entry.slot)
             subject = None if entry is None or slot is None else subjects[entry.subject]
             if entry is None or slot is None or subject is None or subject.model != event.model:
@@ -162,7 +162,7 @@ class LabelJoin:
 
     def advance(self, now_ms: int) -> JoinExpiry:
         """Let stream time reach ``now_ms``; returns what has expired since the last call."""
-        self._turn(now_ms)
+        self._advance_to(now_ms)
         expiry = JoinExpiry(dict(self._expired), dict(self._unmatched), self._gone)
         self._expired, self._unmatched, self._gone = Counter(), Counter(), []
         return expiry
@@ -209,12 +209,12 @@ class LabelJoin:
         self._unmatched = Counter(state["unmatched"])
         self._gone = list(state["gone"])
 
-    def _turn(self, now_ms: int) -> None:
+    def _advance_to(self, now_ms: int) -> None:
         if now_ms <= self._now_ms:
             return
         self._now_ms = now_ms
         self._give_up(self._waiting.expire(now_ms), JoinOutcome.UNMATCHED)
-        over, gone = self._slots.turn(now_ms)
+        over, gone = self._slots.advance(now_ms)
         for slot in over:
             for subject, count in slot.pending.items():
                 if count:
@@ -243,21 +243,30 @@ class LabelJoin:
 
     def _meet(self, slot: Slot, key: bytes, packed: bytes) -> tuple[Subject, JoinedEvent]:
         label = self._waiting.pop(key)
-        entry = open_entry(packed)
+        entry = open_pending(packed)
         slot.pending[entry.subject] -= 1
         self._counts[JoinOutcome.JOINED] += 1
         event = self._first(key, slot, entry, label.label, label.weight, label.labelled_ms, label.tags)
         return self._subject(entry.subject), event
 
     def _first(
-        self, key: bytes, slot: Slot, entry: Entry, label: Label, weight: float, at: int, tags: dict[str, str]
+        self,
+        key: bytes,
+        slot: Slot,
+        entry: PendingPrediction,
+        label: Label,
+        weight: float,
+        at: int,
+        tags: dict[str, str],
     ) -> JoinedEvent:
         tags = {**entry.tags, **tags} if tags else entry.tags
         self._put(key, slot, entry, tags, label, weight)
         made = slot.start_ms + entry.made
         return JoinedEvent(JoinKind.JOINED, entry.prediction, entry.scores, label, weight, made, at, tags)
 
-    def _amend(self, key: bytes, slot: Slot, entry: Entry, label: Label, weight: float, at: int) -> JoinedEvent:
+    def _amend(
+        self, key: bytes, slot: Slot, entry: PendingPrediction, label: Label, weight: float, at: int
+    ) -> JoinedEvent:
         self._counts[JoinOutcome.AMENDED] += 1
         # An amendment is not moved to other segments: what it replaces was counted in these.
         self._put(key, slot, entry, entry.tags, label, weight)
@@ -266,7 +275,9 @@ class LabelJoin:
             JoinKind.AMENDED, entry.prediction, entry.scores, label, weight, made, at, entry.tags, entry.label, before
         )
 
-    def _put(self, key: bytes, slot: Slot, entry: Entry, tags: dict[str, str], label: Label, weight: float) -> None:
+    def _put(
+        self, key: bytes, slot: Slot, entry: PendingPrediction, tags: dict[str, str], label: Label, weight: float
+    ) -> None:
         packed = pack(
             (FORM, entry.slot, entry.subject, entry.prediction, entry.scores, entry.made, tags, label, weight)
         )

@@ -33,7 +33,7 @@ class Slots:
     """The live slots, oldest first.
 
     A prediction can be joined for at least the horizon and at most one slot longer; for one more slot it is kept so
-    that its labels can be told to be late. A slot keeps its end when the configured horizon changes; only new slots
+    that its labels can be counted as late. A slot keeps its end when the configured horizon changes; only new slots
     have the new width.
     """
 
@@ -65,7 +65,7 @@ class Slots:
         self._slots[opened.id] = opened
         return opened
 
-    def turn(self, now_ms: int) -> tuple[list[Slot], list[int]]:
+    def advance(self, now_ms: int) -> tuple[list[Slot], list[int]]:
         """The slots whose horizon has ended since the last call, and the names of those that are gone altogether."""
         over = [slot for slot in self._slots.values() if not slot.over and now_ms >= self._over_ms(slot)]
         gone = [slot.id for slot in self._slots.values() if now_ms >= self._gone_ms(slot)]
@@ -76,7 +76,7 @@ class Slots:
         return over, gone
 
     def due_ms(self) -> int | None:
-        """The stream time at which ``turn`` next has something to tell."""
+        """The stream time at which ``advance`` next returns anything."""
         times = [self._gone_ms(slot) if slot.over else self._over_ms(slot) for slot in self._slots.values()]
         return min(times, default=None)
 

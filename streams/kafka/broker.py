@@ -13,7 +13,7 @@ from faust.types import TP
 from driftbell.schemas.dead_letter import HEADER_PREFIX, dead_letter_headers
 from driftbell.streams.engine.broker import Source
 from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp
-from driftbell.streams.records import DeadLetter, Input, OutboxRecord, Output
+from driftbell.streams.records import DeadLetterRecord, Input, OutboxRecord, Output
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class KafkaBroker:
         """See ``Publisher.publish``."""
         await self._send_all([(self._outputs[r.output], r.key, r.value, list(r.headers)) for r in records])
 
-    async def dead_letter(self, partition: int, letters: Sequence[DeadLetter]) -> None:
+    async def dead_letter(self, partition: int, letters: Sequence[DeadLetterRecord]) -> None:
         """See ``Publisher.dead_letter``. A value too large for the dead-letter topic is named instead of copied."""
         messages: list[_Message] = []
         for letter in letters:

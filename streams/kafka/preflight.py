@@ -17,7 +17,7 @@ from redis.exceptions import RedisClusterException, RedisError
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.kafka import client_settings, consumer_settings
 from driftbell.runtime.redis import RedisFinding, close, connect, examine, finding_of, is_memory
-from driftbell.streams.errors import Refused
+from driftbell.streams.errors import RefusedError
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +50,10 @@ class Finding:
 
 
 def check(config: Config) -> None:
-    """Look at Kafka and Redis as they are now.
+    """Check Kafka and Redis as they are now.
 
     Raises:
-        Refused: naming every fatal problem and its fix. Lesser ones are logged.
+        RefusedError: naming every fatal problem and its fix. Lesser ones are logged.
     """
     findings = asyncio.run(_redis_findings(config))
     kafka, partitions = _kafka_findings(config)
@@ -65,7 +65,7 @@ def check(config: Config) -> None:
             log.warning("%s: %s", finding.problem.value, finding.message)
     fatal = [finding for finding in findings if finding.fatal]
     if fatal:
-        raise Refused("\n".join(f"{finding.problem.value}: {finding.message}" for finding in fatal))
+        raise RefusedError("\n".join(f"{finding.problem.value}: {finding.message}" for finding in fatal))
 
 
 async def _redis_findings(config: Config) -> list[Finding]:
@@ -111,8 +111,8 @@ async def _remembered_partitions(config: Config, partitions: int) -> list[Findin
         Finding(
             Problem.PARTITIONS_CHANGED,
             f"{config.topics.predictions} had {remembered} partitions when group {config.worker.group} began and has "
-            f"{partitions} now: most models would move away from their state. Go on with a new worker.group (it learns anew), "
-            f"or create the topics with {remembered} partitions again",
+            f"{partitions} now: most models would move away from their state. Go on with a new worker.group (it learns from "
+            f"the beginning), or create the topics with {remembered} partitions again",
         )
     ]
 
@@ -126,7 +126,9 @@ def _kafka_findings(config: Config) -> tuple[list[Finding], int | None]:
         known = admin.list_topics(timeout=ANSWER_SECONDS).topics
     except KafkaException as error:
         servers = config.kafka.get("bootstrap.servers")
-        raise Refused(f"Kafka at {servers} does not answer ({error}). Is kafka.bootstrap.servers right?") from error
+        raise RefusedError(
+            f"Kafka at {servers} does not answer ({error}). Is kafka.bootstrap.servers right?"
+        ) from error
     partitions = {name: len(known[name].partitions) for name in known}
     inputs = (topics.predictions, topics.feedback)
     outputs = (topics.alerts, topics.alerts_active, topics.metrics, *(t + topics.dead_letter_suffix for t in inputs))
@@ -158,7 +160,7 @@ def _unequal(inputs: tuple[str, str], partitions: Mapping[str, int]) -> list[Fin
         Finding(
             Problem.UNEQUAL_PARTITIONS,
             f"{inputs[0]} has {predictions} partitions and {inputs[1]} has {feedback}, so labels would not meet their "
-            f"predictions: create both anew with the same number (`driftbell topics create`)",
+            f"predictions: create both again with the same number (`driftbell topics create`)",
         )
     ]
 

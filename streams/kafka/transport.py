@@ -55,7 +55,7 @@ COORDINATOR_PATIENCE = 30
 COMMIT_SECONDS = 5.0
 
 
-class ChunkLost(DriftbellError):
+class ChunkLostError(DriftbellError):
     """Faust dropped a fetched chunk: going on would lose records, a restart reads them again."""
 
 
@@ -180,12 +180,14 @@ class ChunkConsumer(driver.Consumer):
         """Pass a chunk from the agent to the engine.
 
         Raises:
-            ChunkLost: the chunk before it never arrived.
+            ChunkLostError: the chunk before it never arrived.
         """
         if chunk.seeks != self._seeks[tp]:
             return
         if chunk.follows is not None and (delivered := self._delivered.get(tp)) != chunk.follows:
-            raise ChunkLost(f"{tp}: records up to {chunk.follows} were fetched, and delivered only up to {delivered}")
+            raise ChunkLostError(
+                f"{tp}: records up to {chunk.follows} were fetched, and delivered only up to {delivered}"
+            )
         self._delivered[tp] = chunk.records[-1].offset + 1
         self._engine.deliver(cast(DriftbellApp, self.app).source(tp), chunk.records)
 
@@ -323,7 +325,7 @@ class DriftbellApp(faust.App):
     driftbell: Config
     engine: Engine
     failing: asyncio.Future[None] | None = None
-    #: What Faust's own ``worker`` command must look at before it starts; ``driftbell worker`` has looked by itself.
+    #: The start-up checks for Faust's own ``worker`` command; ``driftbell worker`` runs them itself.
     check: Callable[[], None] | None = None
 
     def source(self, tp: TP) -> Source:
@@ -353,7 +355,7 @@ class DriftbellWorker(faust.Worker):
     _signalled = False
 
     async def on_first_start(self) -> None:
-        """Look at Kafka and Redis before anything runs."""
+        """Check Kafka and Redis before anything runs."""
         if (check := cast(DriftbellApp, self.app).check) is not None:
             await asyncio.to_thread(check)
         await super().on_first_start()

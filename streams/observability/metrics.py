@@ -41,7 +41,7 @@ class EngineCollector(Collector):
         self._coordinator_errors = coordinator_errors
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing in advance: registering must not look at an engine that has not started."""
+        """Nothing in advance: registering must not read an engine that has not started."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
@@ -133,9 +133,9 @@ class EngineCollector(Collector):
             value=now.offset_gaps,
         )  # fmt: skip
         yield CounterMetricFamily(
-            "driftbell_unproven_waits",
-            "Times the merge went on without knowing where an input ends.",
-            value=now.unproven_waits,
+            "driftbell_watermarks_forced",
+            "Times an input's watermark was advanced without the brokers' word.",
+            value=now.watermarks_forced,
         )
         yield CounterMetricFamily(
             "driftbell_coordinator_errors", "Times group coordination had to be started again.",
@@ -157,7 +157,7 @@ class EngineCollector(Collector):
             now.alert_delay,
         )
         yield _histogram(
-            "driftbell_event_loop_blocked_seconds", "How long the event loop could not run, looked at every 50 ms.",
+            "driftbell_event_loop_blocked_seconds", "How long the event loop could not run, sampled every 50 ms.",
             now.loop_blocked,
         )  # fmt: skip
         yield GaugeMetricFamily(

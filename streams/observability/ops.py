@@ -14,7 +14,7 @@ from driftbell.streams.observability.metrics import EngineCollector
 
 log = logging.getLogger(__name__)
 
-#: The main loop counts as alive when it has gone round within this many seconds.
+#: The main loop counts as alive when it has run within this many seconds.
 ALIVE_SECONDS = 15.0
 
 
@@ -45,10 +45,10 @@ def serve_ops(app: DriftbellApp) -> None:
 
 
 def health(app: DriftbellApp) -> Health:
-    """Whether the main loop still goes round; a worker that only waits for Redis or Kafka is healthy."""
+    """Whether the main loop still runs; a worker that only waits for Redis or Kafka is healthy."""
     silent = app.engine.silent_seconds
     if silent > ALIVE_SECONDS:
-        return Health(False, "stalled", f"the main loop has not gone round for {silent:.0f} s")
+        return Health(False, "stalled", f"the main loop has not run for {silent:.0f} s")
     return Health(True, "ok")
 
 
@@ -58,7 +58,7 @@ def readiness(app: DriftbellApp) -> Health:
     if not engine.ready:
         return Health(False, "not_assigned", "the group has not assigned partitions yet, or they are being claimed")
     if not engine.runners:
-        return Health(True, "standing_by", "there are more workers than partitions: this one waits for its turn")
+        return Health(True, "standing_by", "there are more workers than partitions: this one waits in reserve")
     slow = [index for index, runner in engine.runners.items() if runner.store_is_slow]
     if slow:
         return Health(False, "store_slow", f"Redis does not take the checkpoints of partitions {slow}")

@@ -11,14 +11,14 @@ from driftbell.runtime.unreadable import Unreadable
 from driftbell.schemas import DeadLetterReason, Feedback, Prediction
 from driftbell.schemas.bad_record import BadRecord
 from driftbell.schemas.timestamps import to_epoch_ms
-from driftbell.streams.errors import TooManyDeadLetters
+from driftbell.streams.errors import TooManyDeadLettersError
 from driftbell.streams.partition.merge import Slice
-from driftbell.streams.records import DeadLetter, Input, RecordLike
+from driftbell.streams.records import DeadLetterRecord, Input, RecordLike
 
 _BYTES = frozenset({bytes})
 
 
-class Intake:
+class Decoder:
     """The gate of one partition. Nothing that a record holds can make it raise, but bad records without end do.
 
     Args:
@@ -34,7 +34,7 @@ class Intake:
         #: Bad records since the last good one of the partition; part of the state.
         self.bad_in_a_row = 0
         self._good_before = 0
-        self._letters: list[DeadLetter] = []
+        self._letters: list[DeadLetterRecord] = []
 
     def decode(self, decode: Callable[..., list[Any]], step: Slice) -> list[Any]:
         """One event, ``BadRecord`` or None (a tombstone) per record."""
@@ -80,7 +80,7 @@ class Intake:
             good: good records before it in this step, so that where steps are cut does not matter.
 
         Raises:
-            TooManyDeadLetters: nothing but bad records came.
+            TooManyDeadLettersError: nothing but bad records came.
         """
         if why is None:
             self._counts["tombstones"] += 1
@@ -90,18 +90,18 @@ class Intake:
         self._counts[f"dead_letters_{why.reason}"] += 1
         headers = tuple(record.headers or ())
         value = None if record.value is None else bytes(record.value)
-        letter = DeadLetter(source, record.offset, record.key, value, headers, why.reason, why.detail)
+        letter = DeadLetterRecord(source, record.offset, record.key, value, headers, why.reason, why.detail)
         self._letters.append(letter)
         most = self._config.worker.max_consecutive_dead_letters
         if most and self.bad_in_a_row >= most:
-            raise TooManyDeadLetters(self._all_is_bad(letter))
+            raise TooManyDeadLettersError(self._all_is_bad(letter))
 
     def end_of_step(self, good: int) -> None:
         """A step is over, with so many good records."""
         self._note_good(good)
         self._good_before = 0
 
-    def take(self) -> list[DeadLetter]:
+    def take(self) -> list[DeadLetterRecord]:
         """The dead letters since the last call."""
         letters, self._letters = self._letters, []
         return letters
@@ -111,7 +111,7 @@ class Intake:
             self.bad_in_a_row = 0
             self._good_before = good
 
-    def _all_is_bad(self, last: DeadLetter) -> str:
+    def _all_is_bad(self, last: DeadLetterRecord) -> str:
         topic: str = getattr(self._config.topics, last.input.value)
         return (
             f"{self.bad_in_a_row:,} bad records in a row in {topic} [{self._partition}], the last at offset {last.offset}: "

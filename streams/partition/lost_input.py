@@ -1,4 +1,4 @@
-"""Input that was lost before it was read (retention, a topic created anew) is an alert of its own."""
+"""Input that was lost before it was read (retention, a recreated topic) is an alert of its own."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class LostInput:
         lost = max(0, loss["available"] - loss["offset"])
         if loss["reason"] == "topic_recreated":
             summary = (
-                f"topic {topic} [{self._partition}] was created anew; the checkpoint was at offset {loss['offset']:,}"
+                f"topic {topic} [{self._partition}] was recreated; the checkpoint was at offset {loss['offset']:,}"
             )
         else:
             summary = f"{lost:,} records of {topic} [{self._partition}] were deleted by retention before they were read"

@@ -2,10 +2,10 @@
 
 The order in which events meet the detectors is a function of the topics' contents alone: the record with the smaller time
 among the two heads goes next; the time of a record is the running maximum of its partition's timestamps (offset order is never
-changed). If one input has nothing buffered, the other waits until the first is proved complete up to its time: by a record
-of the empty input seen earlier with a later time, or by the broker (``prove``). *Stream time* advances in ticks at fixed
-multiples of ``tick_ms``; a tick comes before every record with a time at or after it. Source: ``PartitionGroup`` of Kafka
-Streams.
+changed). If one input has nothing buffered, the other waits until the first is known to be complete up to its time:
+by a record of the empty input seen earlier with a later time, or by a *watermark* from the broker (``advance_watermark``).
+*Stream time* advances in ticks at fixed multiples of ``tick_ms``; a tick comes before every record with a time at or after
+it. Source: ``PartitionGroup`` of Kafka Streams.
 
 Times are compared at a resolution (50 ms unless configured): finely interleaved inputs would otherwise be cut into slices of
 one record each. Within one such step predictions go first, which is still a function of the topics' contents alone.
@@ -59,8 +59,8 @@ class _Queue:
     last_time: int = NO_TIME
     #: The same of what has been taken: what a restart goes on from.
     taken_time: int = NO_TIME
-    #: Everything with a time before this has arrived, says the broker.
-    complete_ms: int = NO_TIME
+    #: Everything with a time before this has arrived, the broker says.
+    watermark_ms: int = NO_TIME
     size: int = 0
     #: Memory of the chunks; one is kept whole until its last record is taken.
     memory: int = 0
@@ -87,7 +87,7 @@ class _Queue:
     @property
     def bound(self) -> int:
         """No record with a smaller time will come out of this queue any more."""
-        return self.head if self.chunks else max(self.last_time, self.complete_ms)
+        return self.head if self.chunks else max(self.last_time, self.watermark_ms)
 
     def take(self, before_ms: int, most: int) -> tuple[Sequence[RecordLike], IntArray]:
         """Take records with a time below ``before_ms``, at least one, from the head chunk."""
@@ -126,10 +126,10 @@ class Merge:
         if records:
             self._queues[source].push(records, self.resolution_ms)
 
-    def prove(self, source: Input, complete_ms: int) -> None:
-        """Note that every record of ``source`` with a time before ``complete_ms`` has been pushed."""
+    def advance_watermark(self, source: Input, watermark_ms: int) -> None:
+        """Note that every record of ``source`` with a time before ``watermark_ms`` has been pushed."""
         queue = self._queues[source]
-        queue.complete_ms = max(queue.complete_ms, complete_ms - complete_ms % self.resolution_ms)
+        queue.watermark_ms = max(queue.watermark_ms, watermark_ms - watermark_ms % self.resolution_ms)
 
     def buffered(self, source: Input) -> int:
         """How many records of one input wait."""
@@ -145,7 +145,7 @@ class Merge:
 
     @property
     def waiting_for(self) -> tuple[Input, ...]:
-        """Inputs with nothing buffered: proving how far these are complete may allow progress."""
+        """Inputs with nothing buffered: advancing their watermarks may allow progress."""
         return tuple(source for source, queue in self._queues.items() if not queue.chunks)
 
     def next(self, *, open_batches: bool, due_ms: int | None, most: int) -> Step | None:

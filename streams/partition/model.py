@@ -47,7 +47,7 @@ class Emitted:
 class Model:
     """Everything of one model in one partition.
 
-    Batches close after ``batch_events`` events of a subject and at every tick; conditions are looked at whenever one closes.
+    Batches close after ``batch_events`` events of a subject and at every tick; conditions are evaluated whenever one closes.
     ``now_ms`` is always the last tick of stream time, so that it does not depend on how records were fetched.
     """
 
@@ -93,7 +93,7 @@ class Model:
         """The alerts that fire now."""
         return self._lifecycle.active()
 
-    def predict(
+    def add_predictions(
         self, events: Sequence[Prediction], times: Sequence[int], now_ms: int, traceparent: str | None, out: Emitted
     ) -> None:
         """Add predictions of one subject to its open batch; ``traceparent`` is the last event's."""
@@ -112,7 +112,7 @@ class Model:
             if len(watched.predictions) >= self.batch_events:
                 self._close(watched, now_ms, out)
 
-    def join(self, version: str, variant: str, event: JoinedEvent, now_ms: int, out: Emitted) -> bool:
+    def add_label(self, version: str, variant: str, event: JoinedEvent, now_ms: int, out: Emitted) -> bool:
         """Add one labelled prediction to its subject's open batch; False when that subject was retired meanwhile."""
         watched = self._subjects.get((version, variant))
         if watched is None:
@@ -123,7 +123,7 @@ class Model:
         return True
 
     def tick(self, now_ms: int, out: Emitted) -> None:
-        """Close all open batches and look at what depends on time."""
+        """Close all open batches and evaluate what depends on time."""
         for watched in self._subjects.values():
             self._close(watched, now_ms, out)
             out.metrics.extend(watched.windows.collect(now_ms))
@@ -141,7 +141,7 @@ class Model:
         due = [self._lifecycle.due_ms(), *(arm.due_ms() for arm in self._arms.values())]
         for watched in self._subjects.values():
             due += [watched.watch.due_ms(), watched.windows.due_ms()]
-        # What was due at the last tick has been looked at: a silence that goes on changes nothing by going on.
+        # What was due at the last tick has been evaluated: a silence that goes on changes nothing by going on.
         return min((d for d in due if d is not None and d > self._ticked_ms), default=None)
 
     def _close(self, watched: _Watched, now_ms: int, out: Emitted) -> None:

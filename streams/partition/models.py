@@ -1,4 +1,4 @@
-"""The models of one partition: admitted when first seen, looked at at every tick, forgotten when long unseen."""
+"""The models of one partition: admitted when first seen, evaluated at every tick, forgotten when long unseen."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ class Models:
         self._removed.discard(name)
         return True
 
-    def predict(
+    def add_predictions(
         self, events: Sequence[Prediction], times: Sequence[int], now_ms: int, traceparent: str | None, out: Emitted
     ) -> None:
-        """Add predictions of one subject; see ``Model.predict``."""
-        self._models[events[0].model].predict(events, times, now_ms, traceparent, out)
+        """Add predictions of one subject; see ``Model.add_predictions``."""
+        self._models[events[0].model].add_predictions(events, times, now_ms, traceparent, out)
 
-    def join(self, subject: Subject, event: JoinedEvent, now_ms: int, out: Emitted) -> bool:
+    def add_label(self, subject: Subject, event: JoinedEvent, now_ms: int, out: Emitted) -> bool:
         """Add one labelled prediction; False when its subject is no longer watched."""
         model = self._models.get(subject.model)
-        return model is not None and model.join(subject.version, subject.variant, event, now_ms, out)
+        return model is not None and model.add_label(subject.version, subject.variant, event, now_ms, out)
 
     def tick(self, now_ms: int, out: Emitted) -> Iterator[None]:
-        """Close all open batches, look at everything that is due, forget what was long unseen; yields between models."""
+        """Close all open batches, evaluate everything that is due, forget what was long unseen; yields between models."""
         for name, model in list(self._models.items()):
             if model.wants_tick(now_ms):
                 model.tick(now_ms, out)

@@ -21,7 +21,7 @@ from driftbell.streams.batch import JoinedEvent
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, Stored
 from driftbell.streams.encoding import Format
 from driftbell.streams.join import LabelJoin
-from driftbell.streams.partition.decode import Intake
+from driftbell.streams.partition.decode import Decoder
 from driftbell.streams.partition.lost_input import LostInput
 from driftbell.streams.partition.merge import NO_TIME, Merge, Slice, Step
 from driftbell.streams.partition.model import Emitted, Model
@@ -55,7 +55,7 @@ class Partition:
         self.offsets: dict[Input, int] = {}
         #: Exact counts of what was processed, part of the state.
         self.counts: Counter[str] = Counter()
-        self._intake = Intake(index, config, self.counts)
+        self._decoder = Decoder(index, config, self.counts)
         #: Records skipped because the checkpoint already counts them; not state.
         self.skipped_replay = 0
         #: Jumps in the offsets: legal after compaction and transactions, otherwise records are missing. Not state.
@@ -66,7 +66,7 @@ class Partition:
         else:
             core: dict[str, Any] = CORE_FORMAT.decode(stored.core)
             self._merge = Merge(tick_ms, resolution_ms, stream_ms=core["stream_ms"], last_times=core["last_times"])
-            self._intake.bad_in_a_row = core["bad_in_a_row"]
+            self._decoder.bad_in_a_row = core["bad_in_a_row"]
             self._models.forgotten_episode = core["forgotten_episode"]
             self._join.restore(core["join"], stored.waiting)
             self._lost.restore(core["lost"])
@@ -164,7 +164,7 @@ class Partition:
 
     @property
     def waiting_for(self) -> tuple[Input, ...]:
-        """Inputs of which nothing is buffered; see ``prove``."""
+        """Inputs of which nothing is buffered; see ``advance_watermark``."""
         return self._merge.waiting_for
 
     @property
@@ -172,9 +172,9 @@ class Partition:
         """Whether the passing of time alone would do something."""
         return self._since_safe_point > 0 or self._due_ms() is not None
 
-    def prove(self, source: Input, complete_ms: int) -> None:
-        """Note that every record of ``source`` with a time before ``complete_ms`` has been pushed."""
-        self._merge.prove(source, complete_ms)
+    def advance_watermark(self, source: Input, watermark_ms: int) -> None:
+        """Note that every record of ``source`` with a time before ``watermark_ms`` has been pushed."""
+        self._merge.advance_watermark(source, watermark_ms)
 
     def next_step(self) -> Step | None:
         """The next step, None when nothing is certain to come next."""
@@ -188,7 +188,7 @@ class Partition:
         """Keys of pending predictions that must be looked up in the store and given to ``run``."""
         if not isinstance(step, Slice) or step.input is Input.PREDICTIONS:
             return []
-        decoded = self._intake.decode(decode_feedbacks, step)
+        decoded = self._decoder.decode(decode_feedbacks, step)
         self._decoded = (step, decoded)
         return self._join.unknown([label for label in decoded if isinstance(label, Feedback)])
 
@@ -201,7 +201,7 @@ class Partition:
         """Do one step. It yields where a long step may be interrupted; until it is exhausted the step is not done.
 
         Raises:
-            streams.errors.TooManyDeadLetters: nothing but bad records came; nothing since the last checkpoint is saved.
+            streams.errors.TooManyDeadLettersError: nothing but bad records came; nothing since the last checkpoint is saved.
         """
         if found:
             self._join.learn(found)
@@ -251,7 +251,7 @@ class Partition:
             models=self._models.take(),
             join=self._join.delta(),
             outbox=tuple(self._outbox),
-            dead_letters=self._intake.take(),
+            dead_letters=self._decoder.take(),
             stream_ms=self._merge.stream_ms,
         )
 
@@ -260,7 +260,7 @@ class Partition:
             {
                 "stream_ms": self._merge.stream_ms,
                 "last_times": self._merge.last_times(),
-                "bad_in_a_row": self._intake.bad_in_a_row,
+                "bad_in_a_row": self._decoder.bad_in_a_row,
                 "forgotten_episode": self._models.forgotten_episode,
                 "join": self._join.state(),
                 "lost": self._lost.state(),
@@ -280,28 +280,28 @@ class Partition:
     # ---- the steps
 
     def _predictions(self, step: Slice, out: Emitted) -> None:
-        intake, models = self._intake, self._models.by_name
+        decoder, models = self._decoder, self._models.by_name
         good: list[Prediction] = []
         good_ms: list[int] = []
         # A run: consecutive events of one subject, handed over at once.
         run_start, run_of, trace = 0, None, None
-        earliest, latest = -intake.max_age_ms, intake.max_future_ms
-        events = intake.decode(decode_predictions, step)
+        earliest, latest = -decoder.max_age_ms, decoder.max_future_ms
+        events = decoder.decode(decode_predictions, step)
         for record, arrived_ms, event in zip(step.records, step.times, events, strict=True):
             if type(event) is not Prediction:
-                intake.reject(step.input, record, event, len(good))
+                decoder.reject(step.input, record, event, len(good))
                 continue
             time_ms: int | float | str | BadRecord = event.timestamp
             if type(time_ms) is not int or not earliest <= time_ms - arrived_ms <= latest:
-                time_ms = intake.time_of(event, arrived_ms)
+                time_ms = decoder.time_of(event, arrived_ms)
                 if isinstance(time_ms, BadRecord):
-                    intake.reject(step.input, record, time_ms, len(good))
+                    decoder.reject(step.input, record, time_ms, len(good))
                     continue
             subject = (event.model, event.version, event.variant)
             if subject != run_of:
                 self._hand_on(good, good_ms, run_start, trace, out)
                 if event.model not in models and not self._models.admit(event.model):
-                    intake.reject(step.input, record, intake.too_many_models(event.model), len(good))
+                    decoder.reject(step.input, record, decoder.too_many_models(event.model), len(good))
                     run_start, run_of, trace = len(good), None, None
                     continue
                 run_start, run_of, trace = len(good), subject, None
@@ -312,7 +312,7 @@ class Partition:
                 self._hand_on(good, good_ms, run_start, trace, out)
                 run_start, trace = len(good), None
         self._hand_on(good, good_ms, run_start, trace, out)
-        intake.end_of_step(len(good))
+        decoder.end_of_step(len(good))
         if good:
             self.counts["predictions"] += len(good)
             # Labels that came first. They are handed over when the batches close, so that where a slice was cut cannot
@@ -323,26 +323,26 @@ class Partition:
         self, events: list[Prediction], times: list[int], start: int, traceparent: str | None, out: Emitted
     ) -> None:
         if start < len(events):
-            self._models.predict(events[start:], times[start:], self.stream_ms, traceparent, out)
+            self._models.add_predictions(events[start:], times[start:], self.stream_ms, traceparent, out)
 
     def _labels(self, step: Slice, out: Emitted) -> None:
         assert self._decoded is not None
         assert self._decoded[0] is step, "lookups() comes before run()"
         decoded, self._decoded = self._decoded[1], None
-        intake = self._intake
+        decoder = self._decoder
         good: list[Feedback] = []
         good_ms: list[int] = []
         for record, arrived_ms, event in zip(step.records, step.times, decoded, strict=True):
             if not isinstance(event, Feedback):
-                intake.reject(step.input, record, event, len(good))
+                decoder.reject(step.input, record, event, len(good))
                 continue
-            time_ms = intake.time_of(event, arrived_ms)
+            time_ms = decoder.time_of(event, arrived_ms)
             if isinstance(time_ms, BadRecord):
-                intake.reject(step.input, record, time_ms, len(good))
+                decoder.reject(step.input, record, time_ms, len(good))
                 continue
             good.append(event)
             good_ms.append(time_ms)
-        intake.end_of_step(len(good))
+        decoder.end_of_step(len(good))
         self._join.skip(sum(isinstance(event, Feedback) for event in decoded) - len(good))
         if good:
             self.counts["labels"] += len(good)
@@ -355,7 +355,7 @@ class Partition:
         self.counts["expired_labels"] += sum(expired.unmatched.values())
 
     def _close_batches(self, now_ms: int) -> Iterator[None]:
-        """Close every open batch and look at everything that is due: a safe point."""
+        """Close every open batch and evaluate everything that is due: a safe point."""
         out = Emitted()
         for subject, joined in self._waiting_joins:
             self._hand_over(subject, joined, out)
@@ -370,7 +370,7 @@ class Partition:
         return min((d for d in due if d is not None), default=None)
 
     def _hand_over(self, subject: Subject, joined: JoinedEvent, out: Emitted) -> None:
-        if not self._models.join(subject, joined, self.stream_ms, out):
+        if not self._models.add_label(subject, joined, self.stream_ms, out):
             self.counts["labels_of_retired_subjects"] += 1
 
     def _publish(self, out: Emitted) -> None:

@@ -85,7 +85,7 @@ def expected_of(config: Config, partition: int, stored: Expected) -> Expected:
     for stream in Input:
         records = read_partition(config, getattr(config.topics, stream.value), partition)
         core.push(stream, [record for record in records if record.offset < stored.offsets.get(stream.value, 0)])
-        core.prove(stream, stream_ms + round(config.worker.tick * 1000))
+        core.advance_watermark(stream, stream_ms + round(config.worker.tick * 1000))
     while (step := core.next_step()) is not None:
         if isinstance(step, Tick) and step.now_ms > stream_ms:
             break

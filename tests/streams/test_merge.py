@@ -57,10 +57,10 @@ def test_the_order_is_a_function_of_the_contents(
         merge.push(source, left[source][:size])
         left[source] = left[source][size:]
         if not left[source]:
-            merge.prove(source, 100_000)
+            merge.advance_watermark(source, 100_000)
         seen += drain(merge, most=data.draw(st.integers(1, 10)))
     for source in Input:
-        merge.prove(source, 100_000)
+        merge.advance_watermark(source, 100_000)
     seen += drain(merge)
 
     assert [entry for entry in seen if entry[0] != "tick"] == plain_order(predictions, feedback)
@@ -82,7 +82,7 @@ def test_ticks_stand_at_the_same_places_however_records_came(
                 seen += drain(merge)
             merge.push(source, rest)
         for source in Input:
-            merge.prove(source, 20_000)
+            merge.advance_watermark(source, 20_000)
         seen += drain(merge)
         return [entry for entry in seen if entry != ("tick", 20_000)]
 
@@ -97,7 +97,7 @@ def test_a_restart_between_two_steps_changes_nothing(predictions: list[int], fee
     def feed(merge: Merge, skip: dict[str, int]) -> None:
         for source, times in ((Input.PREDICTIONS, predictions), (Input.FEEDBACK, feedback)):
             merge.push(source, records(times)[skip.get(source.value, 0) :])
-            merge.prove(source, 100_000)
+            merge.advance_watermark(source, 100_000)
 
     whole = Merge(TICK_MS, RESOLUTION_MS)
     feed(whole, {})
@@ -120,11 +120,11 @@ def test_a_label_waits_until_the_predictions_are_proved_complete() -> None:
     merge.push(Input.FEEDBACK, [Record(0, 500, b"")])
 
     assert merge.next(open_batches=False, due_ms=None, most=10) is None
-    merge.prove(Input.PREDICTIONS, 500)
+    merge.advance_watermark(Input.PREDICTIONS, 500)
     assert merge.next(open_batches=False, due_ms=None, most=10) is None, (
         "a prediction at 500 may still come, and goes first"
     )
-    merge.prove(Input.PREDICTIONS, 550)
+    merge.advance_watermark(Input.PREDICTIONS, 550)
     step = merge.next(open_batches=False, due_ms=None, most=10)
 
     assert isinstance(step, Slice)
@@ -135,7 +135,7 @@ def test_time_advances_without_records_when_something_is_due() -> None:
     merge = Merge(TICK_MS, RESOLUTION_MS)
     merge.push(Input.PREDICTIONS, [Record(0, 100, b"")])
     for source in Input:
-        merge.prove(source, 9_990)
+        merge.advance_watermark(source, 9_990)
 
     assert isinstance(merge.next(open_batches=False, due_ms=None, most=10), Slice)
     assert merge.next(open_batches=False, due_ms=4_200, most=10) == Tick(5_000)
@@ -147,7 +147,7 @@ def test_time_advances_without_records_when_something_is_due() -> None:
 def test_slices_are_never_longer_than_asked(most: int) -> None:
     merge = Merge(TICK_MS, RESOLUTION_MS)
     merge.push(Input.PREDICTIONS, records([10] * 20))
-    merge.prove(Input.FEEDBACK, 10_000)
+    merge.advance_watermark(Input.FEEDBACK, 10_000)
     step = merge.next(open_batches=False, due_ms=None, most=most)
 
     assert isinstance(step, Slice)

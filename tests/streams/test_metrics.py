@@ -60,7 +60,7 @@ async def test_every_label_value_is_there_before_anything_happens(watched: Watch
         assert watched.value("events_total", input=stream.value) == 0
         for why in Loss:
             assert watched.value("lost_input_total", input=stream.value, reason=why.value) == 0
-    for name in ("fenced_saves", "rolled_back_stores", "coordinator_errors", "unproven_waits", "tombstones"):
+    for name in ("fenced_saves", "rolled_back_stores", "coordinator_errors", "watermarks_forced", "tombstones"):
         assert watched.value(f"{name}_total") == 0
     assert watched.value("alert_delay_seconds_count") == 0
 

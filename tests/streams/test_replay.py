@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from driftbell.streams.errors import TooManyDeadLetters
+from driftbell.streams.errors import TooManyDeadLettersError
 from driftbell.streams.partition.partition import CORE_FORMAT
 from driftbell.streams.records import Input, OutboxRecord, Output, Record
 from driftbell.streams.replay import CHUNK_RECORDS, Replay, ReplayStep, replay
@@ -119,7 +119,7 @@ def test_nothing_but_rubbish_is_refused() -> None:
         for number in range(50):
             yield "predictions", START_MS + number, b"{"
 
-    with pytest.raises(TooManyDeadLetters):
+    with pytest.raises(TooManyDeadLettersError):
         list(replay(rubbish(), config(max_consecutive_dead_letters=20)))
 
 

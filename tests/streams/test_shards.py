@@ -27,7 +27,7 @@ def drifting(partition: Partition) -> tuple[list[Alert], list[Metric]]:
         records.append(Record(i, START_MS + i * 20, body.encode()))
     partition.push(Input.PREDICTIONS, records)
     for stream in Input:
-        partition.prove(stream, START_MS + 200_000)
+        partition.advance_watermark(stream, START_MS + 200_000)
     alerts, metrics = [], []
     while (step := partition.next_step()) is not None:
         for _ in partition.run(step):

@@ -1,4 +1,4 @@
-"""Start-up finds what would break a promise later, and says how to mend it."""
+"""Start-up finds what would break a promise later, and says how to fix it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, ConfigEntry, NewPartitions
 
 from driftbell.runtime.config.model import Config, Join, Redis, Topics, Worker
-from driftbell.streams.errors import Refused
+from driftbell.streams.errors import RefusedError
 from driftbell.streams.kafka import preflight as startup
 from driftbell.streams.kafka.preflight import Problem, check, foreign_keys
 from tests.services import EmbeddedBroker, KafkaCluster, RedisServer
@@ -109,7 +109,7 @@ def test_every_missing_topic_is_named(kafka: KafkaCluster, config: Config) -> No
     gone = [config.topics.metrics, config.topics.feedback + config.topics.dead_letter_suffix]
     kafka.delete_topics(gone)
 
-    with pytest.raises(Refused, match=r"topic_missing: .*driftbell topics create") as refused:
+    with pytest.raises(RefusedError, match=r"topic_missing: .*driftbell topics create") as refused:
         check(config)
     assert all(name in str(refused.value) for name in gone)
 
@@ -122,7 +122,7 @@ def test_all_that_is_wrong_with_the_inputs_is_told_at_once(kafka: KafkaCluster) 
     kafka.create_topics([made.feedback], 4, settings)
     kafka.create_topics([made.feedback + made.dead_letter_suffix], 4)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         check(Config(kafka=dict(kafka.settings), redis=MEMORY, topics=made))
     lines = str(refused.value).splitlines()
     assert [line.partition(":")[0] for line in lines] == [
@@ -172,7 +172,7 @@ def test_partitions_added_since_the_group_began_are_refused(
     for future in admin.create_partitions(new).values():
         future.result(30)
 
-    with pytest.raises(Refused, match=r"partitions_changed: .* had 3 partitions .* has 5 now"):
+    with pytest.raises(RefusedError, match=r"partitions_changed: .* had 3 partitions .* has 5 now"):
         check(stored)
     check(Config(kafka=config.kafka, redis=stored.redis, topics=config.topics, worker=Worker(group="another")))
 
@@ -189,7 +189,7 @@ def test_a_kafka_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(startup, "ANSWER_SECONDS", 0.5)
     server = f"127.0.0.1:{claim_port()}"
 
-    with pytest.raises(Refused, match=rf"Kafka at {server} does not answer .*kafka.bootstrap.servers right\?"):
+    with pytest.raises(RefusedError, match=rf"Kafka at {server} does not answer .*kafka.bootstrap.servers right\?"):
         check(Config(kafka={"bootstrap.servers": server}, redis=MEMORY))
 
 
@@ -236,7 +236,7 @@ def refused(embedded_broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(startup, "_kafka_findings", lambda _config: ([], 3))
 
     def refusal(**settings: Any) -> str:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(RefusedError) as caught:
             check(Config(redis=Redis(**settings), worker=Worker(checkpoint_patience=0.1)))
         return str(caught.value)
 

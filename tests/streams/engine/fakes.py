@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from driftbell.streams.engine.broker import Source
-from driftbell.streams.records import DeadLetter, Input, OutboxRecord, Record
+from driftbell.streams.records import DeadLetterRecord, Input, OutboxRecord, Record
 
 
 class HeldClock:
@@ -29,7 +29,7 @@ class MemoryBroker:
 
     def __init__(self) -> None:
         self.published: list[OutboxRecord] = []
-        self.dead_letters: list[DeadLetter] = []
+        self.dead_letters: list[DeadLetterRecord] = []
         self.commits: dict[Source, int] = {}
         self.ends: dict[Source, int] = {}
         self.firsts: dict[Source, int] = {}
@@ -44,7 +44,7 @@ class MemoryBroker:
         self.order.append("publish")
         self.published += records
 
-    async def dead_letter(self, partition: int, letters: Sequence[DeadLetter]) -> None:
+    async def dead_letter(self, partition: int, letters: Sequence[DeadLetterRecord]) -> None:
         """See ``Publisher``."""
         self.order.append("dead_letter")
         self.dead_letters += letters

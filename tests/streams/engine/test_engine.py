@@ -13,7 +13,7 @@ from driftbell.runtime.config.model import Config, Join, Monitoring, Reference, 
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, SaveOutcome
 from driftbell.streams.checkpoints.memory import MemoryCheckpointStore
 from driftbell.streams.engine.engine import Engine
-from driftbell.streams.errors import StateLost, StoreUnavailable, TooManyDeadLetters
+from driftbell.streams.errors import StateLostError, StoreUnavailableError, TooManyDeadLettersError
 from driftbell.streams.partition.merge import RECORD_BYTES
 from driftbell.streams.partition.partition import CORE_FORMAT, Partition
 from driftbell.streams.records import Input, OutboxRecord, Output, Record
@@ -38,7 +38,7 @@ class WatchedStore(MemoryCheckpointStore):
     async def save(self, partition: int, generation: int, sequence: int, checkpoint: Checkpoint) -> SaveOutcome:
         """Save, unless told otherwise."""
         if self.down:
-            raise StoreUnavailable("down")
+            raise StoreUnavailableError("down")
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         await asyncio.sleep(0.001)
@@ -176,7 +176,7 @@ async def test_nothing_but_bad_records_stops_the_worker_with_a_message() -> None
     await eventually(lambda: house.failures, "the refusal")
     await house.engine.stop()
 
-    assert isinstance(house.failures[0], TooManyDeadLetters)
+    assert isinstance(house.failures[0], TooManyDeadLettersError)
     assert "not_json" in str(house.failures[0])
     assert house.store.saves == []
 
@@ -215,7 +215,7 @@ async def test_a_store_that_stays_away_ends_the_worker() -> None:
     await eventually(lambda: house.failures, "the failure")
     await house.engine.stop()
 
-    assert isinstance(house.failures[0], StoreUnavailable)
+    assert isinstance(house.failures[0], StoreUnavailableError)
 
 
 async def test_a_rolled_back_store_is_read_again_from_where_it_stands(house: House) -> None:
@@ -245,13 +245,13 @@ async def test_an_emptied_store_is_refused_loudly(house: House) -> None:
     house.clock.now_ms += 5_000
     await eventually(lambda: house.failures, "the refusal")
 
-    assert isinstance(house.failures[0], StateLost)
+    assert isinstance(house.failures[0], StateLostError)
 
 
 async def test_an_empty_store_with_commits_in_kafka_is_refused(house: House) -> None:
     house.broker.group_offsets[PREDICTIONS] = 77
 
-    with pytest.raises(StateLost, match="on_lost_state: rebuild"):
+    with pytest.raises(StateLostError, match="on_lost_state: rebuild"):
         await house.engine.assigned([0], 1)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from driftbell.streams.encoding import MAGIC, Format
-from driftbell.streams.errors import Refused
+from driftbell.streams.errors import RefusedError
 from driftbell.streams.partition.model import MODEL_FORMAT
 from driftbell.streams.partition.partition import CORE_FORMAT
 from tests.streams.engine.test_engine import House, config, predictions
@@ -35,7 +35,7 @@ async def test_a_core_of_a_newer_release_is_refused_with_the_fix(house: House) -
     entry = house.store._entries[0]
     entry.core = as_of(CORE_FORMAT, CORE_FORMAT.version + 1, entry.core or b"")
 
-    with pytest.raises(Refused, match=r"partition 0 cannot be read: .* run the newer release again"):
+    with pytest.raises(RefusedError, match=r"partition 0 cannot be read: .* run the newer release again"):
         await house.engine.assigned([0], 2)
     assert house.engine.positions() == {}
 
@@ -44,7 +44,7 @@ async def test_a_model_of_a_newer_release_is_refused_with_the_fix(house: House) 
     models = house.store._entries[0].models
     models["fraud"] = as_of(MODEL_FORMAT, MODEL_FORMAT.version + 1, models["fraud"])
 
-    with pytest.raises(Refused, match="run the newer release again"):
+    with pytest.raises(RefusedError, match="run the newer release again"):
         await house.engine.assigned([0], 2)
 
 
@@ -52,7 +52,7 @@ async def test_a_damaged_model_is_refused_and_not_forgotten(house: House) -> Non
     models = house.store._entries[0].models
     models["fraud"] = damaged = MAGIC + models["fraud"][2:-5]
 
-    with pytest.raises(Refused, match="partition 0 cannot be read"):
+    with pytest.raises(RefusedError, match="partition 0 cannot be read"):
         await house.engine.assigned([0], 2)
     assert models["fraud"] == damaged
 

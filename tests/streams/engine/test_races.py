@@ -9,9 +9,9 @@ import pytest
 
 from driftbell.streams.checkpoints.checkpoint import Claim, SaveOutcome
 from driftbell.streams.engine.broker import Source
-from driftbell.streams.errors import Refused
+from driftbell.streams.errors import RefusedError
 from driftbell.streams.partition.partition import Partition
-from driftbell.streams.records import DeadLetter, Input, Record
+from driftbell.streams.records import DeadLetterRecord, Input, Record
 from tests.services.waiting import eventually
 from tests.streams.engine.fakes import PREDICTIONS, label, prediction
 from tests.streams.engine.test_engine import START_MS, House, config, predictions
@@ -33,7 +33,7 @@ async def test_after_a_save_that_failed_nothing_later_is_saved_over_it(
     await house.settle(20)
     began, fail = asyncio.Event(), asyncio.Event()
 
-    async def dead_letter(partition: int, letters: Sequence[DeadLetter]) -> None:
+    async def dead_letter(partition: int, letters: Sequence[DeadLetterRecord]) -> None:
         began.set()
         await fail.wait()
         raise RuntimeError("the topic may not be written")
@@ -162,7 +162,7 @@ async def test_a_broker_that_does_not_know_the_position_proves_nothing(
 async def test_a_broker_that_never_tells_the_position_does_not_stop_the_loop(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("driftbell.streams.engine.watermarks.PROOF_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("driftbell.streams.engine.watermarks.BROKER_TIMEOUT_SECONDS", 0.1)
     await house.engine.assigned([0], 1)
 
     async def position(source: Source) -> int:
@@ -211,7 +211,7 @@ async def test_a_fenced_partition_that_kafka_leaves_with_us_ends_the_worker() ->
     await eventually(lambda: house.failures, "the refusal")
     await house.engine.stop()
 
-    assert isinstance(house.failures[0], Refused)
+    assert isinstance(house.failures[0], RefusedError)
 
 
 async def test_labels_with_impossible_times_do_not_keep_saved_predictions_in_memory() -> None:
@@ -222,7 +222,7 @@ async def test_labels_with_impossible_times_do_not_keep_saved_predictions_in_mem
     body = (bad.value or b"").replace(str(START_MS).encode(), b"1000")
     partition.push(Input.FEEDBACK, [bad._replace(value=body)])
     for stream in Input:
-        partition.prove(stream, START_MS + 10_000)
+        partition.advance_watermark(stream, START_MS + 10_000)
     while (step := partition.next_step()) is not None:
         partition.lookups(step)
         for _ in partition.run(step):

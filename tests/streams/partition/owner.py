@@ -10,7 +10,7 @@ from driftbell.runtime.config.model import Config
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, Stored
 from driftbell.streams.checkpoints.memory import MemoryPending
 from driftbell.streams.partition.partition import Partition
-from driftbell.streams.records import DeadLetter, Input, OutboxRecord, Output, Record
+from driftbell.streams.records import DeadLetterRecord, Input, OutboxRecord, Output, Record
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Owner:
         self.inputs = inputs
         self.saved = Saved()
         self.published: list[OutboxRecord] = []
-        self.letters: list[DeadLetter] = []
+        self.letters: list[DeadLetterRecord] = []
         self.partition = Partition(0, config)
         #: What was saved at each place (offsets and stream time) of the inputs.
         self.checkpoints: dict[tuple[int, ...], tuple[bytes, dict[str, bytes], dict[bytes, bytes]]] = {}
@@ -72,19 +72,19 @@ class Owner:
         self.partition.push(source, records)
         return len(records)
 
-    def prove(self, source: Input) -> None:
+    def advance_watermark(self, source: Input) -> None:
         """Let the broker say how far an input is complete: up to the time of what has not been fetched."""
         rest = self.inputs[source][self.partition.fetched(source) :]
         # A record appended later has a later time, up to the milliseconds by which producers disagree.
         times = [record.timestamp for record in rest]
         if times:
-            self.partition.prove(source, min(times))
+            self.partition.advance_watermark(source, min(times))
 
     def end(self, end_ms: int) -> None:
         """Fetch all that is left and prove that nothing comes before ``end_ms``."""
         for source in Input:
             self.fetch(source, len(self.inputs[source]))
-            self.partition.prove(source, end_ms)
+            self.partition.advance_watermark(source, end_ms)
 
     def step(self) -> bool:
         """Do one step; False when none is certain."""

@@ -82,7 +82,7 @@ def test_fetches_and_proofs_do_not_matter(seed: int, data: st.DataObject) -> Non
         source = data.draw(st.sampled_from(Input), "input")
         owner.fetch(source, data.draw(sizes, "records"))
         if data.draw(st.booleans(), "proved"):
-            owner.prove(data.draw(st.sampled_from(Input), "which"))
+            owner.advance_watermark(data.draw(st.sampled_from(Input), "which"))
         owner.run(data.draw(st.integers(0, 60), "steps"), save=data.draw(st.booleans(), "saved at every step"))
     owner.finish(END_MS)
 
@@ -98,7 +98,7 @@ def test_crashes_at_any_point_do_not_matter(seed: int, data: st.DataObject) -> N
         for source in Input:
             owner.fetch(source, data.draw(st.integers(1, 400), "records"))
             if data.draw(st.booleans(), "proved"):
-                owner.prove(source)
+                owner.advance_watermark(source)
         owner.run(data.draw(st.integers(0, 80), "steps"), save=data.draw(st.booleans(), "saved at every step"))
         if data.draw(st.booleans(), "saved"):
             owner.save(publish=data.draw(st.booleans(), "published"))

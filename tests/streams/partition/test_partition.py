@@ -14,7 +14,7 @@ from driftbell.runtime.unreadable import Unreadable
 from driftbell.schemas import Alert, DeadLetterReason
 from driftbell.schemas.codec import decode_alert
 from driftbell.streams.alerts.reasons import Loss
-from driftbell.streams.errors import TooManyDeadLetters
+from driftbell.streams.errors import TooManyDeadLettersError
 from driftbell.streams.records import Headers, Input, Output, Record
 from tests.streams.partition.owner import Owner
 
@@ -170,13 +170,13 @@ def test_bad_records_in_a_row_are_counted_alike_however_they_are_cut(cut: int) -
     values = [b"{", b"{", body(1), b"{", None, b"{", body(2), b"{"]
     owner = owner_of(topic(*values, gap_ms=0))
     while owner.fetch(Input.PREDICTIONS, cut):
-        owner.partition.prove(Input.FEEDBACK, START_MS + 100)
+        owner.partition.advance_watermark(Input.FEEDBACK, START_MS + 100)
         owner.run()
-    in_a_row = owner.partition._intake.bad_in_a_row
+    in_a_row = owner.partition._decoder.bad_in_a_row
     owner.finish(START_MS + 5000)
     owner.restart()
 
-    assert in_a_row == owner.partition._intake.bad_in_a_row == 1
+    assert in_a_row == owner.partition._decoder.bad_in_a_row == 1
 
 
 def test_a_good_record_in_time_keeps_the_worker_going() -> None:
@@ -190,11 +190,13 @@ def test_nothing_but_bad_records_stops_even_across_restarts() -> None:
     owner = owner_of(topic(*[b"{"] * 10), (), config(max_consecutive_dead_letters=5))
     for source, count in ((Input.PREDICTIONS, 3), (Input.FEEDBACK, 0)):
         owner.fetch(source, count)
-        owner.partition.prove(source, START_MS + 5000)
+        owner.partition.advance_watermark(source, START_MS + 5000)
     owner.run(save=True)
     owner.restart()
 
-    with pytest.raises(TooManyDeadLetters, match=r"5 bad records in a row in predictions \[0\], .* offset 4: not_json"):
+    with pytest.raises(
+        TooManyDeadLettersError, match=r"5 bad records in a row in predictions \[0\], .* offset 4: not_json"
+    ):
         owner.finish(START_MS + 60_000)
 
 
@@ -216,7 +218,7 @@ def test_jumps_in_the_offsets_are_legal_and_counted() -> None:
     for record in records:
         owner.partition.push(Input.PREDICTIONS, [record])
     for source in Input:
-        owner.partition.prove(source, START_MS + 5000)
+        owner.partition.advance_watermark(source, START_MS + 5000)
     owner.run(save=True)
 
     assert owner.partition.offset_gaps == 1
@@ -311,12 +313,12 @@ def test_lost_input_is_told_once_survives_a_restart_and_closes(reason: Loss) -> 
     owner.partition.lost_input(Input.PREDICTIONS, 100, 500, reason)
     owner.partition.push(Input.PREDICTIONS, records)
     for source in Input:
-        owner.partition.prove(source, START_MS + 5000)
+        owner.partition.advance_watermark(source, START_MS + 5000)
     owner.run(save=True)
     owner.restart()
     (active,) = owner.partition.active_alerts()
     for source in Input:
-        owner.partition.prove(source, START_MS + 20 * 60_000)
+        owner.partition.advance_watermark(source, START_MS + 20 * 60_000)
     owner.run(save=True)
 
     assert active.reason == "fired"
@@ -334,7 +336,7 @@ def test_stream_time_goes_on_without_events_only_where_something_is_due() -> Non
     assert not owner_of().partition.wants_tick
     steps = 0
     for source in Input:
-        owner.partition.prove(source, START_MS + 3_600_000)
+        owner.partition.advance_watermark(source, START_MS + 3_600_000)
     while owner.step():
         steps += 1
     assert steps < 100, "an hour of nothing is not 3,600 ticks"

@@ -14,7 +14,7 @@ from driftbell.runtime.redis import connect
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore, ClaimOutcome, SaveOutcome
 from driftbell.streams.checkpoints.memory import MemoryCheckpointStore
 from driftbell.streams.checkpoints.redis import LAYOUT_VERSION, RedisCheckpointStore
-from driftbell.streams.errors import Refused, StoreUnavailable
+from driftbell.streams.errors import RefusedError, StoreUnavailableError
 from driftbell.streams.join import JoinDelta
 from driftbell.streams.records import OutboxRecord, Output
 
@@ -245,9 +245,9 @@ async def test_the_fence_can_be_reset_by_hand(store: CheckpointStore) -> None:
 async def test_a_store_that_is_gone_says_so(unused_tcp_port_factory: Callable[[], int]) -> None:
     store = RedisCheckpointStore(redis.asyncio.Redis(port=unused_tcp_port_factory()), "group")
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         await store.claim(0, 1, "me", stale_after=60)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         await store.lookup(0, [1], [b"k"])
     await store.close()
 
@@ -280,7 +280,7 @@ async def test_a_newer_layout_is_refused(redis_url: str) -> None:
     await store.save(0, 5, 1, FULL)
     await client.hset("driftbell:{group:0}", "v", LAYOUT_VERSION + 1)
 
-    with pytest.raises(Refused, match="run the newer release again"):
+    with pytest.raises(RefusedError, match="run the newer release again"):
         await claim(store, 6)
     await store.close()
 

@@ -14,7 +14,7 @@ from driftbell.runtime.config.model import Redis
 from driftbell.runtime.redis import close, connect, examine
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, ClaimOutcome, SaveOutcome
 from driftbell.streams.checkpoints.redis import RedisCheckpointStore
-from driftbell.streams.errors import StoreUnavailable
+from driftbell.streams.errors import StoreUnavailableError
 from driftbell.streams.join import JoinDelta
 from tests.services import RedisSentinel, RedisServer
 from tests.services.tls import Certificates
@@ -107,7 +107,7 @@ async def test_a_missing_right_is_named(tmp_path: Path) -> None:
             admin.acl_setuser("narrow", enabled=True, passwords=["+pw"], commands=["+ping"], keys=["*"])
         url = f"redis://127.0.0.1:{server.port}/0"
         async with store(url=url, username="narrow", password="pw") as made:
-            with pytest.raises(StoreUnavailable, match="NoPermissionError"):
+            with pytest.raises(StoreUnavailableError, match="NoPermissionError"):
                 await made.claim(0, 1, "me", stale_after=60)
 
 
@@ -117,5 +117,5 @@ async def test_a_failover_is_an_outage_and_not_a_wrong_answer(tmp_path: Path) ->
         with old.client() as client:
             client.replicaof("127.0.0.1", primary.port)
         async with store(url=old.url) as made:
-            with pytest.raises(StoreUnavailable):
+            with pytest.raises(StoreUnavailableError):
                 await made.claim(0, 1, "me", stale_after=60)

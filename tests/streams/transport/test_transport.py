@@ -21,7 +21,7 @@ from driftbell.streams.kafka.transport import (
     COORDINATOR_PATIENCE,
     POLL_SECONDS,
     ChunkConsumerThread,
-    ChunkLost,
+    ChunkLostError,
     ChunkTransport,
     IdempotentProducer,
 )
@@ -86,7 +86,7 @@ async def test_a_chunk_that_faust_dropped_is_noticed_at_the_next(rig: Rig, deliv
     await rig.fetch({P0: records(P0, 2, 3)})
     chunks = await rig.fetch({P0: records(P0, 4)})
 
-    with pytest.raises(ChunkLost, match="4"):
+    with pytest.raises(ChunkLostError, match="4"):
         rig.consumer.deliver(P0, chunks[P0][0])
     assert 4 not in rig.engine.offsets()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from driftbell.streams.engine.clock import SystemClock
-from driftbell.streams.engine.time_slice import Turn
+from driftbell.streams.engine.time_slice import TimeSlice
 
 
 async def test_the_loop_comes_round_after_every_slice_however_many_partitions_are_busy(
@@ -28,9 +28,9 @@ async def test_the_loop_comes_round_after_every_slice_however_many_partitions_ar
             slices[rounds] += 1
             yield
 
-    turn = Turn(SystemClock())
+    time_slice = TimeSlice(SystemClock())
     counting = asyncio.create_task(count_rounds())
-    await asyncio.gather(*(turn.exhaust(work()) for _ in range(12)))
+    await asyncio.gather(*(time_slice.exhaust(work()) for _ in range(12)))
     counting.cancel()
 
     assert slices.total() == 60
@@ -45,7 +45,7 @@ async def test_steps_are_exhausted_and_their_time_is_told() -> None:
             done.append(number)
             yield
 
-    spent = await Turn(SystemClock()).exhaust(work())
+    spent = await TimeSlice(SystemClock()).exhaust(work())
 
     assert done == list(range(100))
     assert spent >= 0.0
@@ -56,8 +56,8 @@ async def test_an_error_in_a_step_lets_the_others_go_on() -> None:
         yield
         raise ValueError("broken")
 
-    turn = Turn(SystemClock())
+    time_slice = TimeSlice(SystemClock())
     with pytest.raises(ValueError, match="broken"):
-        await turn.exhaust(broken())
+        await time_slice.exhaust(broken())
 
-    assert await turn.exhaust(iter([None])) >= 0.0
+    assert await time_slice.exhaust(iter([None])) >= 0.0

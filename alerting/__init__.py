@@ -1,3 +1,3 @@
-"""The router: a pure core (routes, groups, decisions, lanes) and a shell (store, outbox workers, channels)."""
+"""The router: a pure core (routes, groups, decisions, queues) and a shell (store, outbox workers, channels)."""
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def clock_time(ms: int) -> str:
     try:
         return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):
-        # Evidence may hold any number; a page is not lost to one that is no date.
+        # Evidence may hold any number; a message is not lost to one that is no date.
         return f"{ms:,} ms after 1970"
 
 

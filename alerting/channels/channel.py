@@ -1,4 +1,4 @@
-"""The port to a channel, and the fallback that all channels share: no page is lost to its content."""
+"""The port to a channel, and the fallback that all channels share: no message is lost to its content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How fast a vendor may be told things. Channels with the same ``key`` share the budget."""
+    """How fast a vendor may be sent messages. Channels with the same ``key`` share the budget."""
 
     key: str
     per_second: float
@@ -28,8 +28,8 @@ class Channel(Protocol):
     """Sends to one place. The channel knows the protocol and says whether a retry can help; the outbox decides when.
 
     ``send`` is called for one delivery at a time, in the order of its incident. It must not raise for anything a
-    vendor, a network or a page's content does, must end within its timeout, and must not retry by itself, with one
-    exception: content that the vendor refuses is sent again at once as the minimal page. It must put no secret into its
+    vendor, a network or a message's content does, must end within its timeout, and must not retry by itself, with one
+    exception: content that the vendor refuses is sent again at once as the minimal message. It must put no secret into its
     outcome.
     """
 
@@ -48,16 +48,16 @@ class Channel(Protocol):
 async def send_or_minimal(
     full: Callable[[], P], minimal: Callable[[], P], attempt: Callable[[P], Awaitable[Outcome]]
 ) -> Outcome:
-    """Send the full page; the minimal one if the full one cannot be rendered or is refused for its content."""
+    """Send the full message; the minimal one if the full one cannot be rendered or is refused for its content."""
     try:
         payload = full()
-    except Exception:  # A template is the user's code: whatever it raises, the page goes out.
-        log.exception("page could not be rendered, sending the minimal page")
+    except Exception:  # A template is the user's code: whatever it raises, the message goes out.
+        log.exception("message could not be rendered, sending the minimal message")
         return _as_minimal(await attempt(minimal()))
     outcome = await attempt(payload)
     if outcome.reason is not OutcomeReason.CONTENT_REJECTED:
         return outcome
-    log.warning("page was refused, sending the minimal page", extra={"detail": outcome.detail})
+    log.warning("message was refused, sending the minimal message", extra={"detail": outcome.detail})
     return _as_minimal(await attempt(minimal()))
 
 

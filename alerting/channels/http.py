@@ -18,8 +18,8 @@ from driftbell.alerting.rendering.text import one_line, truncate
 
 #: Seconds until a connection stands, and until the whole answer is there. Alertmanager's own limit is the group
 #: interval; vendors answer within a second or are ill.
-CONNECT_S = 5.0
-TOTAL_S = 15.0
+CONNECT_SECONDS = 5.0
+TOTAL_SECONDS = 15.0
 
 #: How much of an answer is read: Slack's repeats the message, and a broken proxy may send a whole site.
 _ANSWER_BYTES = 262_144
@@ -31,11 +31,13 @@ class Answer:
 
     status: int
     text: str
-    retry_after_s: float | None = None
+    retry_after_seconds: float | None = None
     body: bytes = b""
 
 
-def new_session(*, connect_s: float = CONNECT_S, total_s: float = TOTAL_S) -> aiohttp.ClientSession:
+def new_session(
+    *, connect_seconds: float = CONNECT_SECONDS, total_seconds: float = TOTAL_SECONDS
+) -> aiohttp.ClientSession:
     """A session for channels.
 
     Connections are not kept: on one that the server has closed meanwhile a request fails in a way that does not say
@@ -43,7 +45,7 @@ def new_session(*, connect_s: float = CONNECT_S, total_s: float = TOTAL_S) -> ai
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(force_close=True),
-        timeout=aiohttp.ClientTimeout(total=total_s, connect=connect_s),
+        timeout=aiohttp.ClientTimeout(total=total_seconds, connect=connect_seconds),
         headers={"User-Agent": "driftbell"},
         trust_env=True,
     )
@@ -102,9 +104,9 @@ def refused(answer: Answer) -> Outcome:
     """The outcome of an answer that is not the vendor's success, whatever its status says."""
     reason = classify(answer.status)
     if reason is OutcomeReason.SENT:
-        # A proxy, or another server than was meant: the page has most likely not arrived.
+        # A proxy, or another server than was meant: the message has most likely not arrived.
         reason = OutcomeReason.CLIENT_ERROR
-    return failed(reason, f"HTTP {answer.status}: {answer.text}", retry_after_s=answer.retry_after_s)
+    return failed(reason, f"HTTP {answer.status}: {answer.text}", retry_after_seconds=answer.retry_after_seconds)
 
 
 def retry_after(text: str | None, now: datetime | None = None) -> float | None:

@@ -25,7 +25,7 @@ from driftbell.runtime.config.router import (
     Global,
     PagerDutyConfig,
     Receiver,
-    Router,
+    RouterConfig,
     SlackConfig,
     WebhookConfig,
 )
@@ -39,7 +39,7 @@ class Endpoint:
     channel: Channel
 
 
-def build(router: Router, session: aiohttp.ClientSession) -> list[Endpoint]:
+def build(router: RouterConfig, session: aiohttp.ClientSession) -> list[Endpoint]:
     """All channels of a checked configuration. Secrets are read once here, so that a missing one stops the start.
 
     Raises:
@@ -51,7 +51,7 @@ def build(router: Router, session: aiohttp.ClientSession) -> list[Endpoint]:
     return endpoints
 
 
-def _receiver(receiver: Receiver, router: Router, session: aiohttp.ClientSession) -> Iterator[Endpoint]:
+def _receiver(receiver: Receiver, router: RouterConfig, session: aiohttp.ClientSession) -> Iterator[Endpoint]:
     defaults = router.global_
     for index, slack in enumerate(receiver.slack_configs):
         place = f"{receiver.name}/slack[{index}]"
@@ -94,7 +94,7 @@ def _slack(slack: SlackConfig, defaults: Global, session: aiohttp.ClientSession,
     return SlackWebhookChannel(session, _readable(url, place), mentions=slack.mentions, title=title, text=text)
 
 
-def _pagerduty(pagerduty: PagerDutyConfig, router: Router, session: aiohttp.ClientSession, place: str) -> Channel:
+def _pagerduty(pagerduty: PagerDutyConfig, router: RouterConfig, session: aiohttp.ClientSession, place: str) -> Channel:
     return PagerDutyChannel(
         session,
         _readable(secret_of(pagerduty, "routing_key"), place),

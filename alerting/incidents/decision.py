@@ -1,4 +1,4 @@
-"""Whether a destination has to hear about a group now: Alertmanager's decision table, with a named reason.
+"""Whether a destination has to be notified of a group now: Alertmanager's decision table, with a named reason.
 
 Source: Alertmanager 0.25 ``notify/notify.go`` ``needsUpdate``. One difference: our log entries do not expire while
 their group lives (Alertmanager's do, and the resolve of a long quiet group is lost with them).
@@ -12,8 +12,8 @@ from collections.abc import Set as AbstractSet
 from driftbell.alerting.state.records import LogEntry
 
 
-class Reason(enum.StrEnum):
-    """Why a destination is told, or why not. The value is the log field, the metric label and what tests assert."""
+class DecisionReason(enum.StrEnum):
+    """Why a destination is notified, or why not. The value is the log field, the metric label and what tests assert."""
 
     FIRST_NOTIFICATION = "first_notification"
     NEW_ALERTS = "new_alerts"
@@ -28,7 +28,7 @@ class Reason(enum.StrEnum):
     @property
     def sends(self) -> bool:
         """Whether this reason makes a notification."""
-        return self not in (Reason.NOTHING_FIRING, Reason.UP_TO_DATE)
+        return self not in (DecisionReason.NOTHING_FIRING, DecisionReason.UP_TO_DATE)
 
 
 def needs_update(
@@ -39,11 +39,11 @@ def needs_update(
     send_resolved: bool,
     repeat_ms: int,
     now_ms: int,
-) -> Reason:
+) -> DecisionReason:
     """Decide.
 
     Args:
-        last: what the destination was told last; None if nothing.
+        last: what the destination was sent last; None if nothing.
         firing: fingerprints that fire and are not muted.
         resolved: fingerprints that are over and have not left the group.
         send_resolved: whether the destination wants to hear that single alerts are over.
@@ -51,11 +51,11 @@ def needs_update(
         now_ms: the router's clock.
     """
     if last is None:
-        return Reason.FIRST_NOTIFICATION if firing else Reason.NOTHING_FIRING
+        return DecisionReason.FIRST_NOTIFICATION if firing else DecisionReason.NOTHING_FIRING
     if not firing <= last.firing:
-        return Reason.NEW_ALERTS if last.firing else Reason.FIRST_NOTIFICATION
+        return DecisionReason.NEW_ALERTS if last.firing else DecisionReason.FIRST_NOTIFICATION
     if not firing:
-        return Reason.ALL_RESOLVED if last.firing else Reason.NOTHING_FIRING
+        return DecisionReason.ALL_RESOLVED if last.firing else DecisionReason.NOTHING_FIRING
     if send_resolved and not resolved <= last.resolved:
-        return Reason.ALERTS_RESOLVED
-    return Reason.REPEAT if last.at_ms < now_ms - repeat_ms else Reason.UP_TO_DATE
+        return DecisionReason.ALERTS_RESOLVED
+    return DecisionReason.REPEAT if last.at_ms < now_ms - repeat_ms else DecisionReason.UP_TO_DATE

@@ -1,4 +1,4 @@
-"""The core of the router: which groups an alert is in, when a group is looked at, and what its destinations are told.
+"""The core of the router: which groups an alert is in, when a group is flushed, and what its destinations are sent.
 
 Pure: it changes a ``Draft`` and returns what it decided. Time is an argument, epoch milliseconds.
 """
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from driftbell.alerting.incidents.decision import Reason, needs_update
-from driftbell.alerting.incidents.observation import Intake, judge
-from driftbell.alerting.muting.muter import Muted, Stage, muted
-from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enqueue_resolved, new_lane
+from driftbell.alerting.incidents.decision import DecisionReason, needs_update
+from driftbell.alerting.incidents.observation import Observation, judge
+from driftbell.alerting.muting.muter import Muted, Muter, muted
+from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enqueue_resolved, new_queue
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.rendering.message import subject
 from driftbell.alerting.rendering.notification import notify, without_resolved
@@ -34,7 +34,7 @@ class Decision:
     group_id: str
     group_key: str
     destination: str
-    reason: Reason
+    reason: DecisionReason
     queued: Queued | None
     firing: int
     resolved: int
@@ -42,13 +42,13 @@ class Decision:
 
 
 class Dispatch:
-    """The rules: a routing tree, the destinations behind each receiver, and the stages that may mute."""
+    """The rules: a routing tree, the destinations behind each receiver, and the muters that may mute."""
 
     def __init__(
         self,
         tree: Node,
         destinations: Sequence[Destination],
-        stages: Sequence[Stage] = (),
+        muters: Sequence[Muter] = (),
         external_url: str = "",
     ) -> None:
         self.tree = tree
@@ -57,10 +57,10 @@ class Dispatch:
         for destination in destinations:
             self._by_receiver.setdefault(destination.receiver, []).append(destination)
         self._nodes = {node.id: node for node in tree.walk()}
-        self._stages = stages
+        self._muters = muters
         self._external_url = external_url
 
-    def apply(self, draft: Draft, alert: Alert, now_ms: int) -> Intake:
+    def apply(self, draft: Draft, alert: Alert, now_ms: int) -> Observation:
         """Take one alert record in.
 
         Raises:
@@ -70,30 +70,33 @@ class Dispatch:
         if alert.endsAt is not None:
             to_ms(alert.endsAt)
         entry = draft.entry(alert.fingerprint)
-        intake = judge(entry, alert)
-        if not intake.changes:
-            return intake
+        observation = judge(entry, alert)
+        if not observation.changes:
+            return observation
         if entry is None:
             entry = Entry(fingerprint=alert.fingerprint, episode=0, status="pending", updated_ms=0)
             draft.entries[alert.fingerprint] = entry
-        if intake is Intake.SUPERSEDED and entry.alert is not None:
+        if observation is Observation.SUPERSEDED and entry.alert is not None:
             entry.alert = msgspec.structs.replace(entry.alert, status="resolved", endsAt=alert.startsAt)
-        elif intake in (Intake.FIRING, Intake.RESOLVED) or (intake is Intake.REFRESHED and entry.alert is not None):
+        elif observation in (Observation.FIRING, Observation.RESOLVED) or (
+            observation is Observation.REFRESHED and entry.alert is not None
+        ):
             entry.alert = alert
         entry.episode, entry.status, entry.updated_ms, entry.seen_ms = alert.episode, alert.status, updated_ms, now_ms
-        if intake is Intake.FIRING:
+        if observation is Observation.FIRING:
             self._insert(draft, entry, alert, starts_ms, now_ms)
-        return intake
+        return observation
 
     def flush(self, draft: Draft, group_id: str, now_ms: int) -> list[Decision]:
-        """Look at a group whose time has come, and tell its destinations what they have to know."""
+        """Flush a group whose time has come: queue what its destinations have to be sent."""
         group = draft.group(group_id)
         if group is None:
             return []
         node = self._nodes.get(group.route_id)
         alerts = _present(draft, group.members)
         decisions = [
-            self._decide(draft, group, node, destination, alerts, now_ms) for destination in self._told(group, node)
+            self._decide(draft, group, node, destination, alerts, now_ms)
+            for destination in self._destinations_of(group, node)
         ]
         group.flushed = True
         # Armed again from now, not from when it was due: after a pause overdue flushes happen once, not n times.
@@ -109,7 +112,7 @@ class Dispatch:
     def reconcile(self, draft: Draft, now_ms: int) -> None:
         """After a change of configuration: move every firing alert to the groups it now belongs to.
 
-        Timers of groups that still exist go on. A group that lost an alert is looked at now, so that an incident that
+        Timers of groups that still exist go on. A group that lost an alert is flushed now, so that an incident that
         was opened through a route or receiver that is gone is closed there.
         """
         for fingerprint in list(draft.state.entries):
@@ -132,7 +135,7 @@ class Dispatch:
         for saved in list(draft.state.groups.values()):
             node = self._nodes.get(saved.route_id)
             current = {destination.id for destination in self._destinations(node)}
-            if node is None or not {name for name, told in saved.log.items() if told.firing} <= current:
+            if node is None or not {name for name, entry in saved.log.items() if entry.firing} <= current:
                 group = draft.group(saved.id)
                 if group is not None:
                     group.next_flush_ms = now_ms
@@ -184,8 +187,8 @@ class Dispatch:
     def _destinations(self, node: Node | None) -> list[Destination]:
         return [] if node is None else self._by_receiver.get(node.options.receiver, [])
 
-    def _told(self, group: Group, node: Node | None) -> list[Destination]:
-        """The destinations of the group's route, then those that were told of it under an older configuration."""
+    def _destinations_of(self, group: Group, node: Node | None) -> list[Destination]:
+        """The destinations of the group's route, then those that were notified of it under an older configuration."""
         current = self._destinations(node)
         ids = {destination.id for destination in current}
         older = [
@@ -205,7 +208,7 @@ class Dispatch:
         now_ms: int,
     ) -> Decision:
         last = group.log.get(destination.id)
-        told = last.firing if last else frozenset()
+        notified = last.firing if last else frozenset()
         is_current = node is not None and node.options.receiver == destination.receiver
         firing: dict[str, Alert] = {}
         resolved: dict[str, Alert] = {}
@@ -213,14 +216,14 @@ class Dispatch:
         for fingerprint, alert in alerts.items():
             against = None
             # A resolve that the channel waits for passes whatever mutes.
-            if alert.status == "firing" or fingerprint not in told:
-                against = muted(self._stages, group, alert, now_ms)
+            if alert.status == "firing" or fingerprint not in notified:
+                against = muted(self._muters, group, alert, now_ms)
             if against is not None:
                 held_back[fingerprint] = against
             if alert.status == "resolved":
                 if against is None:
                     resolved[fingerprint] = alert
-            elif is_current and (against is None or fingerprint in told):
+            elif is_current and (against is None or fingerprint in notified):
                 firing[fingerprint] = alert
         reason = needs_update(
             last,
@@ -230,11 +233,11 @@ class Dispatch:
             repeat_ms=node.options.repeat_interval_ms if node else 0,
             now_ms=now_ms,
         )
-        if reason is Reason.REPEAT and firing.keys() <= held_back.keys():
-            reason = Reason.UP_TO_DATE
-        if reason is Reason.ALL_RESOLVED and not resolved:
-            reason = Reason.ROUTING_CHANGED
-            resolved = {name: _closed(alert, now_ms) for name, alert in _present(draft, told).items()}
+        if reason is DecisionReason.REPEAT and firing.keys() <= held_back.keys():
+            reason = DecisionReason.UP_TO_DATE
+        if reason is DecisionReason.ALL_RESOLVED and not resolved:
+            reason = DecisionReason.ROUTING_CHANGED
+            resolved = {name: _closed(alert, now_ms) for name, alert in _present(draft, notified).items()}
         queued = None
         if reason.sends:
             queued = self._queue(
@@ -250,13 +253,13 @@ class Dispatch:
         destination: Destination,
         firing: Sequence[Alert],
         resolved: Sequence[Alert],
-        reason: Reason,
+        reason: DecisionReason,
         now_ms: int,
     ) -> Queued:
-        fresh = new_lane(group.id, destination.id)
-        lane = draft.lane(fresh.id)
-        if lane is None:
-            lane = draft.lanes[fresh.id] = fresh
+        fresh = new_queue(group.id, destination.id)
+        queue = draft.queue(fresh.id)
+        if queue is None:
+            queue = draft.queues[fresh.id] = fresh
         notification = notify(
             group,
             destination.receiver,
@@ -269,11 +272,11 @@ class Dispatch:
         if firing:
             if not destination.send_resolved:
                 notification = without_resolved(notification)
-            queued = enqueue_firing(lane, notification, subject(notification), now_ms)
+            queued = enqueue_firing(queue, notification, subject(notification), now_ms)
         else:
-            queued = enqueue_resolved(lane, notification if destination.send_resolved else None, now_ms)
-        if lane.is_empty:
-            draft.lanes[lane.id] = None
+            queued = enqueue_resolved(queue, notification if destination.send_resolved else None, now_ms)
+        if queue.is_empty:
+            draft.queues[queue.id] = None
         return queued
 
 

@@ -1,15 +1,15 @@
-"""When a destination cannot be told: say so on another one, with what it should have heard, and take it back later."""
+"""Failover: a destination that cannot be reached is reported on another one, until it works again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enqueue_resolved, new_lane
+from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enqueue_resolved, new_queue
 from driftbell.alerting.outbox.destination import Destination, integration_of
 from driftbell.alerting.rendering.message import subject
 from driftbell.alerting.rendering.notification import notify
 from driftbell.alerting.routing.routes import digest
-from driftbell.alerting.state.records import DeadLetter, Group, Lane, Row
+from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Group, Row
 from driftbell.alerting.state.state import Draft
 from driftbell.alerting.times import clock_time, rfc3339
 from driftbell.schemas import Alert, Evidence, fingerprint
@@ -17,7 +17,7 @@ from driftbell.schemas import Alert, Evidence, fingerprint
 ALERTNAME = "DriftbellNotificationFailed"
 
 
-class Escalation:
+class Failover:
     """Chooses the other destination: one of the same receiver first, then of the root's, then any."""
 
     def __init__(self, destinations: Sequence[Destination], root_receiver: str) -> None:
@@ -34,8 +34,8 @@ class Escalation:
             )
             self._fallback[sick.id] = others[0] if others else None
 
-    def alarm(self, draft: Draft, destination: str, letter: DeadLetter | None, now_ms: int) -> Queued | None:
-        """Queue a page about a destination: what was given up there just now, and what fails there for too long.
+    def alarm(self, draft: Draft, destination: str, letter: DeadDelivery | None, now_ms: int) -> Queued | None:
+        """Queue a message about a destination: what was given up there just now, and what fails there for too long.
 
         Returns:
             None when there is no other destination.
@@ -44,8 +44,8 @@ class Escalation:
         if fallback is None:
             return None
         alerts = [] if letter is None else [_given_up(letter, now_ms)]
-        for lane in draft.lanes_of(destination):
-            alerts += [_failing(lane, row, now_ms) for row in lane.rows[:1] if row.escalated]
+        for queue in draft.queues_of(destination):
+            alerts += [_failing(queue, row, now_ms) for row in queue.rows[:1] if row.failed_over]
         notification = notify(
             _group(destination, now_ms),
             fallback.receiver,
@@ -54,42 +54,43 @@ class Escalation:
             reason="notification_failed",
             now_ms=now_ms,
         )
-        return enqueue_firing(_lane(draft, destination, fallback), notification, subject(notification), now_ms)
+        return enqueue_firing(_queue(draft, destination, fallback), notification, subject(notification), now_ms)
 
     def all_clear(self, draft: Draft, destination: str, now_ms: int) -> Queued | None:
-        """After a success: close the page about this destination, if there is one."""
+        """After a success: close the message about this destination, if there is one."""
         fallback = self._fallback.get(destination)
-        if fallback is None or new_lane(_group_id(destination), fallback.id).id not in draft.state.lanes:
+        if fallback is None or new_queue(_group_id(destination), fallback.id).id not in draft.state.queues:
             return None
-        lane = _lane(draft, destination, fallback)
+        queue = _queue(draft, destination, fallback)
         group = _group(destination, now_ms)
-        opened_ms = lane.incidents[-1].opened_ms if lane.incidents else now_ms
+        opened_ms = queue.incidents[-1].opened_ms if queue.incidents else now_ms
         alert = _alert(destination, "", f"{destination} can be notified again", "", opened_ms, ended_ms=now_ms)
         notification = notify(group, fallback.receiver, [], [alert], reason="recovered", now_ms=now_ms)
-        queued = enqueue_resolved(lane, notification if fallback.send_resolved else None, now_ms)
-        if lane.is_empty:
-            draft.lanes[lane.id] = None
+        queued = enqueue_resolved(queue, notification if fallback.send_resolved else None, now_ms)
+        if queue.is_empty:
+            draft.queues[queue.id] = None
         return queued
 
-    def is_alarm(self, lane: Lane) -> bool:
-        """Whether a lane carries pages about a destination; they are not escalated again."""
-        return any(lane.group_id == _group_id(destination) for destination in self._fallback)
+    def is_alarm(self, queue: DeliveryQueue) -> bool:
+        """Whether a queue carries messages about a destination; they have no failover of their own."""
+        return any(queue.group_id == _group_id(destination) for destination in self._fallback)
 
 
-def _lane(draft: Draft, sick: str, fallback: Destination) -> Lane:
-    fresh = new_lane(_group_id(sick), fallback.id)
-    lane = draft.lane(fresh.id)
-    if lane is None:
-        lane = draft.lanes[fresh.id] = fresh
-    return lane
+def _queue(draft: Draft, sick: str, fallback: Destination) -> DeliveryQueue:
+    fresh = new_queue(_group_id(sick), fallback.id)
+    queue = draft.queue(fresh.id)
+    if queue is None:
+        queue = draft.queues[fresh.id] = fresh
+    return queue
 
 
 def _group_id(destination: str) -> str:
+    # The word is part of identities in stored states and at vendors: it stays.
     return digest("escalation", destination)
 
 
 def _group(destination: str, now_ms: int) -> Group:
-    """Not a group of the state: it has no alerts, timers or route, only a name on a page."""
+    """Not a group of the state: it has no alerts, timers or route, only a name on a message."""
     labels = {"alertname": ALERTNAME, "destination": destination}
     key = f'{{}}:{{alertname="{ALERTNAME}", destination="{destination}"}}'
     return Group(
@@ -97,7 +98,7 @@ def _group(destination: str, now_ms: int) -> Group:
     )
 
 
-def _given_up(letter: DeadLetter, now_ms: int) -> Alert:
+def _given_up(letter: DeadDelivery, now_ms: int) -> Alert:
     text = (
         f"driftbell could not notify {letter.destination} and gave up after {letter.attempts} attempts "
         f"({letter.last_reason}): {letter.subject}"
@@ -105,12 +106,12 @@ def _given_up(letter: DeadLetter, now_ms: int) -> Alert:
     return _alert(letter.destination, letter.delivery_id, text, letter.last_error, now_ms)
 
 
-def _failing(lane: Lane, row: Row, now_ms: int) -> Alert:
+def _failing(queue: DeliveryQueue, row: Row, now_ms: int) -> Alert:
     text = (
-        f"driftbell cannot notify {lane.destination} since {clock_time(row.since_ms)} "
+        f"driftbell cannot notify {queue.destination} since {clock_time(row.since_ms)} "
         f"({row.last_reason}) and keeps trying: {subject(row.notification)}"
     )
-    return _alert(lane.destination, row.incident_id, text, row.last_error, row.since_ms)
+    return _alert(queue.destination, row.incident_id, text, row.last_error, row.since_ms)
 
 
 def _alert(

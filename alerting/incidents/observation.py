@@ -12,7 +12,7 @@ from driftbell.schemas import Alert
 _RANK = {"pending": 0, "firing": 1, "resolved": 2}
 
 
-class Intake(enum.StrEnum):
+class Observation(enum.StrEnum):
     """What became of a record. The value is the log field, the metric label and what tests assert."""
 
     FIRING = "firing"
@@ -32,22 +32,24 @@ class Intake(enum.StrEnum):
     @property
     def changes(self) -> bool:
         """Whether the record changes what is known."""
-        return self not in (Intake.DUPLICATE, Intake.OUT_OF_ORDER)
+        return self not in (Observation.DUPLICATE, Observation.OUT_OF_ORDER)
 
 
-def judge(entry: Entry | None, alert: Alert) -> Intake:
+def judge(entry: Entry | None, alert: Alert) -> Observation:
     """Compare a record with what is known of its fingerprint."""
     if entry is None:
-        return {"pending": Intake.PENDING, "firing": Intake.FIRING, "resolved": Intake.NEVER_FIRED}[alert.status]
+        return {"pending": Observation.PENDING, "firing": Observation.FIRING, "resolved": Observation.NEVER_FIRED}[
+            alert.status
+        ]
     known = (entry.episode, _RANK[entry.status])
     new = (alert.episode, _RANK[alert.status])
     if new < known:
-        return Intake.OUT_OF_ORDER
+        return Observation.OUT_OF_ORDER
     if new == known:
-        return Intake.REFRESHED if to_ms(alert.updatedAt) > entry.updated_ms else Intake.DUPLICATE
+        return Observation.REFRESHED if to_ms(alert.updatedAt) > entry.updated_ms else Observation.DUPLICATE
     if alert.status == "firing":
-        return Intake.FIRING
+        return Observation.FIRING
     is_firing = entry.alert is not None and entry.alert.status == "firing"
     if alert.status == "pending":
-        return Intake.SUPERSEDED if is_firing else Intake.PENDING
-    return Intake.RESOLVED if is_firing else Intake.NEVER_FIRED
+        return Observation.SUPERSEDED if is_firing else Observation.PENDING
+    return Observation.RESOLVED if is_firing else Observation.NEVER_FIRED

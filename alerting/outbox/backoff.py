@@ -22,11 +22,11 @@ GIVE_UP_MS = {
     Severity.INFO: 6 * 3_600_000,
 }
 
-#: The close of an incident that was opened is tried longer than any page: a page that stays open hides the next one.
+#: The close of an incident that was opened is tried longer than any message: a message that stays open hides the next one.
 GIVE_UP_RESOLVE_MS = 7 * 24 * 3_600_000
 
 #: How often an attempt is repeated whose outcome is unknown, on a channel where a repeat shows twice. For a critical
-#: page a duplicate is better than a miss; for an info page it is not. None: without limit.
+#: message a duplicate is better than a miss; for an info message it is not. None: without limit.
 UNKNOWN_RETRIES: dict[Severity, int | None] = {
     Severity.CRITICAL: None,
     Severity.ERROR: None,
@@ -35,14 +35,14 @@ UNKNOWN_RETRIES: dict[Severity, int | None] = {
 }
 
 
-def delay_ms(attempts: int, retry_after_s: float | None, random: Random) -> int:
+def delay_ms(attempts: int, retry_after_seconds: float | None, random: Random) -> int:
     """Milliseconds until the next attempt, after ``attempts`` (1 or more) failed ones.
 
     A ``Retry-After`` is a lower bound; a little jitter comes on top, so that not all ask in the same moment.
     """
     # The exponent is bounded because 2**n of a week of attempts is a very long integer.
     jittered = random.uniform(0, min(CAP_MS, BASE_MS * 2 ** min(attempts - 1, 20)))
-    if retry_after_s is None:
+    if retry_after_seconds is None:
         return round(jittered)
-    asked = min(RETRY_AFTER_CAP_MS, max(0.0, retry_after_s * 1000))
+    asked = min(RETRY_AFTER_CAP_MS, max(0.0, retry_after_seconds * 1000))
     return round(asked + min(jittered, BASE_MS))

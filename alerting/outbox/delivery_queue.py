@@ -2,7 +2,7 @@
 
 The promises kept here: trigger before update before resolve; a newer delivery replaces an older unsent one; a resolve
 follows a trigger that was (or may have been) taken, and cancels one that certainly was not; what was opened is closed.
-Pure: every function changes the lane it is given and returns a named reason.
+Pure: every function changes the queue it is given and returns a named reason.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from random import Random
 from driftbell.alerting.outbox.backoff import GIVE_UP_MS, GIVE_UP_RESOLVE_MS, UNKNOWN_RETRIES, delay_ms
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, Retry
 from driftbell.alerting.routing.routes import digest
-from driftbell.alerting.state.records import DeadLetter, Incident, Kind, Lane, Notification, Row
+from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Incident, Kind, Notification, Row
 
 
 class Queued(enum.StrEnum):
@@ -27,7 +27,7 @@ class Queued(enum.StrEnum):
     REPLACED = "replaced_unsent"
     #: The incident is over before the channel heard of it: nothing is sent at all.
     CANCELLED = "cancelled_unsent"
-    #: There is nothing to close: the channel never heard of it, or its page was given up.
+    #: There is nothing to close: the channel never heard of it, or its message was given up.
     NOTHING_OPEN = "nothing_open"
     #: ``send_resolved: false``.
     RESOLVE_NOT_WANTED = "resolve_not_wanted"
@@ -60,66 +60,66 @@ class Settlement:
     """The result of ``settle``: the reason, and the dead letter if the delivery was given up."""
 
     reason: Settled
-    dead_letter: DeadLetter | None = None
+    dead_delivery: DeadDelivery | None = None
 
 
-def new_lane(group_id: str, destination: str) -> Lane:
-    """An empty lane. Its id is sha256 of group and destination, so it is the same after any restart."""
-    return Lane(id=digest("lane", group_id, destination), group_id=group_id, destination=destination)
+def new_queue(group_id: str, destination: str) -> DeliveryQueue:
+    """An empty queue. Its id is sha256 of group and destination, so it is the same after any restart."""
+    return DeliveryQueue(id=digest("lane", group_id, destination), group_id=group_id, destination=destination)
 
 
-def kind_of(lane: Lane, row: Row) -> Kind:
+def kind_of(queue: DeliveryQueue, row: Row) -> Kind:
     """What the row does if it is sent now. An update whose trigger was never taken is itself the trigger."""
     if row.notification.status == "resolved":
         return Kind.RESOLVE
-    return Kind.UPDATE if lane.incident(row.incident_id).told == "yes" else Kind.TRIGGER
+    return Kind.UPDATE if queue.incident(row.incident_id).delivered == "yes" else Kind.TRIGGER
 
 
-def enqueue_firing(lane: Lane, notification: Notification, subject: str, now_ms: int) -> Queued:
-    """Queue a page, or an update of one."""
-    incident = _open_incident(lane)
+def enqueue_firing(queue: DeliveryQueue, notification: Notification, subject: str, now_ms: int) -> Queued:
+    """Queue a message, or an update of one."""
+    incident = _open_incident(queue)
     if incident is None:
-        incident = Incident(id=digest("incident", lane.id, str(now_ms))[:24], opened_ms=now_ms, subject=subject)
-        lane.incidents.append(incident)
-    last = lane.rows[-1] if lane.rows else None
+        incident = Incident(id=digest("incident", queue.id, str(now_ms))[:24], opened_ms=now_ms, subject=subject)
+        queue.incidents.append(incident)
+    last = queue.rows[-1] if queue.rows else None
     if last is not None and last.incident_id == incident.id and last.state == "pending":
         _replace(last, incident, notification, now_ms)
         return Queued.REPLACED
-    _append(lane, incident, notification, now_ms)
+    _append(queue, incident, notification, now_ms)
     return Queued.TRIGGER if incident.deliveries == 1 else Queued.UPDATE
 
 
-def enqueue_resolved(lane: Lane, notification: Notification | None, now_ms: int) -> Queued:
+def enqueue_resolved(queue: DeliveryQueue, notification: Notification | None, now_ms: int) -> Queued:
     """Queue the close of the open incident. ``notification`` None: the destination does not want closes."""
-    incident = _open_incident(lane)
+    incident = _open_incident(queue)
     if incident is None:
         return Queued.NOTHING_OPEN
-    rows = [row for row in lane.rows if row.incident_id == incident.id]
+    rows = [row for row in queue.rows if row.incident_id == incident.id]
     on_its_way = any(row.state == "sending" for row in rows)
     waiting = rows[-1] if rows and rows[-1].state == "pending" else None
-    if incident.told == "no" and not on_its_way:
-        _drop(lane, incident)
+    if incident.delivered == "no" and not on_its_way:
+        _drop(queue, incident)
         return Queued.CANCELLED
     if notification is None:
         if waiting is not None:
-            lane.rows.remove(waiting)
+            queue.rows.remove(waiting)
         if on_its_way:
             incident.ended = True
         else:
-            _drop(lane, incident)
+            _drop(queue, incident)
         return Queued.RESOLVE_NOT_WANTED
     if waiting is not None:
         _replace(waiting, incident, notification, now_ms)
         return Queued.REPLACED
-    _append(lane, incident, notification, now_ms)
+    _append(queue, incident, notification, now_ms)
     return Queued.RESOLVE
 
 
-def claim(lane: Lane, now_ms: int) -> Row | None:
+def claim(queue: DeliveryQueue, now_ms: int) -> Row | None:
     """Mark the first delivery as being sent and return it; None when it is not due, or one is on its way."""
-    if not lane.rows:
+    if not queue.rows:
         return None
-    row = lane.rows[0]
+    row = queue.rows[0]
     if row.state != "pending" or row.next_attempt_ms > now_ms:
         return None
     row.state = "sending"
@@ -127,48 +127,48 @@ def claim(lane: Lane, now_ms: int) -> Row | None:
     return row
 
 
-def settle(lane: Lane, outcome: Outcome, now_ms: int, random: Random, *, repeatable: bool) -> Settlement:
+def settle(queue: DeliveryQueue, outcome: Outcome, now_ms: int, random: Random, *, repeatable: bool) -> Settlement:
     """Note the result of the delivery that was claimed.
 
     Args:
-        lane: its first row is being sent.
+        queue: its first row is being sent.
         outcome: what the channel answered.
         now_ms: the router's clock.
         random: for the jitter.
         repeatable: whether the channel recognises a repeated delivery, so that an unknown outcome is no risk.
     """
-    row = lane.rows[0]
-    incident = lane.incident(row.incident_id)
-    kind = kind_of(lane, row)
+    row = queue.rows[0]
+    incident = queue.incident(row.incident_id)
+    kind = kind_of(queue, row)
     if outcome.handle is not None:
         incident.handle = dict(outcome.handle)
     if outcome.ok:
-        lane.rows.pop(0)
-        incident.told = "yes"
+        queue.rows.pop(0)
+        incident.delivered = "yes"
         if kind is Kind.RESOLVE or incident.ended:
-            lane.incidents.remove(incident)
+            queue.incidents.remove(incident)
         return Settlement(Settled.SENT)
     if incident.ended:
-        _drop(lane, incident)
+        _drop(queue, incident)
         return Settlement(Settled.CANCELLED)
     row.state = "pending"
     row.last_reason, row.last_error = outcome.reason, outcome.detail
     if outcome.retry is Retry.UNKNOWN:
         row.unknown += 1
-        if incident.told == "no":
-            incident.told = "maybe"
+        if incident.delivered == "no":
+            incident.delivered = "maybe"
     verdict = _verdict(row, kind, outcome, now_ms, repeatable)
     if verdict is Settled.RETRY:
-        row.next_attempt_ms = now_ms + delay_ms(row.attempts, outcome.retry_after_s, random)
-        return Settlement(_collapse(lane))
-    lane.rows.pop(0)
+        row.next_attempt_ms = now_ms + delay_ms(row.attempts, outcome.retry_after_seconds, random)
+        return Settlement(_collapse(queue))
+    queue.rows.pop(0)
     if kind is Kind.RESOLVE:
-        _keep_open(lane, incident)
+        _keep_open(queue, incident)
     else:
-        _forget_unopened(lane, incident)
-    letter = DeadLetter(
+        _forget_unopened(queue, incident)
+    letter = DeadDelivery(
         delivery_id=row.delivery_id,
-        destination=lane.destination,
+        destination=queue.destination,
         kind=kind,
         reason=verdict,
         last_reason=outcome.reason,
@@ -180,24 +180,24 @@ def settle(lane: Lane, outcome: Outcome, now_ms: int, random: Random, *, repeata
     return Settlement(verdict, letter)
 
 
-def interrupted(lane: Lane) -> bool:
-    """Whether the router died while a delivery of this lane was on its way."""
-    return bool(lane.rows) and lane.rows[0].state == "sending"
+def interrupted(queue: DeliveryQueue) -> bool:
+    """Whether the router died while a delivery of this queue was on its way."""
+    return bool(queue.rows) and queue.rows[0].state == "sending"
 
 
-def recover(lane: Lane, now_ms: int) -> Settled:
+def recover(queue: DeliveryQueue, now_ms: int) -> Settled:
     """Make the delivery that was on its way when the router died due again: whether it arrived is not known.
 
-    It is repeated at any severity: one page too many per crash is promised, none lost.
+    It is repeated at any severity: one message too many per crash is promised, none lost.
     """
-    row = lane.rows[0]
+    row = queue.rows[0]
     row.state = "pending"
     row.next_attempt_ms = now_ms
     row.last_reason = OutcomeReason.INTERRUPTED
-    incident = lane.incident(row.incident_id)
-    if incident.told == "no":
-        incident.told = "maybe"
-    return _collapse(lane)
+    incident = queue.incident(row.incident_id)
+    if incident.delivered == "no":
+        incident.delivered = "maybe"
+    return _collapse(queue)
 
 
 def _verdict(row: Row, kind: Kind, outcome: Outcome, now_ms: int, repeatable: bool) -> Settled:
@@ -214,53 +214,53 @@ def _verdict(row: Row, kind: Kind, outcome: Outcome, now_ms: int, repeatable: bo
     return Settled.RETRY
 
 
-def _collapse(lane: Lane) -> Settled:
+def _collapse(queue: DeliveryQueue) -> Settled:
     """After a failed attempt: let what was queued behind it meanwhile take its place, as if it had come before."""
-    if len(lane.rows) < 2:
+    if len(queue.rows) < 2:
         return Settled.RETRY
-    failed, newer = lane.rows[0], lane.rows[1]
+    failed, newer = queue.rows[0], queue.rows[1]
     if newer.incident_id != failed.incident_id:
         return Settled.RETRY
-    incident = lane.incident(failed.incident_id)
-    lane.rows.pop(0)
-    if newer.notification.status == "resolved" and incident.told == "no":
-        _drop(lane, incident)
+    incident = queue.incident(failed.incident_id)
+    queue.rows.pop(0)
+    if newer.notification.status == "resolved" and incident.delivered == "no":
+        _drop(queue, incident)
         return Settled.CANCELLED
     _inherit_schedule(newer, failed)
     return Settled.REPLACED
 
 
-def _open_incident(lane: Lane) -> Incident | None:
-    """The incident that a new page updates and a close closes: the newest, unless its close is queued already."""
-    if not lane.incidents or lane.incidents[-1].ended:
+def _open_incident(queue: DeliveryQueue) -> Incident | None:
+    """The incident that a new message updates and a close closes: the newest, unless its close is queued already."""
+    if not queue.incidents or queue.incidents[-1].ended:
         return None
-    newest = lane.incidents[-1]
-    closing = any(row.incident_id == newest.id and row.notification.status == "resolved" for row in lane.rows)
+    newest = queue.incidents[-1]
+    closing = any(row.incident_id == newest.id and row.notification.status == "resolved" for row in queue.rows)
     return None if closing else newest
 
 
-def _keep_open(lane: Lane, incident: Incident) -> None:
-    """After giving up a close: the incident is still open on the channel, so the next page there is an update of it."""
-    for row in lane.rows:
-        lane.incidents.remove(lane.incident(row.incident_id))
+def _keep_open(queue: DeliveryQueue, incident: Incident) -> None:
+    """After giving up a close: the incident is still open on the channel, so the next message there is an update of it."""
+    for row in queue.rows:
+        queue.incidents.remove(queue.incident(row.incident_id))
         row.incident_id = incident.id
         row.delivery_id = _number(incident)
 
 
-def _forget_unopened(lane: Lane, incident: Incident) -> None:
-    """After giving up a page: an incident the channel certainly never heard of needs no close."""
-    waiting = [row for row in lane.rows if row.incident_id == incident.id]
-    if incident.told == "no" and not any(row.notification.status == "firing" for row in waiting):
-        _drop(lane, incident)
+def _forget_unopened(queue: DeliveryQueue, incident: Incident) -> None:
+    """After giving up a message: an incident the channel certainly never heard of needs no close."""
+    waiting = [row for row in queue.rows if row.incident_id == incident.id]
+    if incident.delivered == "no" and not any(row.notification.status == "firing" for row in waiting):
+        _drop(queue, incident)
 
 
-def _drop(lane: Lane, incident: Incident) -> None:
-    lane.rows = [row for row in lane.rows if row.incident_id != incident.id]
-    lane.incidents.remove(incident)
+def _drop(queue: DeliveryQueue, incident: Incident) -> None:
+    queue.rows = [row for row in queue.rows if row.incident_id != incident.id]
+    queue.incidents.remove(incident)
 
 
-def _append(lane: Lane, incident: Incident, notification: Notification, now_ms: int) -> None:
-    lane.rows.append(
+def _append(queue: DeliveryQueue, incident: Incident, notification: Notification, now_ms: int) -> None:
+    queue.rows.append(
         Row(
             delivery_id=_number(incident),
             incident_id=incident.id,

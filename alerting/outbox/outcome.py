@@ -10,9 +10,9 @@ class OutcomeReason(enum.StrEnum):
     """What happened to an attempt. The value is the log field, the metric label and what tests assert."""
 
     SENT = "sent"
-    #: Sent as the built-in minimal page, because the full one could not be rendered or was refused.
+    #: Sent as the built-in minimal message, because the full one could not be rendered or was refused.
     SENT_MINIMAL = "sent_minimal"
-    #: The vendor refuses the content, the minimal page too.
+    #: The vendor refuses the content, the minimal message too.
     CONTENT_REJECTED = "content_rejected"
     #: Key, token, password or webhook are not (or no longer) valid.
     AUTH_ERROR = "auth_error"
@@ -53,7 +53,7 @@ class Outcome:
 
     reason: OutcomeReason
     retry: Retry = Retry.NO
-    retry_after_s: float | None = None
+    retry_after_seconds: float | None = None
     detail: str = ""
     handle: dict[str, str] | None = field(default=None)
 
@@ -68,9 +68,9 @@ def sent(handle: dict[str, str] | None = None, *, minimal: bool = False) -> Outc
     return Outcome(OutcomeReason.SENT_MINIMAL if minimal else OutcomeReason.SENT, handle=handle)
 
 
-def failed(reason: OutcomeReason, detail: str, *, retry_after_s: float | None = None) -> Outcome:
+def failed(reason: OutcomeReason, detail: str, *, retry_after_seconds: float | None = None) -> Outcome:
     """The channel did not take it; the reason says whether another attempt can help."""
-    return Outcome(reason, RETRY[reason], retry_after_s, detail)
+    return Outcome(reason, RETRY[reason], retry_after_seconds, detail)
 
 
 #: The rule of every channel: which failures pass.

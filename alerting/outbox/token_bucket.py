@@ -1,4 +1,4 @@
-"""A token bucket: how fast one destination may be told things."""
+"""A token bucket: how fast one destination may be sent messages."""
 
 from __future__ import annotations
 

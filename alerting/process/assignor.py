@@ -1,7 +1,7 @@
-"""One member of the consumer group gets every partition: the active router. The others stand by.
+"""One member of the consumer group gets every partition: the leader. The others stand by.
 
 Decisions need all alerts of a group in one place, and alerts are few; so the group is not for sharing work but for
-handing it over when the active router dies.
+handing it over when the leader dies.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 
 
-def single_owner_assignor(active_in: Callable[[], int]) -> type[AbstractPartitionAssignor]:
+def single_owner_assignor(leader_since: Callable[[], int]) -> type[AbstractPartitionAssignor]:
     """An assignor class for one consumer (aiokafka calls its methods on the class, so the state is in the closure).
 
     Args:
-        active_in: the generation in which this member was given the partitions; 0 when it stands by. It goes with the
+        leader_since: the generation in which this member was given the partitions; 0 when it stands by. It goes with the
             member's subscription as decimal text. The one of the highest generation keeps the partitions when another joins:
-            a member that was frozen still believes that it is active, but in a lower one.
+            a member that was frozen still believes that it leads, but in a lower one.
     """
 
     class SingleOwnerAssignor(AbstractPartitionAssignor):  # type: ignore[misc]
@@ -40,10 +40,10 @@ def single_owner_assignor(active_in: Callable[[], int]) -> type[AbstractPartitio
 
         @classmethod
         def metadata(cls, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
-            return ConsumerProtocolMemberMetadata(cls.version, list(topics), b"%d" % active_in())
+            return ConsumerProtocolMemberMetadata(cls.version, list(topics), b"%d" % leader_since())
 
         @classmethod
         def on_assignment(cls, assignment: ConsumerProtocolMemberAssignment) -> None:
-            """Nothing to remember: whether we are active is the router's to know."""
+            """Nothing to remember: whether we lead is the router's to know."""
 
     return SingleOwnerAssignor

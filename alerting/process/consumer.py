@@ -37,12 +37,12 @@ class AlertsConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         settings: keyword arguments for aiokafka (``driftbell.runtime.kafka.aiokafka_settings``).
         topic: the alerts topic.
         group: the consumer group of the routers.
-        session_timeout_s: after this silence of the active router another takes over.
+        session_timeout_seconds: after this silence of the leader another takes over.
     """
 
-    def __init__(self, settings: Mapping[str, Any], topic: str, group: str, session_timeout_s: float) -> None:
+    def __init__(self, settings: Mapping[str, Any], topic: str, group: str, session_timeout_seconds: float) -> None:
         self.topic = topic
-        #: None until the group has decided, and while it decides anew.
+        #: None until the group has decided, and while it decides again.
         self.assignment: Assignment | None = None
         tolerate_unreadable_records()
         self._consumer = AIOKafkaConsumer(
@@ -50,13 +50,13 @@ class AlertsConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            session_timeout_ms=round(session_timeout_s * 1000),
-            heartbeat_interval_ms=max(100, round(session_timeout_s * 1000 / 4)),
+            session_timeout_ms=round(session_timeout_seconds * 1000),
+            heartbeat_interval_ms=max(100, round(session_timeout_seconds * 1000 / 4)),
             max_poll_records=MAX_POLL_RECORDS,
-            partition_assignment_strategy=[single_owner_assignor(lambda: self._active_in)],
+            partition_assignment_strategy=[single_owner_assignor(lambda: self._leader_since)],
         )
         #: The generation in which we were given the partitions; 0 while we stand by.
-        self._active_in = 0
+        self._leader_since = 0
 
     async def start(self) -> None:
         """Join the group.
@@ -80,7 +80,7 @@ class AlertsConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer.pause(*assigned)
         partitions = tuple(sorted(partition.partition for partition in assigned))
         self.assignment = Assignment(self._consumer._coordinator.generation, partitions)
-        self._active_in = self.assignment.generation if partitions else 0
+        self._leader_since = self.assignment.generation if partitions else 0
         log.info("group has decided", extra={"generation": self.assignment.generation, "partitions": len(partitions)})
 
     async def bounds(self, partitions: tuple[int, ...]) -> dict[int, tuple[int, int]]:
@@ -105,13 +105,13 @@ class AlertsConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """
         self._consumer._coordinator.check_errors()
 
-    async def poll(self, timeout_s: float) -> list[Record]:
-        """The next records, in order within each partition; empty after ``timeout_s`` without any."""
-        batches = await self._consumer.getmany(timeout_ms=round(timeout_s * 1000))
+    async def poll(self, timeout_seconds: float) -> list[Record]:
+        """The next records, in order within each partition; empty after ``timeout_seconds`` without any."""
+        batches = await self._consumer.getmany(timeout_ms=round(timeout_seconds * 1000))
         return [_record(raw) for batch in batches.values() for raw in batch]
 
     async def position(self, partition: int) -> int:
-        """The next offset that ``poll`` will look at; 0 when the partition is not ours any more."""
+        """The next offset that ``poll`` will read; 0 when the partition is not ours any more."""
         tp = TopicPartition(self.topic, partition)
         return int(await self._consumer.position(tp)) if tp in self._consumer.assignment() else 0
 

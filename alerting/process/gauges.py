@@ -18,10 +18,10 @@ def measure(metrics: RouterMetrics, state: State, destinations: Iterable[str], n
         name = integration_of(destination)
         for counts in (rows, incidents, oldest_ms):
             counts.setdefault(name, 0)
-        for lane in state.lanes_of(destination):
-            rows[name] += len(lane.rows)
-            incidents[name] += sum(incident.told != "no" for incident in lane.incidents)
-            oldest_ms[name] = max([oldest_ms[name], *(now_ms - row.since_ms for row in lane.rows)])
+        for queue in state.queues_of(destination):
+            rows[name] += len(queue.rows)
+            incidents[name] += sum(incident.delivered != "no" for incident in queue.incidents)
+            oldest_ms[name] = max([oldest_ms[name], *(now_ms - row.since_ms for row in queue.rows)])
     for name, waiting in rows.items():
         metrics.queue.labels(name).set(waiting)
         metrics.incidents.labels(name).set(incidents[name])

@@ -1,4 +1,4 @@
-"""The time in which this router is the active one: reading, timers, workers, from taking over to letting go."""
+"""The leader's term: reading, timers and senders, from taking over to letting go."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from driftbell.alerting.channels.registry import Endpoint
 from driftbell.alerting.errors import FencedError, StoreUnavailableError
 from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
 from driftbell.alerting.process.router import Record, Router
-from driftbell.alerting.process.sender import Limits, OutboxWorker
+from driftbell.alerting.process.sender import RateLimits, Sender
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two signs of life to the store; well below ``driftbell.alerting.state.redis.STALE_MS``.
-HEARTBEAT_S = 10.0
-#: Seconds between two commits of Kafka offsets, which only tools look at.
-_COMMIT_S = 5.0
+HEARTBEAT_SECONDS = 10.0
+#: Seconds between two commits of Kafka offsets, which only tools read.
+_COMMIT_SECONDS = 5.0
 #: Seconds between two tries at a store that does not answer.
-_STORE_PAUSE_S = 1.0
-#: Pages wait at the start until the topic has been read to its end, so that nobody is paged for what is over already;
+_STORE_PAUSE_SECONDS = 1.0
+#: Messages wait at the start until the topic has been read to its end, so that nobody is paged for what is over already;
 #: but not longer than this many seconds.
-CATCH_UP_S = 60.0
-#: Without a timer nothing is due; still look now and then.
-_IDLE_S = 60.0
+CATCH_UP_SECONDS = 60.0
+#: Without a timer nothing is due; they are checked now and then all the same.
+_IDLE_SECONDS = 60.0
 
 
-class Active:
-    """One term of being active. ``start``, then ``turn`` for every batch of records, then ``stop``."""
+class Leader:
+    """One term of leadership. ``start``, then ``turn`` for every batch of records, then ``stop``."""
 
     def __init__(self, router: Router, consumer: AlertsConsumer, endpoints: Sequence[Endpoint]) -> None:
         self._router = router
@@ -45,7 +45,7 @@ class Active:
         self._started = self._committed = time.monotonic()
 
     async def start(self, assignment: Assignment) -> None:
-        """Take over: claim the state, go to its offsets, start timers and workers.
+        """Take over: claim the state, go to its offsets, start timers and senders.
 
         Raises:
             FencedError, StoreUnavailableError, RefusedError, KafkaError: nothing was started.
@@ -55,18 +55,18 @@ class Active:
         offsets = await self._offsets(bounds)
         self._ends = {partition: end for partition, (_, end) in bounds.items()}
         self._consumer.seek(offsets)
-        limits = Limits()
+        limits = RateLimits()
         self._spawn(self._timers(), "timers")
         self._spawn(self._heartbeat(), "heartbeat")
         for endpoint in self._endpoints:
             name = endpoint.destination.id
-            self._spawn(OutboxWorker(self._router, name, endpoint.channel, limits).run(self._stop), name)
+            self._spawn(Sender(self._router, name, endpoint.channel, limits).run(self._stop), name)
         log.info(
-            "active",
+            "leading",
             extra={
                 "generation": assignment.generation,
                 "groups": len(self._router.state.groups),
-                "lanes": len(self._router.state.lanes),
+                "queues": len(self._router.state.queues),
                 "behind": sum(self._ends[partition] - offset for partition, offset in offsets.items()),
             },
         )
@@ -81,7 +81,7 @@ class Active:
 
         Raises:
             FencedError: another router owns the state.
-            Exception: a timer or worker ended with it.
+            Exception: a timer or sender ended with it.
         """
         for task in self._tasks:
             if task.done():
@@ -93,23 +93,23 @@ class Active:
                 self._records = []
             except StoreUnavailableError as error:
                 log.warning("store unavailable, reading stops", extra={"error": str(error)})
-                await asyncio.sleep(_STORE_PAUSE_S)
+                await asyncio.sleep(_STORE_PAUSE_SECONDS)
                 return
         if not self._caught_up.is_set():
-            await self._look_whether_caught_up()
-        if time.monotonic() - self._committed >= _COMMIT_S:
+            await self._check_caught_up()
+        if time.monotonic() - self._committed >= _COMMIT_SECONDS:
             self._committed = time.monotonic()
             await self._consumer.commit(self._router.state.offsets)
             for partition, lag in self._consumer.lag(self._router.state.offsets).items():
                 self._router.metrics.lag.labels(str(partition)).set(lag)
             self._router.measure()
 
-    async def stop(self, grace_s: float) -> None:
-        """Let go: finish what is being sent and note its result. What takes longer than ``grace_s`` is made again."""
+    async def stop(self, grace_seconds: float) -> None:
+        """Let go: finish what is being sent and note its result. What takes longer than ``grace_seconds`` is made again."""
         self._stop.set()
         self._router.timers.set()
         self._caught_up.set()
-        _, late = await asyncio.wait(self._tasks, timeout=grace_s) if self._tasks else (set(), set())
+        _, late = await asyncio.wait(self._tasks, timeout=grace_seconds) if self._tasks else (set(), set())
         for task in late:
             log.warning("cut off", extra={"task": task.get_name()})
             task.cancel()
@@ -129,21 +129,21 @@ class Active:
                 lost = max(0, first - saved)
                 self._router.metrics.lost.inc(lost)
                 log.error(
-                    "alerts topic does not have the saved offset: it was made anew, or records were deleted unread",
+                    "alerts topic does not have the saved offset: it was created again, or records were deleted unread",
                     extra={"partition": partition, "saved": saved, "first": first, "end": end, "lost": lost},
                 )
         if moved:
             await self._router.rewind(moved)
         return offsets
 
-    async def _look_whether_caught_up(self) -> None:
-        waited_s = time.monotonic() - self._started
+    async def _check_caught_up(self) -> None:
+        waited_seconds = time.monotonic() - self._started
         behind = [
             partition
             for partition, end in self._ends.items()
             if end > 0 and await self._consumer.position(partition) < end
         ]
-        if behind and waited_s < CATCH_UP_S:
+        if behind and waited_seconds < CATCH_UP_SECONDS:
             return
         if behind:
             log.warning("not at the topic's end yet, timers start all the same", extra={"partitions": behind})
@@ -157,14 +157,14 @@ class Active:
                 await self._router.flush_due()
             except StoreUnavailableError as error:
                 log.warning("store unavailable, nothing is decided", extra={"error": str(error)})
-                await asyncio.sleep(_STORE_PAUSE_S)
+                await asyncio.sleep(_STORE_PAUSE_SECONDS)
                 continue
             next_ms = self._router.state.next_flush_ms()
-            wait_s = _IDLE_S if next_ms is None else max(0.001, (next_ms - self._router.clock()) / 1000)
-            await _wait(self._router.timers, min(wait_s, _IDLE_S))
+            wait_seconds = _IDLE_SECONDS if next_ms is None else max(0.001, (next_ms - self._router.clock()) / 1000)
+            await _wait(self._router.timers, min(wait_seconds, _IDLE_SECONDS))
 
     async def _heartbeat(self) -> None:
-        while not await _wait(self._stop, HEARTBEAT_S):
+        while not await _wait(self._stop, HEARTBEAT_SECONDS):
             try:
                 await self._router.heartbeat()
             except StoreUnavailableError as error:
@@ -174,9 +174,9 @@ class Active:
         self._tasks.append(asyncio.create_task(work, name=name))
 
 
-async def _wait(event: asyncio.Event, timeout_s: float) -> bool:
+async def _wait(event: asyncio.Event, timeout_seconds: float) -> bool:
     try:
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(timeout_seconds):
             await event.wait()
     except TimeoutError:
         return False

@@ -6,15 +6,15 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from driftbell.alerting.incidents.decision import Reason
-from driftbell.alerting.incidents.observation import Intake
+from driftbell.alerting.incidents.decision import DecisionReason
+from driftbell.alerting.incidents.observation import Observation
 from driftbell.alerting.outbox.delivery_queue import Settled
 from driftbell.alerting.outbox.outcome import OutcomeReason
 from driftbell.alerting.state.records import Kind
 
 _FAILURES = [reason.value for reason in OutcomeReason if reason not in (OutcomeReason.SENT, OutcomeReason.SENT_MINIMAL)]
 
-#: Seconds. A page that must wake someone should be out within its group_wait plus one second.
+#: Seconds. A message that must wake someone should be out within its group_wait plus one second.
 _SECONDS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600)
 
 
@@ -23,9 +23,9 @@ class RouterMetrics:
 
     def __init__(self, registry: CollectorRegistry, integrations: Iterable[str] = ()) -> None:
         self.registry = registry
-        #: Alert records read, by what became of them (``driftbell.alerting.incidents.observation.Intake``, or ``bad_record``).
+        #: Alert records read, by what became of them (``Observation``, or ``bad_record``).
         self.records = Counter("driftbell_router_records_total", "Alert records read.", ["result"], registry=registry)
-        #: Looks at groups, by decision and destination's integration (``driftbell.alerting.incidents.decision.Reason``).
+        #: Flushes of groups, by decision and destination's integration (``DecisionReason``).
         self.decisions = Counter(
             "driftbell_router_decisions_total", "Decisions about groups.", ["integration", "reason"], registry=registry
         )
@@ -33,9 +33,9 @@ class RouterMetrics:
         self.notifications = Counter(
             "driftbell_router_notifications_total", "Notifications sent.", ["integration", "kind"], registry=registry
         )
-        #: Deliveries sent as the minimal page, because the full one could not be rendered or was refused.
+        #: Deliveries sent as the minimal message, because the full one could not be rendered or was refused.
         self.minimal = Counter(
-            "driftbell_router_notifications_minimal_total", "Minimal pages sent.", ["integration"], registry=registry
+            "driftbell_router_notifications_minimal_total", "Minimal messages sent.", ["integration"], registry=registry
         )
         #: Attempts that failed, by reason (``alerting.outbox.outcome.OutcomeReason``); a delivery may fail many times.
         self.failed = Counter(
@@ -48,7 +48,7 @@ class RouterMetrics:
         self.attempts = Counter(
             "driftbell_router_attempts_total", "Attempts to send.", ["integration"], registry=registry
         )
-        #: Deliveries given up, by why (``Settled``). Anything but 0 means that somebody was not told.
+        #: Deliveries given up, by why (``Settled``). Anything but 0 means that somebody was not notified.
         self.dead_letters = Counter(
             "driftbell_router_dead_letters_total", "Deliveries given up.", ["integration", "reason"], registry=registry
         )
@@ -60,10 +60,10 @@ class RouterMetrics:
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15),
             registry=registry,
         )
-        #: From an alert's start to the moment a channel took its first page; includes the route's group_wait.
+        #: From an alert's start to the moment a channel took its first message; includes the route's group_wait.
         self.first_notify = Histogram(
             "driftbell_router_time_to_first_notify_seconds",
-            "From startsAt to the first page.",
+            "From startsAt to the first message.",
             ["integration"],
             buckets=_SECONDS,
             registry=registry,
@@ -83,7 +83,7 @@ class RouterMetrics:
         #: Groups that hold alerts.
         self.groups = Gauge("driftbell_router_groups", "Groups.", registry=registry)
         #: 1 while this router owns the state, 0 while it stands by.
-        self.active = Gauge("driftbell_router_active", "Whether this router is the active one.", registry=registry)
+        self.leader = Gauge("driftbell_router_leader", "Whether this router is the leader.", registry=registry)
         #: Records between what was read and the end of the alerts topic.
         self.lag = Gauge("driftbell_router_lag_records", "Records not read yet.", ["partition"], registry=registry)
         #: Writes to the store that did not succeed, by what was wrong.
@@ -99,12 +99,12 @@ class RouterMetrics:
         self._show_zeros(integrations)
 
     def _show_zeros(self, integrations: Iterable[str]) -> None:
-        for result in [*Intake, "bad_record"]:
+        for result in [*Observation, "bad_record"]:
             self.records.labels(str(result))
         for reason in ("unavailable", "fenced", "lost_writes"):
             self.store_failures.labels(reason)
         for integration in integrations:
-            for decision in Reason:
+            for decision in DecisionReason:
                 self.decisions.labels(integration, decision.value)
             for kind in Kind:
                 self.notifications.labels(integration, kind.value)

@@ -17,15 +17,15 @@ from random import Random
 
 from driftbell.alerting.errors import FencedError, LostWritesError, StoreUnavailableError
 from driftbell.alerting.incidents.dispatch import Decision, Dispatch
-from driftbell.alerting.incidents.failover import Escalation
-from driftbell.alerting.incidents.observation import Intake
+from driftbell.alerting.incidents.failover import Failover
+from driftbell.alerting.incidents.observation import Observation
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.delivery_queue import Settled, Settlement, claim, interrupted, kind_of, recover, settle
 from driftbell.alerting.outbox.destination import integration_of
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason
 from driftbell.alerting.process.gauges import measure
 from driftbell.alerting.process.metrics import RouterMetrics
-from driftbell.alerting.state.records import DeadLetter, Kind, Lane, LogEntry, Row, Severity
+from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Kind, LogEntry, Row, Severity
 from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.state.store import Changes, RouterStore, Table
 from driftbell.alerting.state.tables import changes, contents, everything, laid_over, load
@@ -33,16 +33,16 @@ from driftbell.schemas import Alert
 
 log = logging.getLogger(__name__)
 
-#: Dead letters kept to be looked at; the oldest go first.
+#: Deliveries given up that are kept for inspection; the oldest go first.
 MAX_DEAD_LETTERS = 1_000
 
-#: Groups looked at in one write: a storm of single alerts makes thousands of groups due in the same second.
+#: Groups flushed in one write: a storm of single alerts makes thousands of groups due in the same second.
 FLUSH_BATCH = 100
 
-#: A page that is given up again within this time of the last is not complained of again elsewhere.
-COMPLAINT_MS = 3_600_000
+#: A message that is given up again within this time of the last is not reported elsewhere again.
+REPORT_AGAIN_MS = 3_600_000
 
-#: How long a page that must wake someone may fail before another destination is told.
+#: How long a message that must wake someone may fail before another destination is used.
 FAILOVER_MS = 60_000
 
 
@@ -56,10 +56,10 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedDelivery:
     """A delivery that is marked as being sent; ``settle`` must follow."""
 
-    lane_id: str
+    queue_id: str
     delivery: Delivery
     attempt: int
     since_ms: int
@@ -74,7 +74,7 @@ class Router:
 
     Args:
         dispatch: the rules.
-        escalation: where to complain about a destination.
+        failover: where to complain about a destination.
         store: where decisions are saved.
         clock: epoch milliseconds.
         random: for the jitter of retries.
@@ -85,7 +85,7 @@ class Router:
     def __init__(
         self,
         dispatch: Dispatch,
-        escalation: Escalation,
+        failover: Failover,
         store: RouterStore,
         *,
         clock: Callable[[], int],
@@ -97,7 +97,7 @@ class Router:
         self.clock = clock
         self.metrics = metrics
         self._dispatch = dispatch
-        self._escalation = escalation
+        self._failover = failover
         self._store = store
         self._random = random
         self._crash = crash
@@ -112,7 +112,7 @@ class Router:
         self.timers = asyncio.Event()
 
     async def claim(self, generation: int) -> None:
-        """Become the active router: load the state, take up what was interrupted, follow changes of the configuration.
+        """Become the leader: load the state, take up what was interrupted, follow changes of the configuration.
 
         Raises:
             FencedError, StoreUnavailableError, RefusedError: see the store and ``driftbell.alerting.state.encoding``.
@@ -122,7 +122,7 @@ class Router:
             self._unsure = {}
             draft = Draft(self.state)
             now_ms = self.clock()
-            for lane_id, saved in self.state.lanes.items():
+            for queue_id, saved in self.state.queues.items():
                 if saved.destination not in self._dispatch.destinations:
                     log.error(
                         "destination is gone from the configuration; what was open there stays open",
@@ -131,29 +131,29 @@ class Router:
                             "incidents": len(saved.incidents),
                         },
                     )
-                    draft.lanes[lane_id] = None
+                    draft.queues[queue_id] = None
                 elif interrupted(saved):
-                    lane = draft.lane(lane_id)
-                    assert lane is not None
-                    log.info("delivery was interrupted, making it again", extra={"lane": lane_id})
-                    recover(lane, now_ms)
-                    if lane.is_empty:
-                        draft.lanes[lane_id] = None
+                    queue = draft.queue(queue_id)
+                    assert queue is not None
+                    log.info("delivery was interrupted, making it again", extra={"queue": queue_id})
+                    recover(queue, now_ms)
+                    if queue.is_empty:
+                        draft.queues[queue_id] = None
             self._dispatch.reconcile(draft, now_ms)
             self._dispatch.prune(draft, now_ms)
             await self._write(draft)
         self._wake_all()
 
-    async def apply(self, records: Sequence[Record]) -> list[Intake]:
+    async def apply(self, records: Sequence[Record]) -> list[Observation]:
         """Take a batch of records in, with their offsets, in one write. Records below the saved offset are skipped."""
         async with self._commit() as draft:
-            results: list[Intake] = []
+            results: list[Observation] = []
             bad = 0
             now_ms = self.clock()
             for record in records:
                 position = draft.offsets.get(record.partition, self.state.offsets.get(record.partition, 0))
                 if record.offset < position:
-                    results.append(Intake.DUPLICATE)
+                    results.append(Observation.DUPLICATE)
                     continue
                 draft.offsets[record.partition] = record.offset + 1
                 result = None if record.alert is None else self._take_in(draft, record, now_ms)
@@ -167,12 +167,12 @@ class Router:
         return results
 
     async def rewind(self, offsets: Mapping[int, int]) -> None:
-        """Go on from other offsets than the saved ones: records are gone, or the topic was made anew."""
+        """Go on from other offsets than the saved ones: records are gone, or the topic was deleted and created again."""
         async with self._commit() as draft:
             draft.offsets.update(offsets)
 
     async def flush_due(self) -> list[Decision]:
-        """Look at every group whose time has come."""
+        """Flush every group whose time has come."""
         decisions: list[Decision] = []
         due = self.state.due(self.clock())
         for first in range(0, len(due), FLUSH_BATCH):
@@ -187,37 +187,37 @@ class Router:
             await asyncio.sleep(0)
         return decisions
 
-    async def take(self, destination: str) -> Claimed | None:
+    async def take(self, destination: str) -> ClaimedDelivery | None:
         """Mark the most urgent due delivery of a destination as being sent; None when there is none."""
         async with self._commit() as draft:
             now_ms = self.clock()
             saved = self.state.next_due(destination, now_ms)
             if saved is None:
                 return None
-            lane = draft.lane(saved.id)
-            assert lane is not None
-            row = claim(lane, now_ms)
+            queue = draft.queue(saved.id)
+            assert queue is not None
+            row = claim(queue, now_ms)
             assert row is not None
         self._crash("claimed")
-        return Claimed(lane.id, _delivery(lane, row), row.attempts, row.since_ms)
+        return ClaimedDelivery(queue.id, _delivery(queue, row), row.attempts, row.since_ms)
 
-    async def settle(self, claimed: Claimed, outcome: Outcome, *, repeatable: bool) -> Settlement:
+    async def settle(self, claimed: ClaimedDelivery, outcome: Outcome, *, repeatable: bool) -> Settlement:
         """Note the result of a delivery."""
         self._crash("sent")
         async with self._commit() as draft:
             now_ms = self.clock()
-            lane = draft.lane(claimed.lane_id)
-            assert lane is not None
-            settlement = settle(lane, outcome, now_ms, self._random, repeatable=repeatable)
-            self._escalate(draft, lane, settlement, now_ms)
-            if settlement.dead_letter is not None:
-                self._bury(draft, settlement.dead_letter)
+            queue = draft.queue(claimed.queue_id)
+            assert queue is not None
+            settlement = settle(queue, outcome, now_ms, self._random, repeatable=repeatable)
+            self._fail_over(draft, queue, settlement, now_ms)
+            if settlement.dead_delivery is not None:
+                self._bury(draft, settlement.dead_delivery)
                 if settlement.reason is not Settled.DEAD_UNKNOWN:
-                    self._tell_again(draft, lane)
+                    self._notify_again(draft, queue)
             if outcome.ok:
-                self._escalation.all_clear(draft, lane.destination, now_ms)
-            if lane.is_empty:
-                draft.lanes[lane.id] = None
+                self._failover.all_clear(draft, queue.destination, now_ms)
+            if queue.is_empty:
+                draft.queues[queue.id] = None
         self._crash("marked")
         return settlement
 
@@ -225,16 +225,16 @@ class Router:
         """A destination works again: what failed there is due now, except where the vendor asked for time."""
         async with self._commit() as draft:
             now_ms = self.clock()
-            for saved in list(self.state.lanes_of(destination)):
+            for saved in list(self.state.queues_of(destination)):
                 row = saved.rows[0] if saved.rows else None
                 if row is None or row.state == "sending" or row.next_attempt_ms <= now_ms:
                     continue
-                lane = draft.lane(saved.id) if row.last_reason != OutcomeReason.RATE_LIMITED else None
-                if lane is not None:
-                    lane.rows[0].next_attempt_ms = now_ms
+                queue = draft.queue(saved.id) if row.last_reason != OutcomeReason.RATE_LIMITED else None
+                if queue is not None:
+                    queue.rows[0].next_attempt_ms = now_ms
 
     async def heartbeat(self) -> None:
-        """Tell the store that the owner lives, and forget what is long over."""
+        """Renew the owner's claim at the store, and forget what is long over."""
         async with self._lock:
             draft = Draft(self.state)
             self._dispatch.prune(draft, self.clock())
@@ -244,7 +244,7 @@ class Router:
         """Bring the gauges up to date."""
         measure(self.metrics, self.state, self._dispatch.destinations, self.clock())
 
-    def _take_in(self, draft: Draft, record: Record, now_ms: int) -> Intake | None:
+    def _take_in(self, draft: Draft, record: Record, now_ms: int) -> Observation | None:
         alert = record.alert
         assert alert is not None
         try:
@@ -266,7 +266,7 @@ class Router:
         )
         return result
 
-    def _bury(self, draft: Draft, letter: DeadLetter) -> None:
+    def _bury(self, draft: Draft, letter: DeadDelivery) -> None:
         log.error(
             "delivery given up",
             extra={
@@ -279,48 +279,48 @@ class Router:
                 "subject": letter.subject,
             },
         )
-        draft.dead_letters[letter.delivery_id] = letter
-        if len(self.state.dead_letters) >= MAX_DEAD_LETTERS:
-            oldest = min(self.state.dead_letters.values(), key=lambda one: one.at_ms)
-            draft.dead_letters[oldest.delivery_id] = None
+        draft.dead_deliveries[letter.delivery_id] = letter
+        if len(self.state.dead_deliveries) >= MAX_DEAD_LETTERS:
+            oldest = min(self.state.dead_deliveries.values(), key=lambda one: one.at_ms)
+            draft.dead_deliveries[oldest.delivery_id] = None
 
-    def _escalate(self, draft: Draft, lane: Lane, settlement: Settlement, now_ms: int) -> None:
-        """Tell another destination about what was given up, and about a grave page that fails for too long."""
-        if self._escalation.is_alarm(lane):
+    def _fail_over(self, draft: Draft, queue: DeliveryQueue, settlement: Settlement, now_ms: int) -> None:
+        """Report on another destination what was given up, and a grave message that fails for too long."""
+        if self._failover.is_alarm(queue):
             return
-        letter = settlement.dead_letter
+        letter = settlement.dead_delivery
         if letter is not None:
-            if not self._complained(letter):
-                self._escalation.alarm(draft, lane.destination, letter, now_ms)
+            if not self._reported(letter):
+                self._failover.alarm(draft, queue.destination, letter, now_ms)
             return
-        row = lane.rows[0] if lane.rows else None
-        if row is None or row.escalated or row.attempts == 0 or now_ms - row.since_ms < FAILOVER_MS:
+        row = queue.rows[0] if queue.rows else None
+        if row is None or row.failed_over or row.attempts == 0 or now_ms - row.since_ms < FAILOVER_MS:
             return
-        if kind_of(lane, row) is Kind.TRIGGER and row.notification.severity.rank <= Severity.ERROR.rank:
-            row.escalated = True
-            self._escalation.alarm(draft, lane.destination, None, now_ms)
+        if kind_of(queue, row) is Kind.TRIGGER and row.notification.severity.rank <= Severity.ERROR.rank:
+            row.failed_over = True
+            self._failover.alarm(draft, queue.destination, None, now_ms)
 
-    def _complained(self, letter: DeadLetter) -> bool:
-        """Whether the same page was given up lately: it is tried at every look at its group, and one complaint is enough."""
+    def _reported(self, letter: DeadDelivery) -> bool:
+        """Whether the same message was given up lately: it is tried at every flush of its group, and one report is enough."""
         return any(
             known.destination == letter.destination
             and known.subject == letter.subject
-            and known.at_ms > letter.at_ms - COMPLAINT_MS
-            for known in self.state.dead_letters.values()
+            and known.at_ms > letter.at_ms - REPORT_AGAIN_MS
+            for known in self.state.dead_deliveries.values()
         )
 
-    def _tell_again(self, draft: Draft, lane: Lane) -> None:
-        """The destination does not know what its log entry says, so the next look at the group tries again."""
-        group = draft.group(lane.group_id)
-        entry = group.log.get(lane.destination) if group is not None else None
+    def _notify_again(self, draft: Draft, queue: DeliveryQueue) -> None:
+        """The destination does not know what its log entry says, so the next flush of the group tries again."""
+        group = draft.group(queue.group_id)
+        entry = group.log.get(queue.destination) if group is not None else None
         if group is not None and entry is not None:
-            group.log[lane.destination] = LogEntry(at_ms=0, firing=entry.firing, resolved=entry.resolved)
+            group.log[queue.destination] = LogEntry(at_ms=0, firing=entry.firing, resolved=entry.resolved)
 
     def _report(self, decision: Decision) -> None:
         name = integration_of(decision.destination)
         self.metrics.decisions.labels(name, decision.reason.value).inc()
         log.info(
-            "group looked at",
+            "group flushed",
             extra={
                 "group": decision.group_key,
                 "destination": decision.destination,
@@ -366,15 +366,15 @@ class Router:
         try:
             await self._store.save(wanted)
         except LostWritesError as error:
-            # Claiming what is left there would forget pages that were sent, and send them again.
+            # Claiming what is left there would forget messages that were sent, and send them again.
             log.error("writing the whole state again", extra={"detail": str(error)})
             self.metrics.store_failures.labels("lost_writes").inc()
             await self._store.restate(laid_over(everything(self.state), wanted))
 
     def _notice(self, draft: Draft) -> None:
-        for lane in draft.lanes.values():
-            if lane is not None and lane.destination in self.wake:
-                self.wake[lane.destination].set()
+        for queue in draft.queues.values():
+            if queue is not None and queue.destination in self.wake:
+                self.wake[queue.destination].set()
         if draft.groups:
             self.timers.set()
 
@@ -384,7 +384,7 @@ class Router:
             event.set()
 
 
-def _delivery(lane: Lane, row: Row) -> Delivery:
+def _delivery(queue: DeliveryQueue, row: Row) -> Delivery:
     return Delivery(
-        row.delivery_id, kind_of(lane, row), row.notification, lane.incident(row.incident_id).copy(), lane.key
+        row.delivery_id, kind_of(queue, row), row.notification, queue.incident(row.incident_id).copy(), queue.key
     )

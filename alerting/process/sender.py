@@ -1,4 +1,4 @@
-"""The outbox worker: one per destination, so that a sick channel delays no other."""
+"""The sender: one per destination, so that a sick channel delays no other."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from driftbell.alerting.outbox.delivery_queue import Settlement
 from driftbell.alerting.outbox.destination import integration_of
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed
 from driftbell.alerting.outbox.token_bucket import TokenBucket
-from driftbell.alerting.process.router import Claimed, Router
+from driftbell.alerting.process.router import ClaimedDelivery, Router
 from driftbell.alerting.state.records import Kind
 from driftbell.alerting.times import to_ms
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two tries to write a result down. The delivery is done; what must not happen is that it is forgotten.
-_STORE_PAUSE_S = 0.5
+_STORE_PAUSE_SECONDS = 0.5
 
 
-class Limits:
+class RateLimits:
     """The rate limits of all destinations; destinations of one vendor account share theirs."""
 
     def __init__(self) -> None:
@@ -54,10 +54,10 @@ class Limits:
         return bucket
 
 
-class OutboxWorker:
+class Sender:
     """Makes the deliveries of one destination, one at a time, most urgent first."""
 
-    def __init__(self, router: Router, destination: str, channel: Channel, limits: Limits) -> None:
+    def __init__(self, router: Router, destination: str, channel: Channel, limits: RateLimits) -> None:
         self.destination = destination
         self._router = router
         self._channel = channel
@@ -67,7 +67,7 @@ class OutboxWorker:
         self._failures = 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until told to stop. A delivery that has begun is finished and noted first.
+        """Work until ``stop`` is set. A delivery that has begun is finished and noted first.
 
         Raises:
             FencedError: another router owns the state.
@@ -79,7 +79,7 @@ class OutboxWorker:
                 wait_ms = await self.step()
             except StoreUnavailableError as error:
                 log.warning("store unavailable, nothing is sent", extra={"error": str(error)})
-                wait_ms = round(_STORE_PAUSE_S * 1000)
+                wait_ms = round(_STORE_PAUSE_SECONDS * 1000)
             if wait_ms != 0:
                 await _first(wake, stop, None if wait_ms is None else wait_ms / 1000)
 
@@ -110,26 +110,26 @@ class OutboxWorker:
             self._failures += 1
         return 0
 
-    async def _attempt(self, claimed: Claimed) -> Outcome:
+    async def _attempt(self, claimed: ClaimedDelivery) -> Outcome:
         started = time.perf_counter()
         try:
             outcome = await self._channel.send(claimed.delivery)
-        except Exception as error:  # A channel must not raise; if it does, its page is not lost with it.
+        except Exception as error:  # A channel must not raise; if it does, its message is not lost with it.
             log.exception("channel raised", extra={"destination": self.destination})
             outcome = failed(OutcomeReason.CHANNEL_BUG, type(error).__name__)
         self._router.metrics.attempts.labels(self._integration).inc()
         self._router.metrics.attempt_seconds.labels(self._integration).observe(time.perf_counter() - started)
         return outcome
 
-    async def _settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
+    async def _settle(self, claimed: ClaimedDelivery, outcome: Outcome) -> Settlement:
         while True:
             try:
                 return await self._router.settle(claimed, outcome, repeatable=self._channel.repeatable)
             except StoreUnavailableError as error:
                 log.warning("store unavailable, result not noted yet", extra={"error": str(error)})
-                await asyncio.sleep(_STORE_PAUSE_S)
+                await asyncio.sleep(_STORE_PAUSE_SECONDS)
 
-    def _report(self, claimed: Claimed, outcome: Outcome, settlement: Settlement) -> None:
+    def _report(self, claimed: ClaimedDelivery, outcome: Outcome, settlement: Settlement) -> None:
         metrics, now_ms = self._router.metrics, self._router.clock()
         delivery = claimed.delivery
         fields = {
@@ -154,24 +154,24 @@ class OutboxWorker:
         if settlement.reason.is_dead:
             metrics.dead_letters.labels(self._integration, settlement.reason.value).inc()
         if outcome.reason is OutcomeReason.RATE_LIMITED and not settlement.reason.is_dead:
-            lane = self._router.state.lanes.get(claimed.lane_id)
-            if lane is not None and lane.rows:
-                self._limits.pause(self._channel.rate, lane.rows[0].next_attempt_ms)
+            queue = self._router.state.queues.get(claimed.queue_id)
+            if queue is not None and queue.rows:
+                self._limits.pause(self._channel.rate, queue.rows[0].next_attempt_ms)
         log.warning("delivery failed", extra={**fields, "detail": outcome.detail})
 
 
-async def _first(wake: asyncio.Event, stop: asyncio.Event, timeout_s: float | None) -> None:
+async def _first(wake: asyncio.Event, stop: asyncio.Event, timeout_seconds: float | None) -> None:
     """Wait until woken, stopped, or the time is over."""
     waits = [asyncio.ensure_future(wake.wait()), asyncio.ensure_future(stop.wait())]
     try:
-        await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waits, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for one in waits:
             one.cancel()
 
 
 def _time_to_first_notify_ms(delivery: Delivery, now_ms: int) -> int | None:
-    """From the start of the oldest alert to now, for the page that opens an incident."""
+    """From the start of the oldest alert to now, for the message that opens an incident."""
     alerts = delivery.notification.alerts
     if delivery.kind is not Kind.TRIGGER or not alerts:
         return None

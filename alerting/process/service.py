@@ -1,4 +1,4 @@
-"""The router as a process: the alerts topic in, pages out, health and metrics beside it."""
+"""The router as a process: the alerts topic in, messages out, health and metrics beside it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from driftbell.alerting.channels.http import new_session
 from driftbell.alerting.channels.registry import Endpoint, build
 from driftbell.alerting.errors import FencedError, RefusedError, StoreUnavailableError
 from driftbell.alerting.incidents.dispatch import Dispatch
-from driftbell.alerting.incidents.failover import Escalation
+from driftbell.alerting.incidents.failover import Failover
 from driftbell.alerting.outbox.destination import integration_of
 from driftbell.alerting.process.clock import Clock
 from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
-from driftbell.alerting.process.leader import Active
+from driftbell.alerting.process.leader import Leader
 from driftbell.alerting.process.metrics import RouterMetrics
-from driftbell.alerting.process.router import Router as AlertRouter
+from driftbell.alerting.process.router import Router
 from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.memory import MemoryStore
 from driftbell.alerting.state.redis import RedisStore
 from driftbell.alerting.state.store import RouterStore
 from driftbell.runtime.config.model import Config
-from driftbell.runtime.config.router import LOG_ONLY, Route, Router
+from driftbell.runtime.config.router import LOG_ONLY, Route, RouterConfig
 from driftbell.runtime.config.router_check import RouterConfigError, check
 from driftbell.runtime.kafka import aiokafka_settings
 from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
@@ -36,12 +36,12 @@ from driftbell.runtime.redis import connect, is_memory
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at a broker or store that does not answer.
-_PAUSE_S = 1.0
+#: Seconds between two tries at a broker or store that does not answer.
+_PAUSE_SECONDS = 1.0
 #: Longest wait for records; the loop must turn often enough to notice a stop and a decision of the group.
-_POLL_S = 0.25
+_POLL_SECONDS = 0.25
 #: Seconds without a turn of the main loop after which the process counts as stuck.
-_STUCK_S = 60.0
+_STUCK_SECONDS = 60.0
 
 
 async def run(config: Config, *, stop: asyncio.Event, on_ready: Callable[[], None] | None = None) -> None:
@@ -50,7 +50,7 @@ async def run(config: Config, *, stop: asyncio.Event, on_ready: Callable[[], Non
     Args:
         config: the whole configuration; ``router``, ``topics.alerts``, ``kafka`` and ``redis`` matter here.
         stop: set it to end.
-        on_ready: called once, when the group has decided whether this router is active or stands by.
+        on_ready: called once, when the group has decided whether this router leads or stands by.
 
     Raises:
         RefusedError: the configuration or the stored state makes running impossible; the message says what to do.
@@ -75,14 +75,14 @@ async def run(config: Config, *, stop: asyncio.Event, on_ready: Callable[[], Non
         await service.run(stop, on_ready)
 
 
-def effective(router: Router) -> Router:
+def effective(router: RouterConfig) -> RouterConfig:
     """The configuration to run with: checked, and logging everything if there is none.
 
     Raises:
         RefusedError: it has problems; the message names the places.
     """
     if router.is_default:
-        log.warning("no receiver is configured (router.route, router.receivers): pages go to this log only")
+        log.warning("no receiver is configured (router.route, router.receivers): messages go to this log only")
         # Its other settings (ports, timeouts) hold all the same.
         return structs.replace(router, route=LOG_ONLY.route, receivers=LOG_ONLY.receivers)
     problems = check(router)
@@ -98,7 +98,7 @@ def group_of(config: Config) -> str:
 
 def _store(config: Config) -> RouterStore:
     if is_memory(config.redis):
-        log.warning("redis.url is memory://: open incidents and unsent pages are lost when the router ends")
+        log.warning("redis.url is memory://: open incidents and unsent messages are lost when the router ends")
         return MemoryStore()
     return RedisStore(connect(config.redis), group_of(config))
 
@@ -106,7 +106,7 @@ def _store(config: Config) -> RouterStore:
 class _Service:
     """One run of the router process."""
 
-    def __init__(self, config: Config, settings: Router, endpoints: list[Endpoint], store: RouterStore) -> None:
+    def __init__(self, config: Config, settings: RouterConfig, endpoints: list[Endpoint], store: RouterStore) -> None:
         self._settings = settings
         self._endpoints = endpoints
         destinations = [endpoint.destination for endpoint in endpoints]
@@ -114,9 +114,9 @@ class _Service:
         self.metrics = RouterMetrics(new_registry(), sorted(integrations))
         route = settings.route or Route()
         dispatch = Dispatch(compile_tree(route), destinations, external_url=settings.external_url)
-        self._router = AlertRouter(
+        self._router = Router(
             dispatch,
-            Escalation(destinations, route.receiver or ""),
+            Failover(destinations, route.receiver or ""),
             store,
             clock=Clock(),
             random=SystemRandom(),
@@ -125,23 +125,23 @@ class _Service:
         self._consumer = AlertsConsumer(
             aiokafka_settings(config.kafka), config.topics.alerts, group_of(config), settings.session_timeout
         )
-        self._active: Active | None = None
-        #: The assignment that ``_active`` serves, or that was refused.
+        self._leader: Leader | None = None
+        #: The assignment that ``_leader`` serves, or that was refused.
         self._served: Assignment | None = None
         self._state = Health(False, "starting", "the consumer group has not decided yet")
         self._turned = time.monotonic()
 
     def health(self) -> Health:
         """Whether the main loop turns."""
-        silent_s = time.monotonic() - self._turned
-        if silent_s > _STUCK_S:
-            return Health(False, "stuck", f"the main loop has not turned for {silent_s:.0f} s")
+        silent_seconds = time.monotonic() - self._turned
+        if silent_seconds > _STUCK_SECONDS:
+            return Health(False, "stuck", f"the main loop has not turned for {silent_seconds:.0f} s")
         return Health(True, "ok")
 
     def ready(self) -> Health:
-        """Whether this router does its work: it is active and reads, or stands by."""
+        """Whether this router does its work: it leads and reads, or stands by."""
         self._router.measure()
-        if self._active is not None and self._router.store_trouble:
+        if self._leader is not None and self._router.store_trouble:
             return Health(False, "store_unavailable", self._router.store_trouble)
         return self._state
 
@@ -166,17 +166,17 @@ class _Service:
             await self._retire()
             self._served = wanted if wanted is None or await self._begin(wanted) else None
             if wanted is not None and self._served is None:
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(_PAUSE_SECONDS)
         try:
             self._consumer.check()
-            waiting = self._active is not None and self._active.is_waiting
-            records = [] if waiting else await self._consumer.poll(_POLL_S)
-            if self._active is not None:
-                await self._active.turn(records)
+            waiting = self._leader is not None and self._leader.is_waiting
+            records = [] if waiting else await self._consumer.poll(_POLL_SECONDS)
+            if self._leader is not None:
+                await self._leader.turn(records)
         except KafkaError as error:
             # Also what is asked about a partition that is taken away at this moment.
             log.warning("broker trouble", extra={"error": repr(error)})
-            await asyncio.sleep(_PAUSE_S)
+            await asyncio.sleep(_PAUSE_SECONDS)
         except FencedError as error:
             log.warning("the state is not ours as it stands", extra={"detail": str(error)})
             await self._retire()
@@ -184,23 +184,23 @@ class _Service:
 
     async def _begin(self, assignment: Assignment) -> bool:
         if not assignment.partitions:
-            self._state = Health(True, "standby", "another router is active")
+            self._state = Health(True, "standby", "another router is the leader")
             return True
-        active = Active(self._router, self._consumer, self._endpoints)
+        leader = Leader(self._router, self._consumer, self._endpoints)
         try:
-            await active.start(assignment)
+            await leader.start(assignment)
         except (StoreUnavailableError, FencedError, KafkaError) as error:
             self._state = Health(False, "not_claimed", str(error))
             log.warning("cannot take over yet", extra={"error": str(error)})
             return False
-        self._active = active
-        self._state = Health(True, "active")
-        self.metrics.active.set(1)
+        self._leader = leader
+        self._state = Health(True, "leader")
+        self.metrics.leader.set(1)
         return True
 
     async def _retire(self) -> None:
-        self.metrics.active.set(0)
-        active, self._active = self._active, None
+        self.metrics.leader.set(0)
+        leader, self._leader = self._leader, None
         self._state = Health(False, "rebalancing", "the consumer group is deciding")
-        if active is not None:
-            await active.stop(self._settings.shutdown_grace)
+        if leader is not None:
+            await leader.stop(self._settings.shutdown_grace)

@@ -1,4 +1,4 @@
-"""What a page says, before any channel's markup: a subject, a line of state, and facts about each alert."""
+"""What a message says, before any channel's markup: a subject, a line of state, and facts about each alert."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from driftbell.alerting.state.records import Incident, Kind, Notification
 from driftbell.alerting.times import clock_time, length, to_ms
 from driftbell.schemas import Alert, Evidence, FeatureShift
 
-#: Alerts that a page shows in full; it must be read on a telephone. The rest are counted.
+#: Alerts that a message shows in full; it must be read on a telephone. The rest are counted.
 MAX_SHOWN = 5
 
 #: Features named as having moved most.
@@ -23,7 +23,7 @@ _IN_SUBJECT = frozenset({"alertname", "severity"})
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of a page: what it is, and its value. ``link`` is an address to be followed, if it is one."""
+    """One line of a message: what it is, and its value. ``link`` is an address to be followed, if it is one."""
 
     name: str
     value: str
@@ -32,7 +32,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One alert on a page."""
+    """One alert on a message."""
 
     summary: str
     firing: bool
@@ -40,7 +40,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Message:
     """One notification for people. All texts are plain and unescaped; they may hold anything an event can hold."""
 
     subject: str
@@ -53,7 +53,7 @@ class Page:
     link: str
 
     def lines(self) -> Iterator[str]:
-        """The page as lines of plain text."""
+        """The message as lines of plain text."""
         yield self.state
         for item in self.items:
             yield ""
@@ -68,11 +68,11 @@ class Page:
             yield f"Router: {self.link}"
 
 
-def compose(notification: Notification, incident: Incident, kind: Kind) -> Page:
-    """Compose a page. Pure text work; nothing in an alert makes it fail."""
+def compose(notification: Notification, incident: Incident, kind: Kind) -> Message:
+    """Compose a message. Pure text work; nothing in an alert makes it fail."""
     alerts = sorted(notification.alerts, key=lambda alert: (alert.status != "firing", severity(alert).rank))
     shown = alerts[:MAX_SHOWN]
-    return Page(
+    return Message(
         subject=incident.subject if kind is Kind.RESOLVE and incident.subject else subject(notification),
         state=_state(notification, incident),
         kind=kind,
@@ -82,9 +82,9 @@ def compose(notification: Notification, incident: Incident, kind: Kind) -> Page:
     )
 
 
-def minimal(notification: Notification, incident: Incident, kind: Kind) -> Page:
-    """The page that always works: the subject and the state, nothing else."""
-    return Page(subject(notification) or incident.subject, _state(notification, incident), kind, (), 0, "")
+def minimal(notification: Notification, incident: Incident, kind: Kind) -> Message:
+    """The message that always works: the subject and the state, nothing else."""
+    return Message(subject(notification) or incident.subject, _state(notification, incident), kind, (), 0, "")
 
 
 def subject(notification: Notification) -> str:

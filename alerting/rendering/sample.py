@@ -1,4 +1,4 @@
-"""A delivery with a bit of everything: templates are tried on it before the first page needs them."""
+"""A delivery with a bit of everything: templates are tried on it before the first message needs them."""
 
 from __future__ import annotations
 

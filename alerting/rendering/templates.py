@@ -52,7 +52,7 @@ class Template:
 def variables(delivery: Delivery) -> dict[str, Any]:
     """What a template sees; docs/routing.md lists it."""
     notification = delivery.notification
-    page = compose(notification, delivery.incident, delivery.kind)
+    message = compose(notification, delivery.incident, delivery.kind)
     return {
         "status": notification.status,
         "kind": delivery.kind.value,
@@ -67,9 +67,9 @@ def variables(delivery: Delivery) -> dict[str, Any]:
         "resolved": notification.resolved,
         "external_url": notification.external_url,
         "incident": delivery.incident.id,
-        "subject": page.subject,
-        "state": page.state,
-        "body": "\n".join(page.lines()),
+        "subject": message.subject,
+        "state": message.state,
+        "body": "\n".join(message.lines()),
     }
 
 

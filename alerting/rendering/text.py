@@ -1,4 +1,4 @@
-"""Untrusted text made safe and short: what events carry ends up in chats, headers and pages."""
+"""Untrusted text made safe and short: what events carry ends up in chats, headers and messages."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ DIFFERENCES = (
         "send_resolved",
         "false by default for email and Slack",
         "true by default for every channel",
-        "what was opened is closed, and people see it where they saw the page",
+        "what was opened is closed, and people see it where they saw the message",
     ),
     Difference(
         "a resolve while muted",
@@ -38,19 +38,19 @@ DIFFERENCES = (
         "a destination that fails",
         "retried in memory until the next group_interval; other channels of the receiver wait for it",
         "retried from a durable outbox with backoff, for hours; no other destination waits",
-        "a sick channel must not delay another, and a restart must not lose a page",
+        "a sick channel must not delay another, and a restart must not lose a message",
     ),
     Difference(
         "HTTP 429",
         "given up for Slack and webhooks; Retry-After is ignored (#2205)",
         "retried; Retry-After is honoured up to an hour",
-        "a page is not dropped because the vendor is busy",
+        "a message is not dropped because the vendor is busy",
     ),
     Difference(
         "a template that fails",
-        "the page is lost (#2857)",
-        "the built-in minimal page is sent",
-        "no page is lost to its content",
+        "the message is lost (#2857)",
+        "the built-in minimal message is sent",
+        "no message is lost to its content",
     ),
     Difference(
         "templates",
@@ -74,7 +74,7 @@ DIFFERENCES = (
         "an old alert in an existing, never flushed group",
         "forces a flush at once",
         "only the alert that makes the group does (as in newer Alertmanagers)",
-        "alerts that are read in one go after an outage are one page",
+        "alerts that are read in one go after an outage are one message",
     ),
     Difference(
         "resolve_timeout",
@@ -84,9 +84,9 @@ DIFFERENCES = (
     ),
     Difference(
         "start and restart",
-        "alerts and timers are forgotten; pages wait for group_wait again",
-        "alerts, timers and open incidents are kept; pages wait until the topic is read to its end",
-        "a restart is not an event that anyone should be paged for, nor one that delays a page",
+        "alerts and timers are forgotten; messages wait for group_wait again",
+        "alerts, timers and open incidents are kept; messages wait until the topic is read to its end",
+        "a restart is not an event that anyone should be paged for, nor one that delays a message",
     ),
     Difference(
         "a change of the configuration",

@@ -85,7 +85,7 @@ def _compile(route: Route, inherited: Options, parent_id: str, parent_key: str, 
     matchers = _matchers(route)
     text = describe(matchers)
     step = text if route.name is None else route.name
-    # Equal siblings are told apart by number, so that each keeps its own timers and incidents.
+    # Equal siblings are numbered, so that each keeps its own timers and incidents.
     number = taken.get(step, 0)
     taken[step] = number + 1
     own_id = f"{parent_id}/{step}" if parent_id else step

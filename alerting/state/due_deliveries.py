@@ -1,6 +1,6 @@
 """Which delivery of a destination is next: by severity, then by age, among those whose time has come.
 
-Two heaps, because thousands of lanes may wait behind a vendor's limit and each attempt asks this question. Items that
+Two heaps, because thousands of queues may wait behind a vendor's limit and each attempt asks this question. Items that
 are out of date stay in the heaps until they come up, and are then recognised by their delivery and time.
 """
 
@@ -9,63 +9,63 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 
-from driftbell.alerting.state.records import Lane, Row
+from driftbell.alerting.state.records import DeliveryQueue, Row
 
-#: Time, lane, delivery.
+#: Time, queue, delivery.
 _Waiting = tuple[int, str, str]
-#: Severity, age, lane, delivery, time.
+#: Severity, age, queue, delivery, time.
 _Ready = tuple[int, int, str, str, int]
 
 
-class DueQueue:
-    """The lanes of one destination in the order of their next deliveries.
+class DueDeliveries:
+    """The queues of one destination in the order of their next deliveries.
 
     Args:
-        lanes: the state's lanes by id; what is put in here is looked up there when it comes up.
+        queues: the state's queues by id; what is put in here is looked up there when it comes up.
     """
 
-    def __init__(self, lanes: Mapping[str, Lane]) -> None:
-        self._lanes = lanes
+    def __init__(self, queues: Mapping[str, DeliveryQueue]) -> None:
+        self._queues = queues
         self._waiting: list[_Waiting] = []
         self._ready: list[_Ready] = []
 
-    def put(self, lane: Lane) -> None:
-        """A lane is new or has changed."""
-        row = _first_pending(lane)
+    def put(self, queue: DeliveryQueue) -> None:
+        """A queue is new or has changed."""
+        row = _first_pending(queue)
         if row is not None:
-            heapq.heappush(self._waiting, (row.next_attempt_ms, lane.id, row.delivery_id))
+            heapq.heappush(self._waiting, (row.next_attempt_ms, queue.id, row.delivery_id))
 
-    def next(self, now_ms: int) -> Lane | None:
-        """The lane whose first delivery is due and most urgent; it stays here until it changes."""
+    def next(self, now_ms: int) -> DeliveryQueue | None:
+        """The queue whose first delivery is due and most urgent; it stays here until it changes."""
         while self._waiting and self._waiting[0][0] <= now_ms:
-            at_ms, lane_id, delivery_id = heapq.heappop(self._waiting)
-            row = self._row(lane_id, delivery_id, at_ms)
+            at_ms, queue_id, delivery_id = heapq.heappop(self._waiting)
+            row = self._row(queue_id, delivery_id, at_ms)
             if row is not None:
                 rank = row.notification.severity.rank
-                heapq.heappush(self._ready, (rank, row.since_ms, lane_id, delivery_id, at_ms))
+                heapq.heappush(self._ready, (rank, row.since_ms, queue_id, delivery_id, at_ms))
         while self._ready:
-            _, _, lane_id, delivery_id, at_ms = self._ready[0]
-            if self._row(lane_id, delivery_id, at_ms) is not None:
-                return self._lanes[lane_id]
+            _, _, queue_id, delivery_id, at_ms = self._ready[0]
+            if self._row(queue_id, delivery_id, at_ms) is not None:
+                return self._queues[queue_id]
             heapq.heappop(self._ready)
         return None
 
     def next_ms(self) -> int | None:
         """When the next delivery is due that is not due yet; None when there is none. Never later than the truth."""
         while self._waiting:
-            at_ms, lane_id, delivery_id = self._waiting[0]
-            if self._row(lane_id, delivery_id, at_ms) is not None:
+            at_ms, queue_id, delivery_id = self._waiting[0]
+            if self._row(queue_id, delivery_id, at_ms) is not None:
                 return at_ms
             heapq.heappop(self._waiting)
         return None
 
-    def _row(self, lane_id: str, delivery_id: str, at_ms: int) -> Row | None:
-        lane = self._lanes.get(lane_id)
-        row = None if lane is None else _first_pending(lane)
+    def _row(self, queue_id: str, delivery_id: str, at_ms: int) -> Row | None:
+        queue = self._queues.get(queue_id)
+        row = None if queue is None else _first_pending(queue)
         if row is None or row.delivery_id != delivery_id or row.next_attempt_ms != at_ms:
             return None
         return row
 
 
-def _first_pending(lane: Lane) -> Row | None:
-    return lane.rows[0] if lane.rows and lane.rows[0].state == "pending" else None
+def _first_pending(queue: DeliveryQueue) -> Row | None:
+    return queue.rows[0] if queue.rows and queue.rows[0].state == "pending" else None

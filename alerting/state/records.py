@@ -12,7 +12,7 @@ import msgspec
 
 from driftbell.schemas import Alert, Status
 
-Told = Literal["no", "maybe", "yes"]
+Delivered = Literal["no", "maybe", "yes"]
 
 
 class Severity(enum.StrEnum):
@@ -68,7 +68,7 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """What a destination was last told about a group (Alertmanager's notification log)."""
+    """What a destination was last sent about a group (Alertmanager's notification log)."""
 
     at_ms: int
     firing: frozenset[str] = frozenset()
@@ -101,7 +101,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     receiver: str
     status: Literal["firing", "resolved"]
-    #: Named reason of the decision (``driftbell.alerting.incidents.decision.Reason``).
+    #: Named reason of the decision (``driftbell.alerting.incidents.decision.DecisionReason``).
     reason: str
     severity: Severity
     group_key: str
@@ -122,14 +122,14 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class Incident(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One opening on one channel: from the first page of a group to its close."""
+    """One opening on one channel: from the first message of a group to its close."""
 
     id: str
     opened_ms: int
     #: Fixed when the incident opens, so that mail readers keep one thread.
     subject: str = ""
-    #: Whether the channel has heard of it.
-    told: Told = "no"
+    #: Whether the channel has taken a message of it.
+    delivered: Delivered = msgspec.field(default="no", name="told")
     #: Over, and the destination does not want to hear so; it goes when the delivery on its way is settled.
     ended: bool = False
     #: Deliveries made out for it so far; the next one's number.
@@ -158,15 +158,15 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     next_attempt_ms: int
     last_reason: str = ""
     last_error: str = ""
-    #: Another destination has been told that this one cannot be delivered.
-    escalated: bool = False
+    #: Another destination has received a message that this one cannot be delivered.
+    failed_over: bool = msgspec.field(default=False, name="escalated")
 
     def copy(self) -> Row:
         """A copy that can be changed without changing this one."""
         return msgspec.structs.replace(self)
 
 
-class Lane(msgspec.Struct, kw_only=True, omit_defaults=True):
+class DeliveryQueue(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One group on one destination: its open incidents, and the deliveries still to be made, strictly in order."""
 
     id: str
@@ -175,7 +175,7 @@ class Lane(msgspec.Struct, kw_only=True, omit_defaults=True):
     incidents: list[Incident] = msgspec.field(default_factory=list)
     rows: list[Row] = msgspec.field(default_factory=list)
 
-    def copy(self) -> Lane:
+    def copy(self) -> DeliveryQueue:
         """A copy that can be changed without changing this one."""
         incidents = [incident.copy() for incident in self.incidents]
         return msgspec.structs.replace(self, incidents=incidents, rows=[row.copy() for row in self.rows])
@@ -195,8 +195,8 @@ class Lane(msgspec.Struct, kw_only=True, omit_defaults=True):
         return not self.incidents and not self.rows
 
 
-class DeadLetter(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A delivery that was given up, kept to be looked at."""
+class DeadDelivery(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A delivery that was given up, kept for inspection."""
 
     delivery_id: str
     destination: str

@@ -13,13 +13,14 @@ from driftbell.alerting.errors import FencedError, LostWritesError, NewerFormatE
 from driftbell.alerting.state.store import Changes, Table, Tables
 from driftbell.runtime.redis import Client, close
 
-#: A live owner writes at least every ``alerting.process.router.HEARTBEAT_S``; after this silence a lower generation may claim.
+#: A live owner writes at least every ``driftbell.alerting.process.leader.HEARTBEAT_SECONDS``; after this silence a lower
+#: generation may claim.
 STALE_MS = 60_000
 
 #: Fields fetched at once when loading, so that no single answer blocks the server or us for long.
 _SCAN_COUNT = 5_000
 
-_TABLES = (Table.ENTRIES, Table.GROUPS, Table.LANES, Table.DEAD, Table.OFFSETS)
+_TABLES = (Table.ENTRIES, Table.GROUPS, Table.QUEUES, Table.DEAD, Table.OFFSETS)
 
 
 class RedisStore:

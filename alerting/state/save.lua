@@ -3,8 +3,8 @@
 -- KEYS[1]  {driftbell-router:<group>}:meta, see claim.lua
 -- KEYS[2]  ...:entries  hash: fingerprint -> Entry (format byte, msgpack)
 -- KEYS[3]  ...:groups   hash: group id -> Group
--- KEYS[4]  ...:lanes    hash: lane id -> Lane (outbox rows and open incidents)
--- KEYS[5]  ...:dead     hash: delivery id -> DeadLetter
+-- KEYS[4]  ...:lanes    hash: queue id -> DeliveryQueue (outbox rows and open incidents)
+-- KEYS[5]  ...:dead     hash: delivery id -> DeadDelivery
 -- KEYS[6]  ...:offsets  hash: partition -> next offset, both decimal
 --
 -- ARGV[1]  generation of the writer, decimal

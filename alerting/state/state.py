@@ -6,11 +6,11 @@ import heapq
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from driftbell.alerting.state.due_deliveries import DueQueue
-from driftbell.alerting.state.records import DeadLetter, Entry, Group, Lane
+from driftbell.alerting.state.due_deliveries import DueDeliveries
+from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group
 from driftbell.schemas import Alert
 
-T = TypeVar("T", Entry, Group, Lane)
+T = TypeVar("T", Entry, Group, DeliveryQueue)
 
 
 class State:
@@ -20,23 +20,23 @@ class State:
         self,
         entries: Iterable[Entry] = (),
         groups: Iterable[Group] = (),
-        lanes: Iterable[Lane] = (),
+        queues: Iterable[DeliveryQueue] = (),
         offsets: dict[int, int] | None = None,
-        dead_letters: Iterable[DeadLetter] = (),
+        dead_deliveries: Iterable[DeadDelivery] = (),
     ) -> None:
         self.entries = {entry.fingerprint: entry for entry in entries}
         self.groups = {group.id: group for group in groups}
-        self.lanes: dict[str, Lane] = {}
+        self.queues: dict[str, DeliveryQueue] = {}
         #: Next input offset by partition.
         self.offsets = dict(offsets or {})
         #: By delivery id.
-        self.dead_letters = {letter.delivery_id: letter for letter in dead_letters}
-        self._lanes_by_destination: dict[str, set[str]] = {}
-        self._queues: dict[str, DueQueue] = {}
+        self.dead_deliveries = {letter.delivery_id: letter for letter in dead_deliveries}
+        self._queues_by_destination: dict[str, set[str]] = {}
+        self._due_deliveries: dict[str, DueDeliveries] = {}
         self._flushes: list[tuple[int, str]] = [(group.next_flush_ms, group.id) for group in self.groups.values()]
         heapq.heapify(self._flushes)
-        for lane in lanes:
-            self._put_lane(lane)
+        for queue in queues:
+            self._put_queue(queue)
 
     def due(self, now_ms: int) -> list[str]:
         """The ids of the groups whose flush is due, oldest first."""
@@ -56,18 +56,18 @@ class State:
         """When the next flush is due; None when no group waits. Never later than the truth."""
         return self._flushes[0][0] if self._flushes else None
 
-    def next_due(self, destination: str, now_ms: int) -> Lane | None:
-        """The lane of a destination whose first delivery is due and most urgent."""
-        return self._queue(destination).next(now_ms)
+    def next_due(self, destination: str, now_ms: int) -> DeliveryQueue | None:
+        """The queue of a destination whose first delivery is due and most urgent."""
+        return self._due_of(destination).next(now_ms)
 
     def next_attempt_ms(self, destination: str) -> int | None:
         """When the next delivery of a destination is due that is not due yet; None when there is none."""
-        return self._queue(destination).next_ms()
+        return self._due_of(destination).next_ms()
 
-    def lanes_of(self, destination: str) -> Iterator[Lane]:
-        """The lanes of one destination that have deliveries to make or incidents open."""
-        for lane_id in self._lanes_by_destination.get(destination, ()):
-            yield self.lanes[lane_id]
+    def queues_of(self, destination: str) -> Iterator[DeliveryQueue]:
+        """The queues of one destination that have deliveries to make or incidents open."""
+        for queue_id in self._queues_by_destination.get(destination, ()):
+            yield self.queues[queue_id]
 
     def apply(self, draft: Draft) -> None:
         """Take over what a saved draft changed."""
@@ -82,30 +82,30 @@ class State:
                 continue
             self.groups[group_id] = group
             heapq.heappush(self._flushes, (group.next_flush_ms, group_id))
-        for lane_id, lane in draft.lanes.items():
-            if lane is None:
-                gone = self.lanes.pop(lane_id, None)
+        for queue_id, queue in draft.queues.items():
+            if queue is None:
+                gone = self.queues.pop(queue_id, None)
                 if gone is not None:
-                    self._lanes_by_destination[gone.destination].discard(lane_id)
+                    self._queues_by_destination[gone.destination].discard(queue_id)
             else:
-                self._put_lane(lane)
-        for delivery_id, letter in draft.dead_letters.items():
+                self._put_queue(queue)
+        for delivery_id, letter in draft.dead_deliveries.items():
             if letter is None:
-                self.dead_letters.pop(delivery_id, None)
+                self.dead_deliveries.pop(delivery_id, None)
             else:
-                self.dead_letters[delivery_id] = letter
+                self.dead_deliveries[delivery_id] = letter
         self.offsets.update(draft.offsets)
 
-    def _put_lane(self, lane: Lane) -> None:
-        self.lanes[lane.id] = lane
-        self._lanes_by_destination.setdefault(lane.destination, set()).add(lane.id)
-        self._queue(lane.destination).put(lane)
+    def _put_queue(self, queue: DeliveryQueue) -> None:
+        self.queues[queue.id] = queue
+        self._queues_by_destination.setdefault(queue.destination, set()).add(queue.id)
+        self._due_of(queue.destination).put(queue)
 
-    def _queue(self, destination: str) -> DueQueue:
-        queue = self._queues.get(destination)
-        if queue is None:
-            queue = self._queues[destination] = DueQueue(self.lanes)
-        return queue
+    def _due_of(self, destination: str) -> DueDeliveries:
+        due = self._due_deliveries.get(destination)
+        if due is None:
+            due = self._due_deliveries[destination] = DueDeliveries(self.queues)
+        return due
 
 
 class Draft:
@@ -119,9 +119,9 @@ class Draft:
         self.state = state
         self.entries: dict[str, Entry | None] = {}
         self.groups: dict[str, Group | None] = {}
-        self.lanes: dict[str, Lane | None] = {}
+        self.queues: dict[str, DeliveryQueue | None] = {}
         self.offsets: dict[int, int] = {}
-        self.dead_letters: dict[str, DeadLetter | None] = {}
+        self.dead_deliveries: dict[str, DeadDelivery | None] = {}
 
     def entry(self, fingerprint: str) -> Entry | None:
         """What is known of a fingerprint."""
@@ -137,23 +137,23 @@ class Draft:
         """A group."""
         return _get(group_id, self.groups, self.state.groups)
 
-    def lane(self, lane_id: str) -> Lane | None:
-        """A lane."""
-        return _get(lane_id, self.lanes, self.state.lanes)
+    def queue(self, queue_id: str) -> DeliveryQueue | None:
+        """A queue."""
+        return _get(queue_id, self.queues, self.state.queues)
 
-    def lanes_of(self, destination: str) -> Iterator[Lane]:
-        """The lanes of one destination as the draft has them, to be read only."""
-        for lane in self.state.lanes_of(destination):
-            if lane.id not in self.lanes:
-                yield lane
-        for changed in self.lanes.values():
+    def queues_of(self, destination: str) -> Iterator[DeliveryQueue]:
+        """The queues of one destination as the draft has them, to be read only."""
+        for queue in self.state.queues_of(destination):
+            if queue.id not in self.queues:
+                yield queue
+        for changed in self.queues.values():
             if changed is not None and changed.destination == destination:
                 yield changed
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to save."""
-        return not (self.entries or self.groups or self.lanes or self.offsets or self.dead_letters)
+        return not (self.entries or self.groups or self.queues or self.offsets or self.dead_deliveries)
 
 
 def _get(key: str, changed: dict[str, T | None], saved: dict[str, T]) -> T | None:

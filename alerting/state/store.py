@@ -14,9 +14,9 @@ class Table(enum.StrEnum):
     ENTRIES = "entries"
     #: Group id to ``records.Group``.
     GROUPS = "groups"
-    #: Lane id to ``records.Lane``: the outbox and the open incidents.
-    LANES = "lanes"
-    #: Delivery id to ``records.DeadLetter``.
+    #: DeliveryQueue id to ``records.DeliveryQueue``: the outbox and the open incidents.
+    QUEUES = "lanes"  # the stored name of the table; it stays
+    #: Delivery id to ``records.DeadDelivery``.
     DEAD = "dead"
     #: Partition of the alerts topic to the next offset to read, both as decimal text.
     OFFSETS = "offsets"

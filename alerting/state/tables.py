@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from driftbell.alerting.state.encoding import decode, encode
-from driftbell.alerting.state.records import DeadLetter, Entry, Group, Lane
+from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group
 from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.state.store import Changes, Table, Tables
 
 _KNOWN: Final[dict[Table, Callable[[State], Mapping[str, Any]]]] = {
     Table.ENTRIES: lambda state: state.entries,
     Table.GROUPS: lambda state: state.groups,
-    Table.LANES: lambda state: state.lanes,
-    Table.DEAD: lambda state: state.dead_letters,
+    Table.QUEUES: lambda state: state.queues,
+    Table.DEAD: lambda state: state.dead_deliveries,
 }
 
 
@@ -27,9 +27,9 @@ def load(tables: Tables) -> State:
     return State(
         entries=[decode(data, Entry) for data in tables[Table.ENTRIES].values()],
         groups=[decode(data, Group) for data in tables[Table.GROUPS].values()],
-        lanes=[decode(data, Lane) for data in tables[Table.LANES].values()],
+        queues=[decode(data, DeliveryQueue) for data in tables[Table.QUEUES].values()],
         offsets={int(partition): int(offset) for partition, offset in tables[Table.OFFSETS].items()},
-        dead_letters=[decode(data, DeadLetter) for data in tables[Table.DEAD].values()],
+        dead_deliveries=[decode(data, DeadDelivery) for data in tables[Table.DEAD].values()],
     )
 
 
@@ -62,7 +62,7 @@ def changes(draft: Draft) -> dict[Table, dict[str, bytes | None]]:
     return {
         Table.ENTRIES: {key: None if one is None else encode(one) for key, one in draft.entries.items()},
         Table.GROUPS: {key: None if one is None else encode(one) for key, one in draft.groups.items()},
-        Table.LANES: {key: None if one is None else encode(one) for key, one in draft.lanes.items()},
-        Table.DEAD: {key: None if one is None else encode(one) for key, one in draft.dead_letters.items()},
+        Table.QUEUES: {key: None if one is None else encode(one) for key, one in draft.queues.items()},
+        Table.DEAD: {key: None if one is None else encode(one) for key, one in draft.dead_deliveries.items()},
         Table.OFFSETS: {str(partition): str(offset).encode() for partition, offset in draft.offsets.items()},
     }

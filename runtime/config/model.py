@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from driftbell.runtime.config.router import Router
+from driftbell.runtime.config.router import RouterConfig
 from driftbell.runtime.config.section import Duration, Positive, Secret, Section
 
 Severity = Literal["critical", "warning", "info"]
@@ -202,7 +202,7 @@ class Config(Section, frozen=True):
     #: Overrides by model name: any keys of ``monitoring``.
     models: dict[str, dict[str, Any]] = {}
     #: The router: Alertmanager's configuration (``route``, ``receivers``, ...) and driftbell's own keys.
-    router: Router = Router()
+    router: RouterConfig = RouterConfig()
 
     def monitoring_for(self, model: str) -> Monitoring:
         """The settings of one model: the defaults with that model's overrides laid over them, key by key."""

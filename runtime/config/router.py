@@ -147,7 +147,7 @@ class Receiver(Section, frozen=True):
     log_configs: list[LogConfig] = []
 
 
-class Router(Section, frozen=True):
+class RouterConfig(Section, frozen=True):
     """Everything under ``router``. Empty: all alerts go to the process log, and a warning says so."""
 
     global_: Global = msgspec.field(default=Global(), name="global")
@@ -172,7 +172,7 @@ class Router(Section, frozen=True):
 
 
 #: What an empty configuration means.
-LOG_ONLY = Router(
+LOG_ONLY = RouterConfig(
     route=Route(receiver="log", group_by=["alertname", "model"]),
     receivers=[Receiver(name="log", log_configs=[LogConfig()])],
 )

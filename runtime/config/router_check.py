@@ -17,7 +17,7 @@ from driftbell.runtime.config.router import (
     PagerDutyConfig,
     Receiver,
     Route,
-    Router,
+    RouterConfig,
     SlackConfig,
     WebhookConfig,
 )
@@ -52,14 +52,14 @@ class RouterConfigError(ValueError):
         self.problems = list(problems)
 
 
-def check(router: Router) -> list[Problem]:
+def check(router: RouterConfig) -> list[Problem]:
     """Everything that is wrong with a router's configuration; an empty list when nothing is."""
     if router.is_default:
         return []
     return [*_receivers(router), *_tree(router)]
 
 
-def _tree(router: Router) -> Iterator[Problem]:
+def _tree(router: RouterConfig) -> Iterator[Problem]:
     root = router.route
     if root is None:
         yield Problem((), "receivers are configured but no route", "add route: {receiver: <name>}")
@@ -127,7 +127,7 @@ def _group_by(route: Route, path: Path) -> Iterator[Problem]:
             yield Problem(place, f"{label!r} is not a label name", "use letters, digits and _")
 
 
-def _receivers(router: Router) -> Iterator[Problem]:
+def _receivers(router: RouterConfig) -> Iterator[Problem]:
     seen: set[str] = set()
     yield from _one_form(router.global_, ("global",), ("slack_api_url", "slack_bot_token", "smtp_auth_password"))
     yield from _url(router.global_.pagerduty_url, ("global", "pagerduty_url"))

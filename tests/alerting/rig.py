@@ -11,17 +11,17 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from driftbell.alerting.channels.channel import Rate
-from driftbell.alerting.incidents.decision import Reason
+from driftbell.alerting.incidents.decision import DecisionReason
 from driftbell.alerting.incidents.dispatch import Decision, Dispatch
-from driftbell.alerting.incidents.failover import Escalation
-from driftbell.alerting.incidents.observation import Intake
-from driftbell.alerting.muting.muter import Stage
+from driftbell.alerting.incidents.failover import Failover
+from driftbell.alerting.incidents.observation import Observation
+from driftbell.alerting.muting.muter import Muter
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.outbox.outcome import Outcome, sent
 from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.process.router import Record, Router, no_crash
-from driftbell.alerting.process.sender import Limits, OutboxWorker
+from driftbell.alerting.process.sender import RateLimits, Sender
 from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.memory import MemoryStore
 from driftbell.alerting.state.records import Kind
@@ -123,7 +123,7 @@ class Rig:
         channels: by destination, ``oncall/pagerduty[0]``; made when absent.
         store: a memory store when absent.
         topic: the alerts topic; share it between a router and its successor.
-        clock, seed, crash, stages: as ``Router`` and ``Dispatch`` take them.
+        clock, seed, crash, muters: as ``Router`` and ``Dispatch`` take them.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Rig:
         clock: VirtualClock | None = None,
         seed: int = 1,
         crash: Callable[[str], None] = no_crash,
-        stages: Iterable[Stage] = (),
+        muters: Iterable[Muter] = (),
     ) -> None:
         self.clock = clock or VirtualClock()
         tree = compile_tree(msgspec.convert({"receiver": "oncall", **(route or {})}, Route))
@@ -148,17 +148,17 @@ class Rig:
             name = destination.id.partition("/")[2].partition("[")[0]
             self.channels.setdefault(destination.id, VendorChannel(self.clock, integration=name))
         self.router = Router(
-            Dispatch(tree, self.destinations, list(stages)),
-            Escalation(self.destinations, "oncall"),
+            Dispatch(tree, self.destinations, list(muters)),
+            Failover(self.destinations, "oncall"),
             store or MemoryStore(),
             clock=self.clock,
             random=Random(seed),
             metrics=RouterMetrics(CollectorRegistry(), ["pagerduty", "slack", "email"]),
             crash=crash,
         )
-        limits = Limits()
+        limits = RateLimits()
         self.workers = [
-            OutboxWorker(self.router, destination.id, self.channels[destination.id], limits)
+            Sender(self.router, destination.id, self.channels[destination.id], limits)
             for destination in self.destinations
         ]
         self.decisions: list[tuple[float, Decision]] = []
@@ -180,22 +180,22 @@ class Rig:
         await self.read()
         return self
 
-    async def push(self, *alerts: Alert) -> list[Intake]:
+    async def push(self, *alerts: Alert) -> list[Observation]:
         """Publish records, and read them."""
         self.topic += alerts
         return await self.read()
 
-    async def read(self) -> list[Intake]:
+    async def read(self) -> list[Observation]:
         """Read the topic to its end, from where the state says."""
         position = self.router.state.offsets.get(0, 0)
         records = [Record(0, offset, self.topic[offset]) for offset in range(position, len(self.topic))]
         return await self.router.apply(records) if records else []
 
-    async def fire(self, model: str = "fraud", *, episode: int = 1, **labels: str) -> list[Intake]:
+    async def fire(self, model: str = "fraud", *, episode: int = 1, **labels: str) -> list[Observation]:
         """An alert of a model begins now."""
         return await self.push(make_alert(at_ms=self.clock(), episode=episode, labels={"model": model, **labels}))
 
-    async def resolve(self, model: str = "fraud", *, episode: int = 1, **labels: str) -> list[Intake]:
+    async def resolve(self, model: str = "fraud", *, episode: int = 1, **labels: str) -> list[Observation]:
         """An alert of a model is over now."""
         alert = make_alert("resolved", at_ms=self.clock(), episode=episode, labels={"model": model, **labels})
         return await self.push(alert)
@@ -226,6 +226,6 @@ class Rig:
             if not made and all(wait != 0 for wait in waits):
                 return waits
 
-    def reasons(self, destination: str = "oncall/pagerduty[0]") -> list[tuple[float, Reason]]:
+    def reasons(self, destination: str = "oncall/pagerduty[0]") -> list[tuple[float, DecisionReason]]:
         """What was decided for a destination, and when."""
         return [(at, decision.reason) for at, decision in self.decisions if decision.destination == destination]

@@ -80,9 +80,9 @@ async def publish_raw(kafka: dict[str, str], *records: tuple[bytes | None, str],
     assert await asyncio.to_thread(producer.flush, 10) == 0
 
 
-async def until(condition: Callable[[], object], what: str, timeout_s: float = 10) -> None:
+async def until(condition: Callable[[], object], what: str, timeout_seconds: float = 10) -> None:
     """Wait for something the fakes will see."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + timeout_seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        assert time.monotonic() < deadline, f"not within {timeout_seconds} s: {what}"
         await asyncio.sleep(0.02)

@@ -59,7 +59,7 @@ async def _export(partitions: int, integrations: tuple[str, ...]) -> Exported:
     metrics.lag.labels("0").set(0)
     for integration in integrations:
         metrics.attempt_seconds.labels(integration)
-    found = await _collect(worker, Health(True, "ok")) + await _collect(router, Health(True, "active"))
+    found = await _collect(worker, Health(True, "ok")) + await _collect(router, Health(True, "leader"))
     await watched.engine.stop()
     return _by_name(found)
 

@@ -53,7 +53,7 @@ async def test_prometheus_understands_the_endpoints_and_evaluates_every_rule_and
     worker = new_registry()
     worker.register(EngineCollector(watched.engine, end_offset=watched.broker.ends.get, coordinator_errors=lambda: 0))
     rig = await Rig({"group_wait": 1, "group_interval": 5}).start()
-    rig.router.metrics.active.set(1)
+    rig.router.metrics.leader.set(1)
     rig.router.metrics.lag.labels("0").set(0)
     rig.router.measure()
     router = rig.router.metrics.registry
@@ -84,14 +84,14 @@ async def _look(prometheus: PrometheusServer, watched: Watched, rig: Rig) -> Non
 
     # Rates need what was before the work, too.
     await eventually(lambda: has(f'driftbell_rebalances_total{{job="{WORKER}"}}'), "the worker's first scrape")
-    await eventually(lambda: has(f'driftbell_router_active{{job="{ROUTER}"}}'), "the router's first scrape")
+    await eventually(lambda: has(f'driftbell_router_leader{{job="{ROUTER}"}}'), "the router's first scrape")
     await _work(watched)
     await _page(rig)
     for series in recorded():
         await eventually(partial(has, series), f"{series} has a value", timeout=20)
 
     assert await value("job:driftbell_partitions:count") == 1
-    assert await value("job:driftbell_router_active:sum") == 1
+    assert await value("job:driftbell_router_leader:sum") == 1
     assert await value("job:driftbell_dead_letters:ratio_rate5m") == pytest.approx(1 / 51, rel=0.01)
     assert await value("job_integration:driftbell_router_notifications_failed:ratio_rate10m") == pytest.approx(0.5)
     assert 1 <= (await value("job:driftbell_alert_delay_seconds:p95_1h") or 0) <= 2

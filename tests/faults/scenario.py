@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from driftbell.runtime.config.model import Config, Join, Monitoring, MonitorSettings, Reference, Topics, Worker
 from driftbell.runtime.config.model import Redis as RedisSettings
-from driftbell.runtime.config.router import Router
+from driftbell.runtime.config.router import RouterConfig
 from driftbell.runtime.kafka import consumer_settings
 from driftbell.schemas import Alert
 from driftbell.streams.records import Input
@@ -84,7 +84,7 @@ def configuration(kafka: KafkaCluster, redis: RedisServer, topics: Topics, group
         worker=Worker(group=group, session_timeout=6.0, checkpoint_patience=120.0, shutdown_grace=30.0),
         join=Join(horizon=20.0, cache_predictions=2000),
         monitoring=Monitoring(reference=Reference(events=400, labels=300), monitors=calm, metrics_window=5.0),
-        router=msgspec.convert(pager.router(), Router),
+        router=msgspec.convert(pager.router(), RouterConfig),
     )
 
 

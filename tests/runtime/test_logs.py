@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from driftbell.runtime.config.model import Config, Redis
-from driftbell.runtime.config.router import EmailConfig, Global, Receiver, Router, SlackConfig
+from driftbell.runtime.config.router import EmailConfig, Global, Receiver, RouterConfig, SlackConfig
 from driftbell.runtime.config.secrets import secret_values
 from driftbell.runtime.observability.logs import configure
 
@@ -129,7 +129,7 @@ def test_every_kind_of_secret_in_a_configuration_is_found(tmp_path: Path) -> Non
     config = Config(
         kafka={"ssl.key.password": "direct-kafka", "sasl.password_file": str(tmp_path / "kafka")},
         redis=Redis(url="redis://u:in%2Furl@h/0", password="direct-redis", password_file=str(tmp_path / "redis")),
-        router=Router(
+        router=RouterConfig(
             global_=Global(smtp_auth_password_file=str(tmp_path / "smtp"), slack_api_url_file="/no/such/file"),
             receivers=[
                 Receiver(

@@ -13,7 +13,7 @@ import pytest
 
 from driftbell.runtime.config.loader import ConfigError, load
 from driftbell.runtime.config.model import Config
-from driftbell.runtime.config.router import LOG_ONLY, Global, PagerDutyConfig, Receiver, Router, SlackConfig
+from driftbell.runtime.config.router import LOG_ONLY, Global, PagerDutyConfig, Receiver, RouterConfig, SlackConfig
 from driftbell.runtime.config.router_check import RouterConfigError, check
 from tests.services.missing import missing
 
@@ -176,12 +176,12 @@ def test_durations_are_prometheus_text(tmp_path: Path) -> None:
 
 
 def test_an_empty_configuration_is_the_log_receiver() -> None:
-    assert Router().is_default and check(Router()) == []
+    assert RouterConfig().is_default and check(RouterConfig()) == []
     assert check(LOG_ONLY) == []
 
 
 def test_all_problems_are_told_at_once() -> None:
-    router = msgspec.convert({"route": {"receiver": "x", "continue": True}, "receivers": [{"name": "r"}]}, Router)
+    router = msgspec.convert({"route": {"receiver": "x", "continue": True}, "receivers": [{"name": "r"}]}, RouterConfig)
     error = RouterConfigError(check(router))
 
     assert len(error.problems) == 2
@@ -194,7 +194,7 @@ def test_a_secret_is_not_in_the_repr_nor_in_a_problem() -> None:
         slack_configs=[SlackConfig(api_url="gopher://hooks/SECRET", bot_token="SECRET")],
         pagerduty_configs=[PagerDutyConfig(routing_key="SECRET")],
     )
-    router = Router(receivers=[receiver], global_=Global(smtp_auth_password="SECRET", slack_api_url="SECRET"))
+    router = RouterConfig(receivers=[receiver], global_=Global(smtp_auth_password="SECRET", slack_api_url="SECRET"))
     problems = check(router)
 
     assert problems

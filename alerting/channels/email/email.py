@@ -21,7 +21,7 @@ from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.rendering.text import one_line, truncate
 
 #: Seconds per step of the dialogue. RFC 5321 4.5.3.2 allows minutes; a pager does not wait that long, it tries again.
-STEP_S = 15.0
+STEP_SECONDS = 15.0
 
 #: Implicit TLS (RFC 8314); any other port begins in clear and asks for STARTTLS.
 IMPLICIT_TLS_PORT = 465
@@ -40,7 +40,7 @@ class Smarthost:
     username: str | None = None
     password: Secret | None = None
     tls_ca_file: str | None = None
-    step_s: float = STEP_S
+    step_seconds: float = STEP_SECONDS
 
 
 class EmailChannel:
@@ -137,7 +137,7 @@ class _Dialogue:
             use_tls=implicit,
             start_tls=host.require_tls and not implicit,
             local_hostname=host.hello,
-            timeout=host.step_s,
+            timeout=host.step_seconds,
             tls_context=self._tls,
         )
         try:

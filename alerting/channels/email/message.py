@@ -1,4 +1,4 @@
-"""A page as a mail: headers that nothing in an event can break out of, plain text and HTML.
+"""A message as a mail: headers that nothing in an event can break out of, plain text and HTML.
 
 Header injection: besides raw line breaks, an RFC 2047 encoded word in untrusted text (``=?utf-8?q?x=0d=0aBcc=3a...?=``)
 becomes a real header on serialising in Python before 3.13 (CVE-2024-6923). So both are neutralised, and the finished
@@ -18,7 +18,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 
 from driftbell.alerting.outbox.delivery import Delivery
-from driftbell.alerting.rendering.message import Page, compose, minimal
+from driftbell.alerting.rendering.message import Message, compose, minimal
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.rendering.text import clean, one_line, truncate, truncate_bytes, web_address
 from driftbell.alerting.state.records import Kind
@@ -88,18 +88,18 @@ def compose_letter(
     Raises:
         Exception: whatever a template raises; ``HeaderInjectionError``.
     """
-    page = compose(delivery.notification, delivery.incident, delivery.kind)
+    message = compose(delivery.notification, delivery.incident, delivery.kind)
     extra = {name: template.render(delivery) for name, template in headers.items()}
     subject = extra.pop("Subject", None) or _subject(delivery)
     if text is not None:
         return _letter(delivery, sender, recipients, subject, text.render(delivery), None, extra)
-    return _letter(delivery, sender, recipients, subject, "\n".join(page.lines()), _html(page), extra)
+    return _letter(delivery, sender, recipients, subject, "\n".join(message.lines()), _html(message), extra)
 
 
 def compose_minimal(delivery: Delivery, sender: str, recipients: Sequence[str]) -> Letter:
     """The mail that always works: ASCII-safe subject, one paragraph."""
-    page = minimal(delivery.notification, delivery.incident, delivery.kind)
-    return _letter(delivery, sender, recipients, "driftbell alert", f"{page.subject}\n{page.state}\n", None, {})
+    message = minimal(delivery.notification, delivery.incident, delivery.kind)
+    return _letter(delivery, sender, recipients, "driftbell alert", f"{message.subject}\n{message.state}\n", None, {})
 
 
 def _letter(
@@ -165,14 +165,14 @@ def _verify(content: bytes, intended: set[str]) -> None:
         raise HeaderInjectionError(f"the mail would have unintended headers: {', '.join(sorted(unexpected))}")
 
 
-def _html(page: Page) -> str:
-    color = "#2e7d32" if page.state.startswith("resolved") else "#c62828"
+def _html(message: Message) -> str:
+    color = "#2e7d32" if message.state.startswith("resolved") else "#c62828"
     parts = [
         '<!doctype html><html><body style="font-family:sans-serif;font-size:14px">',
-        f'<h2 style="color:{color};font-size:18px">{html.escape(clean(page.subject))}</h2>',
-        f"<p><b>{html.escape(page.state)}</b></p>",
+        f'<h2 style="color:{color};font-size:18px">{html.escape(clean(message.subject))}</h2>',
+        f"<p><b>{html.escape(message.state)}</b></p>",
     ]
-    for item in page.items:
+    for item in message.items:
         parts.append(f'<h3 style="font-size:15px">{html.escape(clean(item.summary))}</h3><table>')
         for fact in item.facts:
             value = html.escape(truncate(clean(fact.value), 2000))
@@ -180,7 +180,7 @@ def _html(page: Page) -> str:
             shown = f'<a href="{html.escape(href)}">{value}</a>' if href else value
             parts.append(f'<tr><td valign="top"><b>{html.escape(fact.name)}</b></td><td>{shown}</td></tr>')
         parts.append("</table>")
-    if page.more:
-        parts.append(f"<p>and {page.more:,} more</p>")
+    if message.more:
+        parts.append(f"<p>and {message.more:,} more</p>")
     parts.append("</body></html>")
     return "\n".join(parts)

@@ -1,4 +1,4 @@
-"""Pages to the process log: the channel of an empty configuration, and the last resort of meta-alerts."""
+"""Messages to the process log: the channel of an empty configuration, and the last resort of meta-alerts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from driftbell.alerting.outbox.outcome import Outcome, sent
 from driftbell.alerting.rendering.message import compose
 from driftbell.alerting.rendering.text import one_line
 
-log = logging.getLogger("driftbell.page")
+log = logging.getLogger("driftbell.message")
 
 
 class LogChannel:
-    """Writes a page as one log line."""
+    """Writes a message as one log line."""
 
     integration = "log"
     repeatable = True
@@ -22,10 +22,10 @@ class LogChannel:
 
     async def send(self, delivery: Delivery) -> Outcome:
         """See ``Channel.send``."""
-        page = compose(delivery.notification, delivery.incident, delivery.kind)
+        message = compose(delivery.notification, delivery.incident, delivery.kind)
         level = logging.INFO if delivery.notification.status == "resolved" else logging.WARNING
-        text = " | ".join(one_line(line) for line in page.lines() if line)
-        log.log(level, "%s: %s | %s", delivery.kind.upper(), one_line(page.subject), text)
+        text = " | ".join(one_line(line) for line in message.lines() if line)
+        log.log(level, "%s: %s | %s", delivery.kind.upper(), one_line(message.subject), text)
         return sent()
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ from driftbell.alerting.channels.secrets import Secret, fingerprint
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
-from driftbell.alerting.rendering.message import Page, compose, minimal
+from driftbell.alerting.rendering.message import Message, compose, minimal
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.rendering.text import clean, one_line, truncate, web_address
 from driftbell.alerting.state.records import Kind, Severity
@@ -83,7 +83,7 @@ class PagerDutyChannel:
             answer = await post(self._session, self._url, body, secrets=(routing_key,))
             if not isinstance(answer, Answer):
                 return answer
-            # Anything else below 300 is not PagerDuty (a proxy, a wrong URL), so the page would be lost.
+            # Anything else below 300 is not PagerDuty (a proxy, a wrong URL), so the message would be lost.
             return sent() if answer.status == 202 else refused(answer)
 
         return await send_or_minimal(lambda: self._full(delivery), lambda: self._minimal(delivery), attempt)
@@ -92,18 +92,18 @@ class PagerDutyChannel:
         """The session belongs to who made it."""
 
     def _full(self, delivery: Delivery) -> dict[str, Any]:
-        page = compose(delivery.notification, delivery.incident, delivery.kind)
-        summary = self._description.render(delivery) if self._description else page.subject
+        message = compose(delivery.notification, delivery.incident, delivery.kind)
+        summary = self._description.render(delivery) if self._description else message.subject
         severity = self._severity.render(delivery).strip() if self._severity else delivery.notification.severity.value
         details = {name: clean(template.render(delivery)) for name, template in self._details.items()}
-        event = self._event(delivery, summary, severity, _details(delivery, page) | details, _links(page))
+        event = self._event(delivery, summary, severity, _details(delivery, message) | details, _links(message))
         if len(msgspec.json.encode(event)) > MAX_EVENT_BYTES - 1024:
             event["payload"]["custom_details"] = {"error": "the details were left out: the event exceeded 512 KB"}
         return event
 
     def _minimal(self, delivery: Delivery) -> dict[str, Any]:
-        page = minimal(delivery.notification, delivery.incident, delivery.kind)
-        return self._event(delivery, page.subject, delivery.notification.severity.value, {}, [])
+        message = minimal(delivery.notification, delivery.incident, delivery.kind)
+        return self._event(delivery, message.subject, delivery.notification.severity.value, {}, [])
 
     def _event(
         self, delivery: Delivery, summary: str, severity: str, details: dict[str, Any], links: list[dict[str, str]]
@@ -135,22 +135,22 @@ class PagerDutyChannel:
         return event
 
 
-def _details(delivery: Delivery, page: Page) -> dict[str, Any]:
+def _details(delivery: Delivery, message: Message) -> dict[str, Any]:
     alerts = []
-    for item in page.items:
+    for item in message.items:
         facts = {fact.name: clean(fact.value) for fact in item.facts}
         alerts.append({"Summary": clean(item.summary), "State": "firing" if item.firing else "resolved", **facts})
-    details: dict[str, Any] = {"State": page.state, "Firing": delivery.notification.firing, "Alerts": alerts}
+    details: dict[str, Any] = {"State": message.state, "Firing": delivery.notification.firing, "Alerts": alerts}
     if delivery.notification.resolved:
         details["Resolved"] = delivery.notification.resolved
-    if page.more:
-        details["Not shown"] = page.more
+    if message.more:
+        details["Not shown"] = message.more
     return details
 
 
-def _links(page: Page) -> list[dict[str, str]]:
+def _links(message: Message) -> list[dict[str, str]]:
     links = []
-    for item in page.items:
+    for item in message.items:
         for fact in item.facts:
             href = web_address(fact.value) if fact.link else None
             link = {"href": href or "", "text": truncate(one_line(fact.name), MAX_LINK_TEXT)}

@@ -16,7 +16,7 @@ import msgspec
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.http import Answer, post, refused
 from driftbell.alerting.channels.secrets import Secret, fingerprint
-from driftbell.alerting.channels.slack.blocks import escape, plain_message
+from driftbell.alerting.channels.slack.blocks import escape, render_minimal
 from driftbell.alerting.channels.slack.webhook import BURST, PER_SECOND, full
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
@@ -61,7 +61,7 @@ _GONE = frozenset({"channel_not_found", "is_archived", "not_in_channel", "team_a
 #: chat.update: the message is not there to be edited any more, so a new one takes its place.
 _NOT_EDITABLE = frozenset({"cant_update_message", "edit_window_closed", "message_not_found", "thread_not_found"})
 
-#: How long a thread reply is; the full page stands in the edited message.
+#: How long a thread reply is; the full message stands in the edited message.
 _MAX_REPLY = 500
 
 
@@ -116,7 +116,7 @@ class SlackApiChannel:
 
         return await send_or_minimal(
             lambda: full(delivery, self._mentions, self._title, self._text),
-            lambda: plain_message(minimal(delivery.notification, delivery.incident, delivery.kind)),
+            lambda: render_minimal(minimal(delivery.notification, delivery.incident, delivery.kind)),
             attempt,
         )
 
@@ -127,8 +127,8 @@ class SlackApiChannel:
         return await self._call(token, "chat.postMessage", {"channel": self._channel, **_QUIET, **content})
 
     async def _reply(self, token: str, delivery: Delivery, handle: dict[str, str]) -> Outcome:
-        page = compose(delivery.notification, delivery.incident, delivery.kind)
-        what = one_line(page.state if delivery.kind is Kind.RESOLVE else f"{page.subject} ({page.state})")
+        message = compose(delivery.notification, delivery.incident, delivery.kind)
+        what = one_line(message.state if delivery.kind is Kind.RESOLVE else f"{message.subject} ({message.state})")
         arguments = {
             "channel": handle["channel"],
             "thread_ts": handle["ts"],
@@ -151,7 +151,7 @@ class SlackApiChannel:
         return judge(answer) if isinstance(answer, Answer) else answer
 
 
-#: Nothing in a page is to be turned into links, mentions or previews.
+#: Nothing in a message is to be turned into links, mentions or previews.
 _QUIET = {"link_names": False, "parse": "none", "unfurl_links": False, "unfurl_media": False}
 
 
@@ -182,7 +182,7 @@ def judge(answer: Answer) -> Outcome:
         (_GONE, OutcomeReason.DESTINATION_GONE),
     ):
         if word in words:
-            return failed(reason, word, retry_after_s=answer.retry_after_s)
+            return failed(reason, word, retry_after_seconds=answer.retry_after_seconds)
     if word.startswith("restricted_action"):
         return failed(OutcomeReason.AUTH_ERROR, word)
     return failed(OutcomeReason.CLIENT_ERROR, word or "ok: false without an error")

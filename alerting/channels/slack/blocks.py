@@ -1,4 +1,4 @@
-"""A page as Slack's Block Kit, inside its limits and without a way for an event's text to become markup.
+"""A message as Slack's Block Kit, inside its limits and without a way for an event's text to become markup.
 
 Untrusted text stands only in ``plain_text`` objects and ``rich_text`` elements, where Slack interprets nothing, or is
 escaped (docs.slack.dev/messaging/formatting-message-text: ``&``, ``<`` and ``>``, nothing else can be).
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from driftbell.alerting.rendering.message import Fact, Item, Page
+from driftbell.alerting.rendering.message import Fact, Item, Message
 from driftbell.alerting.rendering.text import clean, one_line, truncate, truncate_bytes, web_address
 from driftbell.alerting.state.records import Kind
 
@@ -27,7 +27,7 @@ MAX_TEXT_BYTES = 3_900
 #: A fact is one line on a telephone; a label value may be a megabyte.
 MAX_FACT = 400
 
-#: Shown before the headline, so that open and closed are told apart in a list of messages.
+#: Shown before the headline, so that open and closed differ in a list of messages.
 _MARKS = {True: "\N{LARGE RED CIRCLE}", False: "\N{WHITE HEAVY CHECK MARK}"}
 
 
@@ -36,56 +36,56 @@ def escape(text: str) -> str:
     return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def message(
-    page: Page, *, mentions: Sequence[str] = (), title: str | None = None, text: str | None = None
+def render(
+    message: Message, *, mentions: Sequence[str] = (), title: str | None = None, text: str | None = None
 ) -> dict[str, Any]:
-    """The ``text`` (for notifications and old clients) and ``blocks`` of a page.
+    """The ``text`` (for notifications and old clients) and ``blocks`` of a message.
 
     Args:
-        page: what to say.
-        mentions: Slack's own syntax, from the configuration; they are put in front when the page opens an incident.
+        message: what to say.
+        mentions: Slack's own syntax, from the configuration; they are put in front when the message opens an incident.
         title: replaces the headline; plain.
         text: replaces the facts; ``mrkdwn`` whose values are escaped.
     """
-    resolved = page.state.startswith("resolved")
-    head = one_line(page.subject if title is None else title) or "driftbell alert"
-    called = " ".join(mentions) if page.kind is Kind.TRIGGER else ""
+    resolved = message.state.startswith("resolved")
+    head = one_line(message.subject if title is None else title) or "driftbell alert"
+    called = " ".join(mentions) if message.kind is Kind.TRIGGER else ""
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": _plain(f"{_MARKS[not resolved]} {head}", MAX_HEADER)},
-        {"type": "context", "elements": [_plain(one_line(page.state), MAX_SECTION)]},
+        {"type": "context", "elements": [_plain(one_line(message.state), MAX_SECTION)]},
     ]
     if called:
         blocks.insert(1, {"type": "section", "text": {"type": "mrkdwn", "text": called}})
     if text is not None:
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": truncate(text, MAX_SECTION) or " "}})
     else:
-        blocks += _items(page)
-    state = escape(truncate(one_line(page.state), 200))
+        blocks += _items(message)
+    state = escape(truncate(one_line(message.state), 200))
     fallback = f"{escape(truncate(head, 1000))} ({state})"
     return {"text": truncate_bytes(f"{called} {fallback}".strip(), MAX_TEXT_BYTES), "blocks": blocks[:MAX_BLOCKS]}
 
 
-def plain_message(page: Page) -> dict[str, Any]:
+def render_minimal(message: Message) -> dict[str, Any]:
     """The minimal message: text only, no blocks that could be refused."""
-    line = f"{truncate(one_line(page.subject), 500)} ({truncate(one_line(page.state), 200)})"
+    line = f"{truncate(one_line(message.subject), 500)} ({truncate(one_line(message.state), 200)})"
     return {"text": truncate_bytes(escape(line), MAX_TEXT_BYTES)}
 
 
-def _items(page: Page) -> list[dict[str, Any]]:
+def _items(message: Message) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = []
     left = MAX_BLOCK_CHARACTERS
     shown = 0
-    for item in page.items:
-        block, size = _item(item, with_summary=len(page.items) > 1)
+    for item in message.items:
+        block, size = _item(item, with_summary=len(message.items) > 1)
         if size > left:
             break
         left -= size
         shown += 1
         blocks.append(block)
-    more = page.more + len(page.items) - shown
+    more = message.more + len(message.items) - shown
     if more:
         blocks.append({"type": "context", "elements": [_plain(f"and {more:,} more", MAX_SECTION)]})
-    href = web_address(page.link)
+    href = web_address(message.link)
     if href:
         blocks.append({"type": "rich_text", "elements": [_section([_link(href, "Router")])]})
     return blocks

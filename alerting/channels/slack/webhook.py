@@ -1,4 +1,4 @@
-"""Slack by incoming webhook: a message per page and per close. Webhooks return no id, so nothing can be edited later.
+"""Slack by incoming webhook: one per notification and per close. Webhooks return no id, so nothing can be edited later.
 
 Contract: docs.slack.dev/messaging/sending-messages-using-incoming-webhooks. Success is HTTP 200 with the body ``ok``;
 errors come as text bodies.
@@ -15,7 +15,7 @@ import msgspec
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.http import Answer, post, refused
 from driftbell.alerting.channels.secrets import Secret, fingerprint
-from driftbell.alerting.channels.slack.blocks import message, plain_message
+from driftbell.alerting.channels.slack.blocks import render, render_minimal
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
@@ -80,7 +80,7 @@ class SlackWebhookChannel:
 
         return await send_or_minimal(
             lambda: full(delivery, self._mentions, self._title, self._text),
-            lambda: plain_message(minimal(delivery.notification, delivery.incident, delivery.kind)),
+            lambda: render_minimal(minimal(delivery.notification, delivery.incident, delivery.kind)),
             attempt,
         )
 
@@ -90,9 +90,9 @@ class SlackWebhookChannel:
 
 def full(delivery: Delivery, mentions: Sequence[str], title: Template | None, text: Template | None) -> dict[str, Any]:
     """The full message of a delivery, with the switches that keep Slack from interpreting it."""
-    page = compose(delivery.notification, delivery.incident, delivery.kind)
-    return message(
-        page,
+    message = compose(delivery.notification, delivery.incident, delivery.kind)
+    return render(
+        message,
         mentions=mentions,
         title=title.render(delivery) if title else None,
         text=text.render(delivery) if text else None,
@@ -105,7 +105,7 @@ def judge(answer: Answer) -> Outcome:
         return sent()
     reason = _ERRORS.get(answer.text)
     if reason is not None:
-        return failed(reason, f"HTTP {answer.status}: {answer.text}", retry_after_s=answer.retry_after_s)
+        return failed(reason, f"HTTP {answer.status}: {answer.text}", retry_after_seconds=answer.retry_after_seconds)
     return refused(answer)
 
 

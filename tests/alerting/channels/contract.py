@@ -60,7 +60,7 @@ class Sessions:
 @contextlib.asynccontextmanager
 async def new_sessions() -> AsyncIterator[Sessions]:
     """Both sessions, closed in the end."""
-    async with new_session() as usual, new_session(connect_s=0.3, total_s=0.3) as impatient:
+    async with new_session() as usual, new_session(connect_seconds=0.3, total_seconds=0.3) as impatient:
         yield Sessions(usual, impatient)
 
 

@@ -52,7 +52,7 @@ async def bench(fake: Smtp) -> Bench:
             require_tls=False,
             username="driftbell",
             password=secret or Secret("auth_password", PASSWORD),
-            step_s=0.3 if impatient else 10,
+            step_seconds=0.3 if impatient else 10,
             **options,
         )
         return EmailChannel(smarthost, SENDER, RECIPIENTS, headers=headers, text=template)

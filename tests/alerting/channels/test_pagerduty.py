@@ -78,7 +78,7 @@ class TestPagerDuty(ChannelContract):
         bench.faults.add(Fault(status=429, body=body, headers={"Retry-After": "42"}))
         outcome = await bench.make().send(delivery())
 
-        assert (outcome.reason, outcome.retry_after_s) == (OutcomeReason.RATE_LIMITED, 42.0)
+        assert (outcome.reason, outcome.retry_after_seconds) == (OutcomeReason.RATE_LIMITED, 42.0)
 
     async def test_a_wrong_key_is_told_and_final(self, fake: PagerDuty, bench: Bench) -> None:
         outcome = await bench.make(secret=Secret("routing_key", "short")).send(delivery())

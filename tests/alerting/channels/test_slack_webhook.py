@@ -97,7 +97,7 @@ class TestSlackWebhook(ChannelContract):
     async def test_retry_after_is_told(self, bench: Bench) -> None:
         bench.faults.add(Fault(status=429, body="rate_limited", headers={"Retry-After": "30"}))
 
-        assert (await bench.make().send(delivery())).retry_after_s == 30.0
+        assert (await bench.make().send(delivery())).retry_after_seconds == 30.0
 
     async def test_people_are_called_when_an_incident_opens_and_only_then(self, bench: Bench, fake: Slack) -> None:
         channel = bench.make(mentions=["<!here>", "<!subteam^S012345>"])

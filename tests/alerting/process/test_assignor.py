@@ -22,9 +22,9 @@ def subscription(generation: int) -> Any:
     return single_owner_assignor(lambda: generation).metadata(["alerts"])
 
 
-def given(**active_in: int) -> dict[str, Any]:
+def given(**leader_since: int) -> dict[str, Any]:
     """What each member is given, by name."""
-    members = {name: subscription(generation) for name, generation in active_in.items()}
+    members = {name: subscription(generation) for name, generation in leader_since.items()}
     assigned = single_owner_assignor(lambda: 0).assign(Topic(), members)
     return {name: assignment.assignment for name, assignment in assigned.items()}
 

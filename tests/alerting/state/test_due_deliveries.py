@@ -6,14 +6,14 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftbell.alerting.outbox.delivery_queue import enqueue_firing, new_lane
-from driftbell.alerting.state.due_deliveries import DueQueue
-from driftbell.alerting.state.records import Lane, Severity
+from driftbell.alerting.outbox.delivery_queue import enqueue_firing, new_queue
+from driftbell.alerting.state.due_deliveries import DueDeliveries
+from driftbell.alerting.state.records import DeliveryQueue, Severity
 from tests.alerting.channels.deliveries import delivery
 
 
-def lane(number: int, severity: Severity, since_ms: int, due_ms: int, *, sending: bool) -> Lane:
-    made = new_lane(str(number), "oncall/slack[0]")
+def queue(number: int, severity: Severity, since_ms: int, due_ms: int, *, sending: bool) -> DeliveryQueue:
+    made = new_queue(str(number), "oncall/slack[0]")
     notification = msgspec.structs.replace(delivery().notification, severity=severity)
     enqueue_firing(made, notification, "s", since_ms)
     made.rows[0].next_attempt_ms = due_ms
@@ -37,25 +37,25 @@ changes = st.lists(
 
 @given(changes)
 def test_it_finds_what_a_search_finds(steps: list[tuple[int, Severity, int, int, bool, bool, int]]) -> None:
-    lanes: dict[str, Lane] = {}
-    queue = DueQueue(lanes)
+    queues: dict[str, DeliveryQueue] = {}
+    due_deliveries = DueDeliveries(queues)
     now_ms = 0
     for number, severity, since_ms, due_ms, sending, gone, passed in steps:
-        changed = lane(number, severity, since_ms, due_ms, sending=sending)
+        changed = queue(number, severity, since_ms, due_ms, sending=sending)
         if gone:
-            lanes.pop(changed.id, None)
+            queues.pop(changed.id, None)
         else:
-            lanes[changed.id] = changed
-            queue.put(changed)
+            queues[changed.id] = changed
+            due_deliveries.put(changed)
         now_ms += passed
-        pending = [one.rows[0] for one in lanes.values() if one.rows[0].state == "pending"]
+        pending = [one.rows[0] for one in queues.values() if one.rows[0].state == "pending"]
         due = [(row.notification.severity.rank, row.since_ms) for row in pending if row.next_attempt_ms <= now_ms]
         later = [row.next_attempt_ms for row in pending if row.next_attempt_ms > now_ms]
-        found = queue.next(now_ms)
+        found = due_deliveries.next(now_ms)
 
         if found is None:
             assert due == []
         else:
             row = found.rows[0]
             assert (row.notification.severity.rank, row.since_ms) == min(due)
-        assert queue.next_ms() == min(later, default=None)
+        assert due_deliveries.next_ms() == min(later, default=None)

@@ -1,3 +1,3 @@
-"""Tests of the router's stores."""
+"""Tests of `alerting/state`."""
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from prometheus_client import CollectorRegistry
 
-from driftbell.alerting.incidents.decision import Reason
+from driftbell.alerting.incidents.decision import DecisionReason
 from driftbell.alerting.outbox.outcome import RETRY, OutcomeReason, Retry
 from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.rendering.templates import variables
@@ -18,7 +18,7 @@ from driftbell.runtime.config.loader import load
 from driftbell.runtime.config.router_check import check
 from tests.alerting.channels.deliveries import delivery
 
-TEXT = (Path(__file__).parents[2] / "docs" / "routing.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[3] / "docs" / "routing.md").read_text(encoding="utf-8")
 
 
 def test_every_difference_is_listed_and_no_other() -> None:
@@ -39,7 +39,7 @@ def test_the_example_is_a_sound_configuration(tmp_path: Path) -> None:
 
 
 def test_every_reason_and_variable_is_explained() -> None:
-    for reason in Reason:
+    for reason in DecisionReason:
         assert f"`{reason.value}`" in TEXT
     for name in variables(delivery()):
         assert f"`{name}`" in TEXT

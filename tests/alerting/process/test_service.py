@@ -23,7 +23,7 @@ from driftbell.alerting.state.redis import RedisStore
 from driftbell.alerting.state.store import Table
 from driftbell.fakes.slack import TOKEN
 from driftbell.runtime.config.model import Config, Redis
-from driftbell.runtime.config.router import LOG_ONLY, Router
+from driftbell.runtime.config.router import LOG_ONLY, RouterConfig
 from driftbell.runtime.redis import connect
 from tests.alerting.alerts import make_alert
 from tests.alerting.vendors import ROUTING_KEY, Vendors, publish, publish_raw, until
@@ -100,7 +100,7 @@ async def test_an_alert_pages_all_channels_and_its_end_closes_all(
         assert vendors.smtp.violations == []
 
     logged = " ".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
-    assert "delivered" in logged and "group looked at" in logged
+    assert "delivered" in logged and "group flushed" in logged
     assert TOKEN not in logged and ROUTING_KEY not in logged
 
 
@@ -109,12 +109,12 @@ async def test_health_and_metrics_are_served(vendors: Vendors, embedded_broker: 
     async with running(config), aiohttp.ClientSession(f"http://127.0.0.1:{config.router.http_port}") as http:
         async with http.get("/readyz") as ready:
             assert ready.status == 200
-            assert (await ready.json())["reason"] == "active"
+            assert (await ready.json())["reason"] == "leader"
         async with http.get("/metrics") as metrics:
             text = await metrics.text()
 
     assert 'driftbell_router_notifications_total{integration="pagerduty",kind="trigger"} 0.0' in text
-    assert "driftbell_router_active 1.0" in text
+    assert "driftbell_router_leader 1.0" in text
 
 
 async def test_bad_records_are_counted_and_do_not_stop_the_next(
@@ -212,7 +212,7 @@ async def test_redis_may_go_away_and_come_back(
             await asyncio.to_thread(server.start)
             await until(lambda: len(vendors.pagerduty.incidents) == 2, "the second page")
             await until(lambda: len(vendors.pagerduty.open) == 1, "the first is closed")
-            assert await eventually(http, 200) == "active"
+            assert await eventually(http, 200) == "leader"
 
     assert [event.effect for event in vendors.pagerduty.events].count("triggered") == 2
 
@@ -246,13 +246,13 @@ async def test_without_a_configuration_pages_go_to_the_log(
     settings = {"kafka": embedded_broker.settings, "redis": {"url": "memory://"}, "router": {"http_port": None}}
     async with running(configured(settings)):
         await publish(embedded_broker.settings, make_alert(at_ms=int(time.time() * 1000) - 60_000))
-        await until(lambda: any(record.name == "driftbell.page" for record in caplog.records), "the page in the log")
+        await until(lambda: any(record.name == "driftbell.message" for record in caplog.records), "the page in the log")
 
     assert any("no receiver is configured" in record.getMessage() for record in caplog.records)
 
 
 def test_without_receivers_the_other_settings_hold_all_the_same() -> None:
-    made = service.effective(Router(http_host="0.0.0.0", http_port=9000, shutdown_grace=5.0))  # noqa: S104 - never bound
+    made = service.effective(RouterConfig(http_host="0.0.0.0", http_port=9000, shutdown_grace=5.0))  # noqa: S104 - never bound
 
     assert (made.http_host, made.http_port, made.shutdown_grace) == ("0.0.0.0", 9000, 5.0)  # noqa: S104
     assert (made.route, made.receivers) == (LOG_ONLY.route, LOG_ONLY.receivers)
@@ -265,8 +265,8 @@ async def test_kafka_is_shown_the_progress_and_the_store_a_sign_of_life(
     redis_server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("driftbell.alerting.process.leader._COMMIT_S", 0.1)
-    monkeypatch.setattr("driftbell.alerting.process.leader.HEARTBEAT_S", 0.1)
+    monkeypatch.setattr("driftbell.alerting.process.leader._COMMIT_SECONDS", 0.1)
+    monkeypatch.setattr("driftbell.alerting.process.leader.HEARTBEAT_SECONDS", 0.1)
     config = configured(vendors.settings(embedded_broker.settings, redis_url))
     alert = make_alert(at_ms=int(time.time() * 1000))
     with redis_server.client() as client:

@@ -21,11 +21,11 @@ async def test_what_was_saved_is_loaded_by_the_next_owner(new_store: NewStore) -
     first = new_store()
     await first.claim(1)
     await first.save({Table.GROUPS: {"g": b"\x00\xff\r\n"}, Table.OFFSETS: {"0": b"7", "11": b"123"}})
-    await first.save({Table.LANES: {"l": b"1"}, Table.OFFSETS: {"0": b"8"}})
+    await first.save({Table.QUEUES: {"l": b"1"}, Table.OFFSETS: {"0": b"8"}})
 
     assert await new_store().claim(2) == EMPTY | {
         Table.GROUPS: {"g": b"\x00\xff\r\n"},
-        Table.LANES: {"l": b"1"},
+        Table.QUEUES: {"l": b"1"},
         Table.OFFSETS: {"0": b"8", "11": b"123"},
     }
 
@@ -91,13 +91,13 @@ async def test_a_storm_is_one_save(new_store: NewStore) -> None:
     store = new_store()
     await store.claim(1)
     many = {f"fingerprint-{number}": b"x" * 200 for number in range(12_345)}
-    await store.save({Table.ENTRIES: many, Table.LANES: many})
+    await store.save({Table.ENTRIES: many, Table.QUEUES: many})
     assert (await store.claim(1))[Table.ENTRIES] == many
 
     await store.save({Table.ENTRIES: dict.fromkeys(many)})
     loaded = await store.claim(1)
     assert loaded[Table.ENTRIES] == {}
-    assert loaded[Table.LANES] == many
+    assert loaded[Table.QUEUES] == many
 
 
 @pytest.mark.parametrize("of", ["before the last write", "before the claim", "nothing"])

@@ -22,7 +22,7 @@ from tests.services.process import ServiceProcess
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class RouterProcess(ServiceProcess):
@@ -52,7 +52,7 @@ class RouterProcess(ServiceProcess):
         return self._process.returncode if self._process else None
 
     def answers(self) -> bool:
-        return self.state() in ("active", "standby")
+        return self.state() in ("leader", "standby")
 
     def state(self) -> str:
         """What /readyz gives as its reason; empty when there is no answer."""
@@ -81,10 +81,10 @@ class Pair:
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.first.start)
-        assert self.first.state() == "active"
+        assert self.first.state() == "leader"
         await asyncio.to_thread(self.second.start)
         # The one that is active stays so when another comes.
-        await until(lambda: (self.first.state(), self.second.state()) == ("active", "standby"), "roles", 20)
+        await until(lambda: (self.first.state(), self.second.state()) == ("leader", "standby"), "roles", 20)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -98,7 +98,7 @@ class Pair:
 
     async def until_active(self, process: RouterProcess) -> float:
         begun = time.monotonic()
-        await until(lambda: process.state() == "active", "the other takes over", 40)
+        await until(lambda: process.state() == "leader", "the other takes over", 40)
         return time.monotonic() - begun
 
 
@@ -165,7 +165,7 @@ async def test_a_frozen_router_that_wakes_up_sends_nothing(pair: Pair) -> None:
 
     assert [incident.triggers for incident in pair.vendors.pagerduty.incidents] == [1, 1]
     assert [event.effect for event in pair.vendors.pagerduty.events].count("resolved") == 2
-    assert pair.second.state() == "active"
+    assert pair.second.state() == "leader"
 
 
 async def test_a_topic_that_was_made_anew_is_read_from_its_beginning(

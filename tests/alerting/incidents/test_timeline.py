@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from driftbell.alerting.incidents.decision import Reason
-from driftbell.alerting.incidents.observation import Intake
+from driftbell.alerting.incidents.decision import DecisionReason
+from driftbell.alerting.incidents.observation import Observation
 from driftbell.alerting.muting.muter import Muted
 from driftbell.alerting.outbox.outcome import OutcomeReason, failed, sent
 from driftbell.alerting.state.memory import MemoryStore, MemoryTables
@@ -53,7 +53,7 @@ async def test_a_later_alert_waits_for_group_interval_and_updates_the_incident()
     await one.until(4.9)
 
     assert one.vendor.story == [(1.0, "trigger"), (3.0, "update")]
-    assert one.reasons() == [(1.0, Reason.FIRST_NOTIFICATION), (3.0, Reason.NEW_ALERTS)]
+    assert one.reasons() == [(1.0, DecisionReason.FIRST_NOTIFICATION), (3.0, DecisionReason.NEW_ALERTS)]
     assert len(one.vendor.open) == 1
 
 
@@ -64,7 +64,7 @@ async def test_nothing_new_is_repeated_only_after_repeat_interval() -> None:
 
     # Flushes at 1, 3, 5, ...; a repeat needs more than 10 s since the last one, so the flushes at 13 and 25.
     assert one.vendor.story == [(1.0, "trigger"), (13.0, "update"), (25.0, "update")]
-    assert one.reasons()[6] == (13.0, Reason.REPEAT)
+    assert one.reasons()[6] == (13.0, DecisionReason.REPEAT)
 
 
 @pytest.mark.parametrize(("repeat", "expected"), [(1, 2), (2, 3), (2.5, 3)])
@@ -92,7 +92,7 @@ async def test_a_group_is_closed_when_its_last_alert_is_over() -> None:
     # What the second page said to be over is not said again.
     assert (one.vendor.arrivals[2].firing, one.vendor.arrivals[2].resolved) == ([], ["fraud"])
     assert one.vendor.open == {}
-    assert one.router.state.groups == {} and one.router.state.lanes == {}
+    assert one.router.state.groups == {} and one.router.state.queues == {}
 
 
 async def test_a_new_episode_after_the_close_opens_a_new_incident() -> None:
@@ -135,7 +135,7 @@ async def test_a_pending_alert_is_not_paged() -> None:
     results = await one.push(make_alert("pending", at_ms=one.clock()))
     await one.until(60)
 
-    assert results == [Intake.PENDING]
+    assert results == [Observation.PENDING]
     assert one.vendor.arrivals == []
 
 
@@ -144,13 +144,17 @@ async def test_repeated_and_late_records_change_nothing() -> None:
     firing, resolved = make_alert(at_ms=one.clock()), make_alert("resolved", at_ms=one.clock() + 1)
     pending = make_alert("pending", at_ms=one.clock() - 1)
     assert await one.push(firing, firing, pending, firing) == [
-        Intake.FIRING,
-        Intake.DUPLICATE,
-        Intake.OUT_OF_ORDER,
-        Intake.DUPLICATE,
+        Observation.FIRING,
+        Observation.DUPLICATE,
+        Observation.OUT_OF_ORDER,
+        Observation.DUPLICATE,
     ]
     await one.until(1.5)
-    assert await one.push(resolved, firing, resolved) == [Intake.RESOLVED, Intake.OUT_OF_ORDER, Intake.DUPLICATE]
+    assert await one.push(resolved, firing, resolved) == [
+        Observation.RESOLVED,
+        Observation.OUT_OF_ORDER,
+        Observation.DUPLICATE,
+    ]
     await one.until(10)
 
     assert one.vendor.story == [(1.0, "trigger"), (3.0, "resolve")]
@@ -160,7 +164,7 @@ async def test_a_refreshed_alert_shows_its_new_text_at_the_next_page() -> None:
     one = await rig()
     await one.fire()
     changed = make_alert(at_ms=one.clock() + 400, started_ms=one.clock(), annotations={"summary": "it is worse now"})
-    assert await one.push(changed) == [Intake.REFRESHED]
+    assert await one.push(changed) == [Observation.REFRESHED]
     await one.until(1.5)
 
     [page] = one.vendor.arrivals
@@ -171,7 +175,7 @@ async def test_a_pending_record_of_the_next_episode_closes_what_fires() -> None:
     one = await rig()
     await one.fire()
     await one.until(1.5)
-    assert await one.push(make_alert("pending", at_ms=one.clock(), episode=2)) == [Intake.SUPERSEDED]
+    assert await one.push(make_alert("pending", at_ms=one.clock(), episode=2)) == [Observation.SUPERSEDED]
     await one.until(5)
 
     assert [kind for _, kind in one.vendor.story] == ["trigger", "resolve"]
@@ -229,7 +233,7 @@ async def test_a_page_that_could_not_be_sent_before_its_end_is_not_sent_at_all()
     await one.until(4000)
 
     assert one.vendor.story == []
-    assert one.router.state.lanes == {}
+    assert one.router.state.queues == {}
 
 
 async def test_a_page_that_may_have_arrived_is_closed() -> None:
@@ -244,12 +248,12 @@ async def test_a_page_that_may_have_arrived_is_closed() -> None:
     await one.until(4000)
 
     assert one.vendor.open == {} and one.vendor.closed >= 1
-    assert one.router.state.lanes == {}
+    assert one.router.state.queues == {}
 
 
 async def test_retry_after_is_honoured() -> None:
     one = await rig()
-    one.vendor.script = [failed(OutcomeReason.RATE_LIMITED, "slow down", retry_after_s=120)]
+    one.vendor.script = [failed(OutcomeReason.RATE_LIMITED, "slow down", retry_after_seconds=120)]
     await one.fire()
     await one.until(300)
 
@@ -283,7 +287,7 @@ async def test_a_resolve_passes_whatever_mutes() -> None:
     """Alertmanager loses it: the incident stays open for good (prometheus/alertmanager#226)."""
     stage = MuteAll()
     stage.on = False
-    one = await rig(stages=[stage])
+    one = await rig(muters=[stage])
     await one.fire()
     await one.until(1.5)
     stage.on = True
@@ -295,7 +299,7 @@ async def test_a_resolve_passes_whatever_mutes() -> None:
 
 async def test_a_muted_alert_is_paged_when_the_mute_ends() -> None:
     stage = MuteAll()
-    one = await rig(stages=[stage])
+    one = await rig(muters=[stage])
     await one.fire()
     await one.until(10)
     assert one.vendor.arrivals == []
@@ -309,7 +313,7 @@ async def test_a_muted_alert_keeps_its_incident_open_without_repeats() -> None:
     """Alertmanager closes the incident and triggers it again after the silence (#5247)."""
     stage = MuteAll()
     stage.on = False
-    one = await rig(stages=[stage])
+    one = await rig(muters=[stage])
     await one.fire()
     await one.until(1.5)
     stage.on = True
@@ -321,7 +325,7 @@ async def test_a_muted_alert_keeps_its_incident_open_without_repeats() -> None:
 
 async def test_an_alert_muted_all_its_life_is_never_mentioned() -> None:
     stage = MuteAll()
-    one = await rig(stages=[stage])
+    one = await rig(muters=[stage])
     await one.fire()
     await one.until(5)
     await one.resolve()
@@ -362,9 +366,9 @@ async def test_alerts_that_move_to_another_receiver_are_closed_at_the_old_one() 
     await two.until(10)
 
     assert [kind for _, kind in one.vendor.story] == ["trigger", "resolve"]
-    assert one.vendor.arrivals[1].delivery.notification.reason == Reason.ROUTING_CHANGED
+    assert one.vendor.arrivals[1].delivery.notification.reason == DecisionReason.ROUTING_CHANGED
     assert [kind for _, kind in one.channels["team/pagerduty[0]"].story] == ["trigger", "resolve"]
-    assert two.router.state.lanes == {} and two.router.state.groups == {}
+    assert two.router.state.queues == {} and two.router.state.groups == {}
 
 
 async def test_a_route_that_changes_its_receiver_closes_at_the_old_one_and_opens_at_the_new() -> None:
@@ -455,7 +459,7 @@ async def test_a_delivery_given_up_is_told_on_another_channel_and_taken_back() -
     subjects = [arrival.delivery.notification.alerts[0].annotations["summary"] for arrival in slack.arrivals]
     assert any("could not notify oncall/pagerduty[0]" in text and "error rate of fraud" in text for text in subjects)
     assert len(slack.open) == 2
-    assert [letter.last_reason for letter in one.router.state.dead_letters.values()] == ["auth_error"]
+    assert [letter.last_reason for letter in one.router.state.dead_deliveries.values()] == ["auth_error"]
 
     # The next look at the group tries again; its success ends the complaint.
     await one.until(14)
@@ -476,13 +480,13 @@ async def test_a_page_that_is_given_up_at_every_look_is_complained_of_once() -> 
     ]
     assert len(one.vendor.arrivals) > 1000
     assert len(complaints) == 1
-    assert len(one.router.state.dead_letters) <= 1000
+    assert len(one.router.state.dead_deliveries) <= 1000
 
     # Nothing was opened, so nothing is to be closed.
     await one.resolve()
     await one.until(3 * 3600 + 10)
     assert one.router.state.groups == {}
-    assert [lane.destination for lane in one.router.state.lanes.values()] == ["oncall/slack[0]"]
+    assert [queue.destination for queue in one.router.state.queues.values()] == ["oncall/slack[0]"]
 
 
 async def test_an_update_given_up_does_not_lose_the_close() -> None:

@@ -6,15 +6,15 @@ import msgspec
 import pytest
 
 from driftbell.alerting.errors import NewerFormatError, RefusedError
-from driftbell.alerting.outbox.delivery_queue import enqueue_firing, new_lane
+from driftbell.alerting.outbox.delivery_queue import enqueue_firing, new_queue
 from driftbell.alerting.state.encoding import FORMAT, decode, encode
-from driftbell.alerting.state.records import DeadLetter, Entry, Group, Kind, Lane, LogEntry
+from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group, Kind, LogEntry
 from tests.alerting.alerts import make_alert
 from tests.alerting.channels.deliveries import delivery
 
 
-def lane() -> Lane:
-    made = new_lane("g", "oncall/slack[0]")
+def queue() -> DeliveryQueue:
+    made = new_queue("g", "oncall/slack[0]")
     enqueue_firing(made, delivery().notification, "subject", 7)
     made.incidents[0].handle = {"channel": "C1", "ts": "1.2"}
     return made
@@ -32,8 +32,8 @@ RECORDS: list[msgspec.Struct] = [
         members={"f"},
         log={"oncall/slack[0]": LogEntry(at_ms=1, firing=frozenset({"f"}))},
     ),
-    lane(),
-    DeadLetter(
+    queue(),
+    DeadDelivery(
         delivery_id="d", destination="x", kind=Kind.TRIGGER, reason="r", last_reason="l", last_error="e", attempts=1,
         subject="s", at_ms=1,
     ),
@@ -60,5 +60,5 @@ def test_a_newer_format_is_refused_with_what_to_do() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\x01", b"\x01\xc1", b"\x01\x80", b"\x00"])
 def test_what_is_no_record_is_refused(data: bytes) -> None:
-    with pytest.raises(RefusedError, match="stored Lane cannot be read"):
-        decode(data, Lane)
+    with pytest.raises(RefusedError, match="stored DeliveryQueue cannot be read"):
+        decode(data, DeliveryQueue)

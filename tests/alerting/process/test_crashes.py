@@ -115,7 +115,7 @@ class Life:
     def check(self) -> None:
         """The promises."""
         assert self.rig is not None
-        assert self.rig.router.state.lanes == {} and self.rig.router.state.groups == {}
+        assert self.rig.router.state.queues == {} and self.rig.router.state.groups == {}
         extra = 0
         for channel in self.channels.values():
             # No page lost: risk once, growth twice.
@@ -193,7 +193,7 @@ class FlakyStore(MemoryStore):
 async def test_a_store_that_answers_now_and_then(
     monkeypatch: pytest.MonkeyPatch, failures: dict[int, bool], kills: list[tuple[str, int]]
 ) -> None:
-    monkeypatch.setattr("driftbell.alerting.process.sender._STORE_PAUSE_S", 0)
+    monkeypatch.setattr("driftbell.alerting.process.sender._STORE_PAUSE_SECONDS", 0)
     tables, saves = MemoryTables(), itertools.count()
     life = Life(lambda: FlakyStore(tables, failures, saves), Killer(*kills))
     await life.live()

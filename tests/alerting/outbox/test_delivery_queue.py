@@ -1,4 +1,4 @@
-"""The lane: order, replacement, cancelling, giving up; as single cases and as a game against a model of the vendor."""
+"""The queue: order, replacement, cancelling, giving up; as single cases and as a game against a model of the vendor."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from driftbell.alerting.outbox.delivery_queue import (
     enqueue_resolved,
     interrupted,
     kind_of,
-    new_lane,
+    new_queue,
     recover,
     settle,
 )
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
 from driftbell.alerting.state.encoding import decode, encode
-from driftbell.alerting.state.records import Kind, Lane, Notification, Severity
+from driftbell.alerting.state.records import DeliveryQueue, Kind, Notification, Severity
 from tests.alerting.alerts import make_alert
 
 OK = sent()
@@ -56,11 +56,11 @@ def saying(
 FIRING, RESOLVED = saying("firing"), saying("resolved")
 
 
-def lane() -> Lane:
-    return new_lane("group", "oncall/pagerduty[0]")
+def queue() -> DeliveryQueue:
+    return new_queue("group", "oncall/pagerduty[0]")
 
 
-def attempt(one: Lane, outcome: Outcome, now_ms: int = 0, *, repeatable: bool = True) -> tuple[Kind, Settled]:
+def attempt(one: DeliveryQueue, outcome: Outcome, now_ms: int = 0, *, repeatable: bool = True) -> tuple[Kind, Settled]:
     row = claim(one, now_ms)
     assert row is not None
     kind = kind_of(one, row)
@@ -68,7 +68,7 @@ def attempt(one: Lane, outcome: Outcome, now_ms: int = 0, *, repeatable: bool = 
 
 
 def test_trigger_update_resolve_go_in_order_and_leave_nothing() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     assert attempt(one, OK, 9)[0] is Kind.TRIGGER
     enqueue_firing(one, FIRING, "s", 2)
@@ -80,7 +80,7 @@ def test_trigger_update_resolve_go_in_order_and_leave_nothing() -> None:
 
 
 def test_a_newer_page_replaces_an_unsent_one_and_keeps_its_place_in_the_backoff() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     attempt(one, DOWN, 1)
     due = one.rows[0].next_attempt_ms
@@ -92,7 +92,7 @@ def test_a_newer_page_replaces_an_unsent_one_and_keeps_its_place_in_the_backoff(
 
 
 def test_a_resolve_cancels_a_page_that_was_certainly_not_sent() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     attempt(one, DOWN, 1)
 
@@ -101,7 +101,7 @@ def test_a_resolve_cancels_a_page_that_was_certainly_not_sent() -> None:
 
 
 def test_a_resolve_follows_a_page_that_may_have_arrived() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     attempt(one, LOST, 1)
 
@@ -111,7 +111,7 @@ def test_a_resolve_follows_a_page_that_may_have_arrived() -> None:
 
 
 def test_a_resolve_waits_for_a_page_that_is_on_its_way() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     claim(one, 1)
     assert enqueue_resolved(one, RESOLVED, 2) is Queued.RESOLVE
@@ -122,7 +122,7 @@ def test_a_resolve_waits_for_a_page_that_is_on_its_way() -> None:
 
 
 def test_a_resolve_behind_a_page_that_fails_ends_both() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     claim(one, 1)
     enqueue_firing(one, FIRING, "s", 2)
@@ -134,7 +134,7 @@ def test_a_resolve_behind_a_page_that_fails_ends_both() -> None:
 
 
 def test_an_update_behind_a_page_that_fails_takes_its_place() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     claim(one, 1)
     enqueue_firing(one, saying("firing", 2), "s", 2)
@@ -145,19 +145,19 @@ def test_an_update_behind_a_page_that_fails_takes_its_place() -> None:
 
 
 def test_a_page_given_up_makes_the_next_one_the_trigger() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     claim(one, 1)
     enqueue_firing(one, FIRING, "s", 2)
     settlement = settle(one, REFUSED, 3, Random(1), repeatable=True)
 
     assert settlement.reason is Settled.DEAD_PERMANENT
-    assert settlement.dead_letter is not None and settlement.dead_letter.kind is Kind.TRIGGER
+    assert settlement.dead_delivery is not None and settlement.dead_delivery.kind is Kind.TRIGGER
     assert attempt(one, OK, 4)[0] is Kind.TRIGGER
 
 
 def test_a_page_given_up_takes_its_waiting_resolve_with_it() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     claim(one, 1)
     enqueue_resolved(one, RESOLVED, 2)
@@ -167,7 +167,7 @@ def test_a_page_given_up_takes_its_waiting_resolve_with_it() -> None:
 
 
 def test_a_new_incident_waits_for_the_close_of_the_old_one() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     attempt(one, OK, 1)
     enqueue_resolved(one, RESOLVED, 2)
@@ -178,7 +178,7 @@ def test_a_new_incident_waits_for_the_close_of_the_old_one() -> None:
 
 
 def test_an_unsent_second_incident_is_cancelled_and_the_first_still_closed() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     attempt(one, OK, 1)
     enqueue_resolved(one, RESOLVED, 2)
@@ -190,7 +190,7 @@ def test_an_unsent_second_incident_is_cancelled_and_the_first_still_closed() -> 
 
 
 def test_a_close_given_up_leaves_the_incident_open_for_the_next_page() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     attempt(one, OK, 1)
     enqueue_resolved(one, RESOLVED, 2)
@@ -204,7 +204,7 @@ def test_a_close_given_up_leaves_the_incident_open_for_the_next_page() -> None:
 
 
 def test_a_destination_that_wants_no_closes_gets_none() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     attempt(one, OK, 1)
 
@@ -214,7 +214,7 @@ def test_a_destination_that_wants_no_closes_gets_none() -> None:
 
 @pytest.mark.parametrize("outcome", [OK, DOWN, REFUSED, LOST])
 def test_an_unwanted_close_while_the_page_is_on_its_way_ends_the_incident_whatever_comes_back(outcome: Outcome) -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     claim(one, 1)
     enqueue_resolved(one, None, 2)
@@ -224,7 +224,7 @@ def test_an_unwanted_close_while_the_page_is_on_its_way_ends_the_incident_whatev
 
 
 def test_a_delivery_that_was_on_its_way_at_a_crash_is_made_again_at_any_severity() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, saying("firing", severity=Severity.INFO), "s", 1)
     claim(one, 1)
     assert interrupted(one)
@@ -234,7 +234,7 @@ def test_a_delivery_that_was_on_its_way_at_a_crash_is_made_again_at_any_severity
 
 
 def test_a_close_after_a_crash_is_sent_though_the_page_is_not_known_to_have_arrived() -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, FIRING, "s", 1)
     claim(one, 1)
     enqueue_resolved(one, RESOLVED, 2)
@@ -246,7 +246,7 @@ def test_a_close_after_a_crash_is_sent_though_the_page_is_not_known_to_have_arri
 
 @pytest.mark.parametrize("severity", list(Severity))
 def test_a_page_is_given_up_after_its_severitys_patience(severity: Severity) -> None:
-    one = lane()
+    one = queue()
     enqueue_firing(one, saying("firing", severity=severity), "s", 0)
     assert attempt(one, DOWN, GIVE_UP_MS[severity] - 1)[1] is Settled.RETRY
 
@@ -278,16 +278,16 @@ def test_retry_after_is_a_lower_bound_of_at_most_an_hour(asked: float, least: fl
     assert least <= delay <= most
 
 
-class LaneGame(RuleBasedStateMachine):
+class QueueGame(RuleBasedStateMachine):
     """Anything may happen in any order; the vendor models PagerDuty: one open incident per key.
 
     The promises: an incident that was opened is closed once the alert is over and the vendor works; never a resolve
-    before its trigger; nothing is left in the lane then; a lane is always small; it survives being stored at any moment.
+    before its trigger; nothing is left in the queue then; a queue is always small; it survives being stored at any moment.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.lane = lane()
+        self.queue = queue()
         self.now_ms = 0
         self.firing = False
         self.random = Random(7)
@@ -299,19 +299,19 @@ class LaneGame(RuleBasedStateMachine):
     def page(self) -> None:
         self.now_ms += 1
         self.firing = True
-        enqueue_firing(self.lane, saying("firing", self.now_ms), "s", self.now_ms)
+        enqueue_firing(self.queue, saying("firing", self.now_ms), "s", self.now_ms)
 
     @precondition(lambda self: self.firing)
     @rule()
     def over(self) -> None:
         self.now_ms += 1
         self.firing = False
-        enqueue_resolved(self.lane, saying("resolved", self.now_ms), self.now_ms)
+        enqueue_resolved(self.queue, saying("resolved", self.now_ms), self.now_ms)
 
     @rule(wait=st.sampled_from([0, 1_000, 400_000]))
     def claim(self, wait: int) -> None:
         self.now_ms += wait
-        if claim(self.lane, self.now_ms) is not None:
+        if claim(self.queue, self.now_ms) is not None:
             assert not self.on_its_way
             self.on_its_way = True
 
@@ -320,9 +320,9 @@ class LaneGame(RuleBasedStateMachine):
     def answer(self, outcome: Outcome, taken: bool, repeatable: bool) -> None:
         self.now_ms += 1
         self.on_its_way = False
-        kind = kind_of(self.lane, self.lane.rows[0])
+        kind = kind_of(self.queue, self.queue.rows[0])
         self._vendor(kind, took=outcome.ok or (outcome is LOST and taken))
-        settlement = settle(self.lane, outcome, self.now_ms, self.random, repeatable=repeatable)
+        settlement = settle(self.queue, outcome, self.now_ms, self.random, repeatable=repeatable)
         if settlement.reason.is_dead and kind is Kind.RESOLVE:
             self.gave_up = True
 
@@ -330,23 +330,23 @@ class LaneGame(RuleBasedStateMachine):
     @rule(taken=st.booleans())
     def crash(self, taken: bool) -> None:
         self.on_its_way = False
-        self._vendor(kind_of(self.lane, self.lane.rows[0]), took=taken)
-        self.lane = decode(encode(self.lane), Lane)
-        recover(self.lane, self.now_ms)
+        self._vendor(kind_of(self.queue, self.queue.rows[0]), took=taken)
+        self.queue = decode(encode(self.queue), DeliveryQueue)
+        recover(self.queue, self.now_ms)
 
     @rule()
     def store_and_load(self) -> None:
-        self.lane = decode(encode(self.lane), Lane)
+        self.queue = decode(encode(self.queue), DeliveryQueue)
 
     @invariant()
     def is_small_and_sound(self) -> None:
-        assert interrupted(self.lane) is self.on_its_way
-        assert len(self.lane.rows) <= 3
-        assert len(self.lane.incidents) <= 2
-        known = {incident.id for incident in self.lane.incidents}
-        assert all(row.incident_id in known for row in self.lane.rows)
-        assert all(row.state == "pending" for row in self.lane.rows[1:])
-        ids = [row.delivery_id for row in self.lane.rows]
+        assert interrupted(self.queue) is self.on_its_way
+        assert len(self.queue.rows) <= 3
+        assert len(self.queue.incidents) <= 2
+        known = {incident.id for incident in self.queue.incidents}
+        assert all(row.incident_id in known for row in self.queue.rows)
+        assert all(row.state == "pending" for row in self.queue.rows[1:])
+        ids = [row.delivery_id for row in self.queue.rows]
         assert len(set(ids)) == len(ids)
 
     def teardown(self) -> None:
@@ -357,13 +357,13 @@ class LaneGame(RuleBasedStateMachine):
             self.answer(OK, taken=True, repeatable=True)
         for _ in range(10):
             self.now_ms += 10_000_000
-            if claim(self.lane, self.now_ms) is None:
+            if claim(self.queue, self.now_ms) is None:
                 break
-            self._vendor(kind_of(self.lane, self.lane.rows[0]), took=True)
-            settle(self.lane, OK, self.now_ms, self.random, repeatable=True)
-        assert self.lane.rows == []
+            self._vendor(kind_of(self.queue, self.queue.rows[0]), took=True)
+            settle(self.queue, OK, self.now_ms, self.random, repeatable=True)
+        assert self.queue.rows == []
         if not self.gave_up:
-            assert self.lane.incidents == []
+            assert self.queue.incidents == []
             assert not self.vendor_open
 
     def _vendor(self, kind: Kind, *, took: bool) -> None:
@@ -377,5 +377,5 @@ class LaneGame(RuleBasedStateMachine):
             self.vendor_open = True
 
 
-TestLaneGame = LaneGame.TestCase
-TestLaneGame.settings = settings(max_examples=300, stateful_step_count=30, deadline=None)
+TestQueueGame = QueueGame.TestCase
+TestQueueGame.settings = settings(max_examples=300, stateful_step_count=30, deadline=None)

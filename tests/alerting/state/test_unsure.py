@@ -30,11 +30,11 @@ async def test_a_page_of_a_write_without_an_answer_is_not_kept_when_its_alert_is
     store.mute = True
     with pytest.raises(StoreUnavailableError):
         await rig.router.flush_due()
-    assert tables.tables[Table.LANES]
+    assert tables.tables[Table.QUEUES]
     store.mute = False
     await rig.resolve()
     await rig.until(120)
 
     assert rig.vendor.story == []
-    assert rig.router.state.lanes == {}
-    assert tables.tables[Table.LANES] == {}
+    assert rig.router.state.queues == {}
+    assert tables.tables[Table.QUEUES] == {}

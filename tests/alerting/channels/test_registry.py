@@ -18,13 +18,13 @@ from driftbell.alerting.channels.slack.api import SlackApiChannel
 from driftbell.alerting.channels.slack.webhook import SlackWebhookChannel
 from driftbell.alerting.channels.webhook.webhook import WebhookChannel
 from driftbell.alerting.errors import RefusedError, SecretError
-from driftbell.runtime.config.router import LOG_ONLY, Router
+from driftbell.runtime.config.router import LOG_ONLY, RouterConfig
 from driftbell.runtime.config.router_check import check
 
 
 async def built(receiver: dict[str, Any], **defaults: Any) -> dict[str, Channel]:
     router = msgspec.convert(
-        {"global": defaults, "route": {"receiver": "r"}, "receivers": [{"name": "r", **receiver}]}, Router
+        {"global": defaults, "route": {"receiver": "r"}, "receivers": [{"name": "r", **receiver}]}, RouterConfig
     )
     assert check(router) == []
     async with new_session() as session:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftbell.alerting.incidents.decision import Reason, needs_update
+from driftbell.alerting.incidents.decision import DecisionReason, needs_update
 from driftbell.alerting.state.records import LogEntry
 
 HOUR = 3_600_000
@@ -20,27 +20,27 @@ def log(firing: str = "", resolved: str = "", age_ms: int = 0) -> LogEntry:
 @pytest.mark.parametrize(
     ("last", "firing", "resolved", "send_resolved", "expected"),
     [
-        (None, "a", "", True, Reason.FIRST_NOTIFICATION),
-        (None, "", "", True, Reason.NOTHING_FIRING),
-        (None, "", "a", True, Reason.NOTHING_FIRING),
-        (log("a"), "ab", "", True, Reason.NEW_ALERTS),
-        (log("a", age_ms=5 * HOUR), "ab", "", True, Reason.NEW_ALERTS),
-        (log("", "a"), "a", "", True, Reason.FIRST_NOTIFICATION),
-        (log("a"), "", "a", True, Reason.ALL_RESOLVED),
-        (log("a"), "", "a", False, Reason.ALL_RESOLVED),
-        (log("", "a"), "", "ab", True, Reason.NOTHING_FIRING),
-        (log("ab"), "a", "b", True, Reason.ALERTS_RESOLVED),
-        (log("ab"), "a", "b", False, Reason.UP_TO_DATE),
-        (log("a", "b"), "a", "b", True, Reason.UP_TO_DATE),
-        (log("a"), "a", "", True, Reason.UP_TO_DATE),
-        (log("ab"), "a", "", True, Reason.UP_TO_DATE),
-        (log("a", age_ms=4 * HOUR), "a", "", True, Reason.UP_TO_DATE),
-        (log("a", age_ms=4 * HOUR + 1), "a", "", True, Reason.REPEAT),
-        (log("ab", age_ms=5 * HOUR), "a", "b", False, Reason.REPEAT),
+        (None, "a", "", True, DecisionReason.FIRST_NOTIFICATION),
+        (None, "", "", True, DecisionReason.NOTHING_FIRING),
+        (None, "", "a", True, DecisionReason.NOTHING_FIRING),
+        (log("a"), "ab", "", True, DecisionReason.NEW_ALERTS),
+        (log("a", age_ms=5 * HOUR), "ab", "", True, DecisionReason.NEW_ALERTS),
+        (log("", "a"), "a", "", True, DecisionReason.FIRST_NOTIFICATION),
+        (log("a"), "", "a", True, DecisionReason.ALL_RESOLVED),
+        (log("a"), "", "a", False, DecisionReason.ALL_RESOLVED),
+        (log("", "a"), "", "ab", True, DecisionReason.NOTHING_FIRING),
+        (log("ab"), "a", "b", True, DecisionReason.ALERTS_RESOLVED),
+        (log("ab"), "a", "b", False, DecisionReason.UP_TO_DATE),
+        (log("a", "b"), "a", "b", True, DecisionReason.UP_TO_DATE),
+        (log("a"), "a", "", True, DecisionReason.UP_TO_DATE),
+        (log("ab"), "a", "", True, DecisionReason.UP_TO_DATE),
+        (log("a", age_ms=4 * HOUR), "a", "", True, DecisionReason.UP_TO_DATE),
+        (log("a", age_ms=4 * HOUR + 1), "a", "", True, DecisionReason.REPEAT),
+        (log("ab", age_ms=5 * HOUR), "a", "b", False, DecisionReason.REPEAT),
     ],
 )
 def test_a_case_of_the_table(
-    last: LogEntry | None, firing: str, resolved: str, send_resolved: bool, expected: Reason
+    last: LogEntry | None, firing: str, resolved: str, send_resolved: bool, expected: DecisionReason
 ) -> None:
     found = needs_update(last, set(firing), set(resolved), send_resolved=send_resolved, repeat_ms=4 * HOUR, now_ms=NOW)
 

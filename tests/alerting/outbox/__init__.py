@@ -1,0 +1,3 @@
+"""Tests of `alerting/outbox`."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Tests of `alerting/process`."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Tests of `alerting/rendering`."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Tests of `alerting/routing`."""
+
+from __future__ import annotations

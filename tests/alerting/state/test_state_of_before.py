@@ -36,7 +36,12 @@ ROUTE = {
     "routes": [{"name": "team", "receiver": "team", "matchers": ['team="b"']}],
 }
 
-MODELS = {"fraud": {}, "churn": {"severity": "warning"}, "risk": {}, "rank": {"severity": "error", "team": "b"}}
+MODELS: dict[str, dict[str, Any]] = {
+    "fraud": {},
+    "churn": {"severity": "warning"},
+    "risk": {},
+    "rank": {"severity": "error", "team": "b"},
+}
 MODELS |= {"late": {}, "cut": {}, "over": {"severity": "info"}}
 
 

@@ -25,7 +25,7 @@ more: docs/cli.md, `driftbell COMMAND --help`"""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the entry point of the ``driftbell`` script. Returns the exit code (``ExitCode``)."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return int(options.run(options))
     except CommandError as error:
@@ -40,19 +40,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.OK
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Everything that can be typed."""
+    program = argparse.ArgumentParser(
         prog="driftbell",
         parents=[global_options()],
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"driftbell {_version()}")
-    commands = Commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    program.add_argument("-V", "--version", action="version", version=f"driftbell {_version()}")
+    commands = Commands(program.add_subparsers(title="commands", metavar="COMMAND", required=True))
     for command in COMMANDS:
         command.register(commands)
-    return parser
+    return program
 
 
 def _version() -> str:

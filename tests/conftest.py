@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -33,6 +34,12 @@ __all__ = [
     "valkey_server",
     "valkey_url",
 ]
+
+
+# A shell without job control starts background jobs with SIGINT ignored, and so would be every program that a test starts
+# and then wants to interrupt. A signal that has a handler is back at its default in a program that is started (execve(2)).
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

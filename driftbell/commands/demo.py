@@ -7,6 +7,8 @@ import argparse
 from driftbell.command import Commands
 from driftbell.errors import CommandError
 
+GREETING = "driftbell demo: a model, a change upstream, the pages, the fix. Ctrl-C ends it at any time."
+
 
 def register(commands: Commands) -> None:
     """Add the command."""
@@ -28,8 +30,13 @@ def register(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Tell the story."""
-    try:
-        from driftbell.demo.run import demo
-    except ModuleNotFoundError as error:
-        raise CommandError(f"the demo needs {error.name}", "pip install 'driftbell[embedded]'") from None
-    return demo(seed=options.seed, keep_logs=options.keep_logs)
+    from driftbell.demo.ending import Ending
+
+    with Ending() as ending:
+        # Before the imports, which take seconds on a cold disk.
+        print(GREETING, flush=True)
+        try:
+            from driftbell.demo.run import demo
+        except ModuleNotFoundError as error:
+            raise CommandError(f"the demo needs {error.name}", "pip install 'driftbell[embedded]'") from None
+        return demo(seed=options.seed, keep_logs=options.keep_logs, ending=ending)

@@ -14,9 +14,10 @@ def register(commands: Commands) -> None:
     status = commands.add(
         "status",
         run,
-        summary="show workers, partitions, lag, checkpoint age, pending predictions, memory",
+        summary="show workers, partitions, lag, checkpoint age, predictions that await a label, memory",
         description="Asks Kafka and Redis, not the workers, so it also tells about workers that are gone. Lag counts the\n"
-        "records that are not yet in a checkpoint.",
+        "records that are not yet in a checkpoint; predictions wait for a label until `join.horizon` is over.\n\n"
+        "Exit code 0: every partition has a worker that saves. 3: not so, and the last lines say what is wrong.",
         example="driftbell status\ndriftbell status --json | jq '.partitions[] | select(.owner == \"\")'",
     )
     status.add_argument("--json", action="store_true", help="one JSON object")
@@ -33,8 +34,8 @@ def run(options: argparse.Namespace) -> int:
 
     fleet = asyncio.run(gather(config))
     if options.json:
-        print(msgspec.json.encode(fleet).decode())
+        print(msgspec.json.encode({**msgspec.structs.asdict(fleet), "problems": fleet.problems}).decode())
     else:
         for line in lines(fleet):
             print(line)
-    return ExitCode.OK
+    return ExitCode.FOUND if fleet.problems else ExitCode.OK

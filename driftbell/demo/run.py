@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from driftbell.demo.data import readings
+from driftbell.demo.ending import Ending
 from driftbell.demo.pages import Channel, News, Pages
 from driftbell.demo.screen import Screen, short
 from driftbell.demo.services import GRACE, Services, running
@@ -36,41 +35,48 @@ READING_SECONDS = 2.0
 #: Seconds between two looks at everything.
 _LOOK = 0.05
 
+#: Times that the folder is removed until it stays away.
+REMOVALS = 10
 
-def demo(*, seed: int, keep_logs: bool) -> int:
+
+def demo(*, seed: int, keep_logs: bool, ending: Ending) -> int:
     """Tell the story on standard output; the exit code says whether it came true."""
     screen = Screen(sys.stdout)
     directory = Path(tempfile.mkdtemp(prefix="driftbell-demo-"))
     keep = keep_logs
+
+    def remove() -> None:
+        if not keep:
+            _remove(directory)
+
     try:
-        with _ended_like_by_ctrl_c(), ProcessGroup(directory) as processes, EmbeddedBroker() as broker:
+        with ProcessGroup(directory) as processes, EmbeddedBroker() as broker:
+            ending.clean(processes.kill, remove)
             try:
                 return asyncio.run(_Demo(screen, processes, broker, directory, seed).tell())
             except CommandError:
                 keep = True
                 raise
-            except KeyboardInterrupt:
-                screen.clear()
-                screen.say("stopped; nothing is left running")
-                raise
             finally:
-                processes.stop(GRACE)
+                if not ending.begun:
+                    processes.stop(GRACE)
+    except KeyboardInterrupt:
+        screen.clear()
+        screen.say("stopped; nothing is left running")
+        raise
     finally:
         if keep:
             screen.say(f"logs: {directory}")
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
+        remove()
 
 
-@contextlib.contextmanager
-def _ended_like_by_ctrl_c() -> Iterator[None]:
-    """SIGTERM and SIGHUP (the terminal was closed) end us as Ctrl-C does: through every ``finally``."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _remove(directory: Path) -> None:
+    """Remove the folder, which a process that is just being killed may still be writing into."""
+    for _ in range(REMOVALS):
+        shutil.rmtree(directory, ignore_errors=True)
+        if not directory.exists():
+            return
+        time.sleep(_LOOK)
 
 
 class _Demo:
@@ -88,7 +94,6 @@ class _Demo:
 
     async def tell(self) -> int:
         screen = self._screen
-        screen.say("driftbell demo: a model, a change upstream, the pages, the fix. Ctrl-C ends it at any time.")
         async with running(self._processes, self._broker, self._directory, self._pages) as services:
             traffic = Traffic(readings(self._seed), services.client)
             traffic.train()
@@ -97,9 +102,6 @@ class _Demo:
             try:
                 for chapter in CHAPTERS:
                     await self._chapter(chapter, services, traffic, answering)
-            except asyncio.CancelledError:
-                screen.say("stopping ...")
-                raise
             finally:
                 answering.cancel()
                 await asyncio.gather(answering, return_exceptions=True)

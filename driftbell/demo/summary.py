@@ -8,7 +8,7 @@ from driftbell.demo.pages import Channel, Pages
 
 NEXT = """\
 Next, with your own models:
-  1. pip install ./client, and in your service:
+  1. pip install driftbell-client (in a clone: pip install ./client), and in your service:
          from driftbell_client import Client
          client = Client("localhost:9092")
          prediction_id = client.predict("fraud", "3", 0.93, features={"amount": 42.5})

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from driftbell.streams.checkpoints.checkpoint import PartitionStatus
+from driftbell.streams.partition.summary import pending_predictions
+
+#: A checkpoint older than this many seconds belongs to a worker that is gone, or that waits for its store.
+STALE_SECONDS = 30.0
 
 
 class Owned(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +23,7 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True):
     lag: dict[str, int]
     checkpoint_age_seconds: float | None
     models: int
+    #: Predictions whose label may still come.
     pending_predictions: int
     memory_bytes: int
 
@@ -43,12 +48,32 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
                 held.setdefault(owned.owner, []).append(owned)
         return held
 
+    @property
+    def problems(self) -> list[str]:
+        """What is not as it should be, as sentences; empty when all is well."""
+        unheld = [one.partition for one in self.partitions if not one.owner]
+        stale = [one.partition for one in self.partitions if (one.checkpoint_age_seconds or 0) > STALE_SECONDS]
+        found = []
+        if unheld:
+            found.append(f"no worker has ever claimed partitions {_numbers(unheld)}")
+        if stale:
+            found.append(
+                f"partitions {_numbers(stale)} were last saved over {STALE_SECONDS:.0f} s ago: their worker is gone, "
+                "or does not reach Redis"
+            )
+        return found
+
+
+def _numbers(partitions: Sequence[int]) -> str:
+    return ", ".join(map(str, partitions))
+
 
 def fleet(group: str, ends: Mapping[tuple[str, int], int], known: Mapping[int, PartitionStatus]) -> Fleet:
     """Put together what Kafka and the store say.
 
     Args:
-        ends: where each (input, partition) ends.
+        ends: where each (input, partition) ends; behind transaction markers of which nothing is left to read, these do not
+            count (``gather``).
         known: the checkpoints there are.
     """
     partitions = []
@@ -66,7 +91,7 @@ def fleet(group: str, ends: Mapping[tuple[str, int], int], known: Mapping[int, P
                 },
                 checkpoint_age_seconds=status.age_seconds if status is not None else None,
                 models=status.models if status is not None else 0,
-                pending_predictions=status.pending_predictions if status is not None else 0,
+                pending_predictions=pending_predictions(status.core) if status is not None else 0,
                 memory_bytes=status.memory_bytes if status is not None else 0,
             )
         )

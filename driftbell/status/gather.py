@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from driftbell.errors import CommandError, UsageError
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.kafka import consumer_settings
+from driftbell.runtime.kafka.watermarks import watermarks
 from driftbell.runtime.redis import connect, is_memory
 from driftbell.status.fleet import Fleet, fleet
 from driftbell.streams.checkpoints.redis import RedisCheckpointStore
@@ -15,6 +21,9 @@ from driftbell.streams.records import Input
 
 #: Seconds for one question to the cluster.
 TIMEOUT = 15.0
+
+#: A lag of at most so many records may be transaction markers alone, and is looked into.
+NEAR = 100
 
 
 async def gather(config: Config) -> Fleet:
@@ -28,6 +37,8 @@ async def gather(config: Config) -> Fleet:
     try:
         ends = _ends(config)
         known = await store.status({partition for _, partition in ends})
+        done = {(name, one.partition): offset for one in known for name, offset in one.offsets.items()}
+        ends = _without_markers(config, ends, done)
     except StoreUnavailableError as error:
         raise CommandError(str(error), "is it running, and is redis.url right?") from error
     finally:
@@ -43,18 +54,61 @@ def store_of(config: Config) -> RedisCheckpointStore:
 
 
 def _ends(config: Config) -> dict[tuple[str, int], int]:
-    names = {Input.PREDICTIONS.value: config.topics.predictions, Input.FEEDBACK.value: config.topics.feedback}
-    # Log level 2 is "critical": connection errors are reported once, by us, with what to do.
-    consumer = Consumer(consumer_settings(config.kafka, f"{config.worker.group}-status") | {"log_level": 2})
     ends: dict[tuple[str, int], int] = {}
-    try:
-        for name, topic in names.items():
+    with _consumer(config) as consumer:
+        for name, topic in _inputs(config).items():
             listed = consumer.list_topics(topic, timeout=TIMEOUT).topics[topic]
             if listed.error is not None or not listed.partitions:
                 raise CommandError(f"topic {topic} does not exist", "run `driftbell topics create`")
             for partition in listed.partitions:
-                _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT)
+                _, end = watermarks(consumer, TopicPartition(topic, partition), TIMEOUT)
                 ends[name, partition] = end
+    return ends
+
+
+def _without_markers(
+    config: Config, ends: Mapping[tuple[str, int], int], done: Mapping[tuple[str, int], int]
+) -> dict[tuple[str, int], int]:
+    """The ends as if trailing transaction markers were not there.
+
+    A transaction ends with a marker that takes an offset and is never given to a consumer, so a worker that has read
+    everything stands before it. Whether something is left is found out by reading on.
+    """
+    topics = _inputs(config)
+    near = {
+        (topics[name], partition): (name, partition)
+        for (name, partition), end in ends.items()
+        if 0 < end - done.get((name, partition), end) <= NEAR
+    }
+    if not near:
+        return dict(ends)
+    with _consumer(config, {"enable.partition.eof": True, "fetch.wait.max.ms": 50}) as consumer:
+        consumer.assign([TopicPartition(topic, partition, done[near[topic, partition]]) for topic, partition in near])
+        nothing: set[tuple[str, int]] = set()
+        deadline = time.monotonic() + TIMEOUT
+        while near and time.monotonic() < deadline:
+            for message in consumer.consume(NEAR, timeout=0.2):
+                problem = message.error()
+                slot = near.get((message.topic() or "", message.partition() or 0))
+                if slot is None or (problem is not None and problem.code() != KafkaError._PARTITION_EOF):
+                    continue
+                del near[message.topic() or "", message.partition() or 0]
+                if problem is not None:
+                    nothing.add(slot)
+    return {slot: done[slot] if slot in nothing else end for slot, end in ends.items()}
+
+
+def _inputs(config: Config) -> dict[str, str]:
+    return {Input.PREDICTIONS.value: config.topics.predictions, Input.FEEDBACK.value: config.topics.feedback}
+
+
+@contextlib.contextmanager
+def _consumer(config: Config, more: Mapping[str, Any] | None = None) -> Iterator[Consumer]:
+    # Log level 2 is "critical": connection errors are reported once, by us, with what to do.
+    settings = consumer_settings(config.kafka, f"{config.worker.group}-status") | {"log_level": 2} | dict(more or {})
+    consumer = Consumer(settings)
+    try:
+        yield consumer
     except KafkaException as error:
         raise CommandError(
             f"no answer from Kafka at {config.kafka.get('bootstrap.servers')}: {error.args[0].str()}",
@@ -62,4 +116,3 @@ def _ends(config: Config) -> dict[tuple[str, int], int]:
         ) from error
     finally:
         consumer.close()
-    return ends

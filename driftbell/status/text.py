@@ -6,9 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from driftbell.status.fleet import Fleet, Owned
 
-#: A checkpoint older than this many seconds belongs to a worker that is gone, or that waits for its store.
-STALE_SECONDS = 30.0
-
 
 def lines(fleet: Fleet) -> Iterator[str]:
     """A line of totals, the workers, the partitions, and what is not as it should be."""
@@ -16,7 +13,7 @@ def lines(fleet: Fleet) -> Iterator[str]:
     memory = sum(owned.memory_bytes for owned in fleet.partitions)
     yield (
         f"group {fleet.group}: {_count(len(fleet.workers), 'worker')}, {_count(len(fleet.partitions), 'partition')}, "
-        f"lag {fleet.lag:,}, {_count(pending, 'pending prediction')}, {_size(memory)} in Redis"
+        f"lag {fleet.lag:,}, {_count(pending, 'prediction')} awaiting a label, {_size(memory)} in Redis"
     )
     yield ""
     yield from _table(
@@ -28,7 +25,7 @@ def lines(fleet: Fleet) -> Iterator[str]:
     )
     yield ""
     yield from _table(
-        ("partition", "worker", "lag", "checkpoint", "models", "pending", "memory"),
+        ("partition", "worker", "lag", "checkpoint", "models", "awaiting label", "memory"),
         [
             (
                 str(one.partition),
@@ -46,17 +43,9 @@ def lines(fleet: Fleet) -> Iterator[str]:
 
 
 def _warnings(fleet: Fleet) -> Iterator[str]:
-    unheld = [one.partition for one in fleet.partitions if not one.owner]
-    stale = [one.partition for one in fleet.partitions if (one.checkpoint_age_seconds or 0) > STALE_SECONDS]
-    if unheld or stale:
+    if fleet.problems:
         yield ""
-    if unheld:
-        yield f"no worker has ever claimed partitions {_numbers(unheld)}"
-    if stale:
-        yield (
-            f"partitions {_numbers(stale)} were last saved over {STALE_SECONDS:.0f} s ago: their worker is gone, "
-            "or does not reach Redis"
-        )
+    yield from fleet.problems
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -73,10 +62,6 @@ def _lag(held: Sequence[Owned]) -> int:
 def _age(held: Sequence[Owned]) -> str:
     ages = [one.checkpoint_age_seconds for one in held if one.checkpoint_age_seconds is not None]
     return f"{max(ages):.1f} s" if ages else "never"
-
-
-def _numbers(partitions: Sequence[int]) -> str:
-    return ", ".join(map(str, partitions))
 
 
 def _count(number: int, noun: str) -> str:

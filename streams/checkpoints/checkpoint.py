@@ -92,8 +92,9 @@ class PartitionStatus:
     offsets: Mapping[str, int]
     age_seconds: float
     models: int
-    pending_predictions: int
     memory_bytes: int
+    #: The partition's part of the checkpoint, encoded (``streams.partition.summary`` reads it).
+    core: bytes
 
 
 class CheckpointStore(Protocol):

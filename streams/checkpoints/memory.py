@@ -141,8 +141,8 @@ class MemoryCheckpointStore:
                 offsets=dict(entry.offsets),
                 age_seconds=0.0 if entry.saved_at is None else self._clock() - entry.saved_at,
                 models=len(entry.models),
-                pending_predictions=sum(len(packed) for packed in entry.pending.slots.values()),
                 memory_bytes=sum(len(blob) for blob in entry.models.values()),
+                core=entry.core,
             )
             for partition in partitions
             if (entry := self._entries.get(partition)) is not None and entry.core is not None

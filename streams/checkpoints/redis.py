@@ -164,10 +164,9 @@ class RedisCheckpointStore:
         names: list[bytes] = await self._guard(self._redis.hkeys(main))
         if b"core" not in names:
             return None
-        wanted = [b"gen", b"owner", b"saved_ms", *(name for name in names if name.startswith(_OFFSET))]
+        wanted = [b"gen", b"owner", b"saved_ms", b"core", *(name for name in names if name.startswith(_OFFSET))]
         fields = dict(zip(wanted, await self._guard(self._redis.hmget(main, wanted)), strict=True))
         slots = [key async for key in self._redis.scan_iter(match=self._slot_pattern(partition), count=1000)]
-        pending = [await self._guard(self._redis.hlen(key)) for key in slots]
         memory = [await self._guard(self._redis.memory_usage(key)) or 0 for key in (main, *slots)]
         # The script reads the server's clock, so the age is taken against it too.
         seconds, micros = await self._guard(self._redis.time())
@@ -182,8 +181,8 @@ class RedisCheckpointStore:
             },
             age_seconds=max(0.0, seconds + micros / 1e6 - int(fields[b"saved_ms"] or 0) / 1000),
             models=sum(1 for name in names if name.startswith(_MODEL)),
-            pending_predictions=sum(pending),
             memory_bytes=sum(memory),
+            core=fields[b"core"] or b"",
         )
 
     async def reset_fence(self, partitions: Iterable[int]) -> None:

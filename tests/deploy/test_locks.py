@@ -32,7 +32,8 @@ def declared(*extras: str) -> list[Requirement]:
     lines = [*project["dependencies"], *client["dependencies"]]
     for extra in extras:
         lines += project["optional-dependencies"][extra]
-    return [Requirement(line) for line in lines]
+    # The client is of this repository, and installed from it.
+    return [needed for needed in map(Requirement, lines) if needed.name != "driftbell-client"]
 
 
 def all_extras() -> list[str]:

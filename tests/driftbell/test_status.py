@@ -5,6 +5,13 @@ from __future__ import annotations
 from driftbell.status import lines
 from driftbell.status.fleet import fleet
 from driftbell.streams.checkpoints.checkpoint import PartitionStatus
+from driftbell.streams.partition.partition import CORE_FORMAT
+
+
+def core(pending: int, over: int) -> bytes:
+    """A checkpoint with so many predictions that wait, and so many whose horizon has passed."""
+    slots = [[0, 1000, True, [[0, over]]], [1, 2000, False, [[0, pending - 1], [1, 1]]]]
+    return CORE_FORMAT.encode({"join": {"slots": slots}})
 
 
 def status(partition: int, owner: str, *, age: float = 0.4, **offsets: int) -> PartitionStatus:
@@ -15,8 +22,8 @@ def status(partition: int, owner: str, *, age: float = 0.4, **offsets: int) -> P
         offsets=offsets,
         age_seconds=age,
         models=2,
-        pending_predictions=500,
         memory_bytes=3 * 2**20,
+        core=core(500, 7),
     )
 
 
@@ -49,7 +56,7 @@ def test_workers_are_listed_with_what_they_hold() -> None:
 def test_the_text_names_partitions_without_a_worker_and_stale_checkpoints() -> None:
     text = "\n".join(lines(fleet("g", ENDS, {0: status(0, "a/1"), 1: status(1, "b/2", age=95.0)})))
 
-    assert "group g: 2 workers, 3 partitions, lag 6,000, 1,000 pending predictions, 6.0 MiB in Redis" in text
+    assert "group g: 2 workers, 3 partitions, lag 6,000, 1,000 predictions awaiting a label, 6.0 MiB in Redis" in text
     assert "no worker has ever claimed partitions 2" in text
     assert "partitions 1 were last saved over 30 s ago" in text
 
@@ -59,3 +66,17 @@ def test_a_fleet_that_is_well_gets_no_warning() -> None:
 
     assert "claimed" not in "\n".join(lines(seen))
     assert "ago" not in "\n".join(lines(seen))
+
+
+def test_pending_counts_predictions_that_may_still_get_their_label() -> None:
+    seen = fleet("g", ENDS, {0: status(0, "a/1")})
+
+    assert seen.partitions[0].pending_predictions == 500
+
+
+def test_problems_are_empty_only_if_every_partition_is_held_and_saved() -> None:
+    held = {index: status(index, "a/1") for index in range(3)}
+
+    assert fleet("g", ENDS, held).problems == []
+    assert fleet("g", ENDS, {0: held[0], 1: held[1]}).problems != []
+    assert fleet("g", ENDS, held | {2: status(2, "a/1", age=31.0)}).problems != []

@@ -17,6 +17,7 @@ from driftbell.runtime.config.model import Config, Join, Monitoring, MonitorSett
 from driftbell.runtime.config.model import Redis as RedisSettings
 from driftbell.runtime.config.router import RouterConfig
 from driftbell.runtime.kafka import consumer_settings
+from driftbell.runtime.kafka.watermarks import watermarks
 from driftbell.schemas import Alert
 from driftbell.streams.records import Input
 from tests.faults.pager import Episode, Pager
@@ -138,8 +139,8 @@ def _ends(run: Run) -> dict[tuple[str, int], int]:
     consumer = Consumer(consumer_settings(run.config.kafka, "ends") | {"log_level": 0})
     try:
         return {
-            (stream.value, partition): consumer.get_watermark_offsets(
-                TopicPartition(getattr(run.config.topics, stream.value), partition), timeout=30
+            (stream.value, partition): watermarks(
+                consumer, TopicPartition(getattr(run.config.topics, stream.value), partition), timeout=30
             )[1]
             for stream in Input
             for partition in range(PARTITIONS)

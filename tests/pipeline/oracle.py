@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.kafka import consumer_settings
+from driftbell.runtime.kafka.watermarks import watermarks
 from driftbell.runtime.redis import close, connect
 from driftbell.schemas import Alert
 from driftbell.schemas.codec import decode_alert
@@ -61,7 +62,7 @@ def read_partition(config: Config, topic: str, partition: int) -> list[Record]:
     records: list[Record] = []
     try:
         source = TopicPartition(topic, partition, 0)
-        low, end = consumer.get_watermark_offsets(source, timeout=30)
+        low, end = watermarks(consumer, source, timeout=30)
         consumer.assign([TopicPartition(topic, partition, low)])
         while (left := end - (records[-1].offset + 1 if records else low)) > 0:
             # No more than there are: librdkafka waits for the number asked for.

@@ -1,18 +1,13 @@
-"""The rules of the house (docs/architecture.md), as far as a program can check them."""
+"""The rules of the house (docs/architecture.md), as far as a program can check them; layers: tests/house/."""
 
 from __future__ import annotations
 
 import ast
 import re
-import subprocess
 from collections.abc import Iterator
-from fnmatch import fnmatch
-from functools import cache
-from pathlib import Path
 
-import pytest
-
-ROOT = Path(__file__).parents[1]
+from tests.house.cores import core
+from tests.house.sources import ROOT, imports, modules, parsed, tracked
 
 #: Room -> the rooms it may import.
 ROOMS: dict[str, set[str]] = {
@@ -24,53 +19,6 @@ ROOMS: dict[str, set[str]] = {
     "client/src/driftbell_client": set(),
 }
 
-#: What reaches out of the process, or waits, or asks what time it is.
-OUTSIDE = {
-    "aiohttp",
-    "aiokafka",
-    "aiosmtplib",
-    "asyncio",
-    "confluent_kafka",
-    "faust",
-    "http",
-    "mode",
-    "redis",
-    "slack_sdk",
-    "smtplib",
-    "socket",
-    "subprocess",
-    "threading",
-    "time",
-    "urllib.request",
-}
-
-#: The shells around the pure cores of ``streams`` and ``alerting``, each with what it touches. All else is core.
-SHELL = {
-    "streams/app.py": "builds the Faust app",
-    "streams/kafka/broker.py": "asks Kafka for positions",
-    "streams/engine/clock.py": "the one place that reads the clock",
-    "streams/engine/ownership.py": "awaits the store and the brokers",
-    "streams/engine/engine.py": "runs partitions on the event loop",
-    "streams/engine/watermarks.py": "asks the brokers again and again",
-    "streams/engine/runner.py": "runs one partition on the event loop",
-    "streams/kafka/preflight.py": "looks at Kafka and Redis before starting",
-    "streams/checkpoints/redis.py": "checkpoints in Redis",
-    "streams/engine/time_slice.py": "shares the event loop among partitions",
-    "streams/kafka/transport.py": "all coupling to Faust's internals",
-    "streams/observability/ops.py": "serves HTTP",
-    "streams/worker.py": "the process",
-    "alerting/process/leader.py": "the router while it holds the partition",
-    "alerting/process/consumer.py": "reads alerts from Kafka",
-    "alerting/process/assignor.py": "aiokafka's assignment protocol",
-    "alerting/channels/*.py": "talk to the outside world; what they say is made by pure functions",
-    "alerting/process/clock.py": "the one place that reads the clock",
-    "alerting/channels/registry.py": "builds the channels",
-    "alerting/process/router.py": "runs the core on the event loop",
-    "alerting/process/service.py": "the process",
-    "alerting/state/redis.py": "state in Redis",
-    "alerting/process/sender.py": "one destination's queue on the event loop",
-}
-
 LONGEST = 400
 #: Longer, with the reason.
 LONG: dict[str, str] = {}
@@ -78,42 +26,10 @@ LONG: dict[str, str] = {}
 VAGUE = re.compile(r"(Manager|Handler|Helper|Utils?|Processor|Data)$")
 
 
-@cache
-def tracked() -> tuple[Path, ...]:
-    """Every file of the project, as git knows them; also new ones that are not ignored."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if listed.returncode:
-        pytest.skip("not a git checkout, so which files belong to the project is not known")
-    paths = (ROOT / name for name in listed.stdout.split("\0") if name)
-    return tuple(sorted(path for path in paths if path.is_file()))
-
-
-def modules(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
-    """(path from the root, syntax tree) of every module of the rooms."""
-    for path in tracked():
-        name = path.relative_to(ROOT).as_posix()
-        if path.suffix == ".py" and name.startswith(tuple(f"{room}/" for room in rooms)):
-            yield name, ast.parse(path.read_text(encoding="utf-8"))
-
-
-def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """(line, dotted name) of every import, inside functions too; for type checkers alone does not count."""
-    hidden = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if node in hidden:
-            continue
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            module = "." * node.level + (node.module or "")
-            yield node.lineno, module
-            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+def core_modules() -> Iterator[tuple[str, ast.Module]]:
+    """The pure cores with everything of ours that they run, and the contracts."""
+    for name in sorted({*core(), *(name for name, _ in modules("schemas"))}):
+        yield name, parsed(ROOT / name)
 
 
 def room_of(imported: str) -> str:
@@ -148,24 +64,10 @@ def test_imports_are_absolute() -> None:
     assert sorted(set(wrong)) == []
 
 
-def test_the_pure_cores_reach_nothing_outside_and_do_not_read_the_clock() -> None:
-    wrong = [
-        f"{name}:{line} imports {imported}"
-        for name, tree in modules("streams", "alerting")
-        if not any(fnmatch(name, pattern) for pattern in SHELL)
-        for line, imported in imports(tree)
-        if any(imported == one or imported.startswith(f"{one}.") for one in OUTSIDE)
-    ]
-
-    assert sorted(set(wrong)) == []
-
-
 def test_the_pure_cores_never_ask_for_now() -> None:
     asking = re.compile(r"(datetime|date)\.(now|utcnow|today)|random\.(random|randint|choice|uniform|shuffle|sample)")
     wrong = []
-    for name, tree in modules("schemas", "streams", "alerting"):
-        if any(fnmatch(name, pattern) for pattern in SHELL):
-            continue
+    for name, tree in core_modules():
         # A generator that is an argument is not the module of the same name.
         given = {
             inner
@@ -191,8 +93,7 @@ def test_the_pure_cores_draw_no_lots() -> None:
     generators = re.compile(r"(random\.)?Random|((np|numpy)\.random\.)?default_rng|(np|numpy)\.random\.RandomState")
     wrong = [
         f"{name}:{node.lineno} {ast.unparse(node)}"
-        for name, tree in modules("schemas", "streams", "alerting")
-        if not any(fnmatch(name, pattern) for pattern in SHELL)
+        for name, tree in core_modules()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and (
@@ -292,7 +193,7 @@ def test_the_tree_names_no_registry_and_no_machine() -> None:
 
 def test_every_exception_to_a_rule_still_exists() -> None:
     names = [path.relative_to(ROOT).as_posix() for path in tracked()]
-    gone = [pattern for pattern in [*SHELL, *LONG] if not any(fnmatch(name, pattern) for name in names)]
+    gone = [name for name in LONG if name not in names]
     short = [name for name in LONG if (ROOT / name).read_text(encoding="utf-8").count("\n") <= LONGEST]
 
     assert gone == []

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any, cast
 
-from faust.types import TP
-
 from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
 from driftbell.streams.engine.broker import Source
 from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp
@@ -67,7 +65,7 @@ def readiness(app: DriftbellApp) -> Health:
 
 def _end_offset(app: DriftbellApp, source: Source) -> int | None:
     try:
-        end = cast(ChunkConsumer, app.consumer).highwater(TP(*app.tp(source)))
+        end = cast(ChunkConsumer, app.consumer).highwater(app.tp(source))
     except Exception:  # a gauge that is missing for a scrape is better than an endpoint that fails
         return None
     return end

@@ -37,7 +37,7 @@ class Graph:
 
     def reached(self, start: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Every module that importing one of ``start`` runs, with a shortest chain of modules that leads to it."""
-        chains = {name: (name,) for name in start}
+        chains: dict[str, tuple[str, ...]] = {name: (name,) for name in start}
         waiting = deque(chains)
         while waiting:
             name = waiting.popleft()

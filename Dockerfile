@@ -13,7 +13,7 @@ RUN pip install --require-hashes --requirement requirements.lock
 COPY deploy/build.lock ./
 RUN python -m venv /opt/tools && /opt/tools/bin/pip install --require-hashes --requirement build.lock
 
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
 COPY runtime runtime
 COPY streams streams

@@ -39,7 +39,7 @@ def test_an_old_python_can_read_it_and_say_that_it_is_too_old() -> None:
 
 def test_help_names_every_command() -> None:
     result = _dev("help")
-    commands = re.search(r"^COMMANDS = \{(.*)\}$", SOURCE, re.MULTILINE)
+    commands = re.search(r"^COMMANDS = \{(.*?)^\}$", SOURCE, re.MULTILINE | re.DOTALL)
 
     assert result.returncode == 0
     assert commands
@@ -55,13 +55,17 @@ def test_an_unknown_command_is_refused_with_the_help() -> None:
     assert "python3 dev test" in result.stderr
 
 
-def test_the_quick_tests_leave_out_every_marker_there_is() -> None:
+def test_every_marker_there_is_makes_a_test_long() -> None:
     options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
     markers = {line.partition(":")[0] for line in options["markers"]}
     quick = re.search(r'^QUICK = "not \((.*)\)"$', SOURCE, re.MULTILINE)
 
+    long = re.search(r'^LONG = "(.*)"$', SOURCE, re.MULTILINE)
+
     assert quick
     assert set(quick[1].split(" or ")) == markers
+    assert long
+    assert long[1] == quick[1]
 
 
 def test_the_readme_has_the_two_commands() -> None:
@@ -76,7 +80,7 @@ def test_ci_runs_the_lint_and_the_readmes_test_command() -> None:
 
     assert "set -euo pipefail" in script
     assert "export CI=true" in script
-    assert script.rstrip().endswith("python3 dev lint\npython3 dev test")
+    assert script.rstrip().endswith("python3 dev lint\npython3 dev test --coverage")
 
 
 @pytest.mark.parametrize("script", [DEV, ROOT / ".ci" / "run"], ids=lambda path: path.name)

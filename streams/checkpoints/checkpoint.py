@@ -1,6 +1,6 @@
 """The checkpoint port: state, offsets and outbox of one partition, written in one atomic step and fenced by generation.
 
-Two implementations pass one contract suite: ``stores.memory`` (lost with the process) and ``stores.redis``.
+Two implementations pass one contract suite: ``memory`` (lost with the process) and ``redis``.
 """
 
 from __future__ import annotations

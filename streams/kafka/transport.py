@@ -1,7 +1,7 @@
 """The whole coupling to Faust's internals: chunks instead of events, our positions instead of its acks, our health checks.
 
 Faust keeps what it is good at: the consumer group, the rebalance sequence, agents, timers, the life cycle. Facts about Faust
-0.15 that this file relies on, each with a test in ``tests/streams/transport``:
+0.15 that this file relies on, each with a test in ``tests/streams/kafka``:
 
 - ``getmany`` calls ``_getmany(active_partitions=, timeout=)`` by keyword and hands out what it returns, one item per record:
   returning a list with one *chunk* makes an agent see chunks.

@@ -14,7 +14,7 @@ from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
 from driftbell.streams.observability.metrics import EngineCollector
 from driftbell.streams.records import Input
-from tests.streams.watched import Watched
+from tests.streams.observability.watched import Watched
 
 #: Metrics about a process, which are prometheus_client's own.
 FOREIGN = ("process_", "python_")

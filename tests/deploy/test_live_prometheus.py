@@ -19,7 +19,7 @@ from tests.deploy.rules import RULE_FILES, alerts, recorded
 from tests.services.prometheus import PrometheusServer
 from tests.services.waiting import eventually
 from tests.streams.engine.fakes import label, prediction
-from tests.streams.watched import START_MS, Watched
+from tests.streams.observability.watched import START_MS, Watched
 
 WORKER, ROUTER = "driftbell-worker", "driftbell-router"
 

@@ -27,7 +27,7 @@ from driftbell.streams.kafka.transport import (
 )
 from driftbell.streams.records import Input
 from tests.services.waiting import eventually
-from tests.streams.transport.fakes import F0, P0, P1, Rig, records
+from tests.streams.kafka.fakes import F0, P0, P1, Rig, records
 
 
 @pytest.fixture

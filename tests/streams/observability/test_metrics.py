@@ -27,7 +27,7 @@ from tests.services.missing import missing
 from tests.services.ports import claim_port
 from tests.services.waiting import eventually
 from tests.streams.engine.fakes import FEEDBACK, PREDICTIONS, label, prediction
-from tests.streams.watched import START_MS, Watched
+from tests.streams.observability.watched import START_MS, Watched
 
 
 @pytest.fixture

@@ -14,6 +14,11 @@ from dataclasses import dataclass
 Run = Callable[[argparse.Namespace], int]
 
 
+def takes_json(parser: argparse.ArgumentParser, shown: str = "one JSON object") -> None:
+    """Give a command that shows something the option ``--json``; ``shown`` says what comes out of it."""
+    parser.add_argument("--json", action="store_true", help=shown)
+
+
 def global_options() -> argparse.ArgumentParser:
     """The options of every command. They may stand before the command's name or after it."""
     # SUPPRESS: an option that is not given must leave alone what was given in the other place.

@@ -12,18 +12,25 @@ from driftbell.runtime.config.secrets import secret_values
 from driftbell.runtime.observability import logs
 
 
+class InvalidConfigurationError(UsageError):
+    """The configuration cannot be used. ``problems`` has every mistake with its place, as a sentence."""
+
+    def __init__(self, problems: list[str]) -> None:
+        listed = problems[0] if len(problems) == 1 else "".join(f"\n  {problem}" for problem in problems)
+        super().__init__(f"the configuration cannot be used: {listed}".replace(": \n", ":\n"))
+        self.problems = problems
+
+
 def configured(options: argparse.Namespace) -> Config:
     """What the options, the environment and the file say together. Sets up the log, which never shows its secrets.
 
     Raises:
-        UsageError: naming file, line and fix of every mistake.
+        InvalidConfigurationError: naming file, line and fix of every mistake.
     """
     try:
         config = load(getattr(options, "config", None), checks=[_monitors])
     except ConfigError as error:
-        mistakes = [str(problem) for problem in error.problems]
-        listed = mistakes[0] if len(mistakes) == 1 else "".join(f"\n  {mistake}" for mistake in mistakes)
-        raise UsageError(f"the configuration cannot be used: {listed}".replace(": \n", ":\n")) from None
+        raise InvalidConfigurationError([str(problem) for problem in error.problems]) from None
     logs.configure(
         getattr(options, "log_level", "info"), getattr(options, "log_format", None), secrets=secret_values(config)
     )

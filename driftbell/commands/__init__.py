@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from driftbell.commands import config, demo, dlq, events, replay, router, state, status, topics, worker
+from driftbell.commands import (
+    alerts,
+    completion,
+    config,
+    demo,
+    dlq,
+    events,
+    replay,
+    router,
+    state,
+    status,
+    topics,
+    worker,
+)
 
 COMMANDS = (
     demo,
     worker,
     router,
     status,
+    alerts,
     topics,
     config,
     replay,
     events,
     dlq,
     state,
+    completion,
 )
 
 __all__ = ["COMMANDS"]

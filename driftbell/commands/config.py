@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 
-from driftbell.command import Commands
-from driftbell.configured import configured
+from driftbell.command import Commands, takes_json
+from driftbell.configured import InvalidConfigurationError, configured
 from driftbell.exit_codes import ExitCode
 
 
@@ -16,7 +17,7 @@ def register(commands: Commands) -> None:
         summary="check and show the configuration",
         description="Check and show the configuration. Every key has a default: an empty file is valid.",
     )
-    config.add(
+    checking = config.add(
         "check",
         check,
         summary="find errors without starting anything",
@@ -24,22 +25,34 @@ def register(commands: Commands) -> None:
         "every error the file, the line and the fix. Exit code 0: valid. 2: not valid.",
         example="driftbell config check --config driftbell.yaml",
     )
-    config.add(
+    takes_json(checking, "one JSON object: the file, whether it is valid, and every problem")
+    showing = config.add(
         "show",
         show,
         summary="print what is in force, secrets hidden",
         description="Prints the effective configuration as YAML: the file, the environment over it, and the defaults for the\n"
         "rest. Secrets are hidden, so the output can go into a ticket.",
-        example="driftbell config show | less",
+        example="driftbell config show | less\ndriftbell config show --json | jq .worker",
     )
+    takes_json(showing)
 
 
 def check(options: argparse.Namespace) -> int:
     """Load it; the loader's errors end the command."""
     from driftbell.runtime.config.loader import find
 
-    configured(options)
-    print(f"{find(getattr(options, 'config', None)) or 'no file, all defaults'}: valid")
+    file = find(getattr(options, "config", None))
+    try:
+        configured(options)
+    except InvalidConfigurationError as error:
+        if not options.json:
+            raise
+        print(json.dumps({"file": str(file) if file else None, "valid": False, "problems": error.problems}))
+        return error.exit_code
+    if options.json:
+        print(json.dumps({"file": str(file) if file else None, "valid": True, "problems": []}))
+    else:
+        print(f"{file or 'no file, all defaults'}: valid")
     return ExitCode.OK
 
 
@@ -47,5 +60,11 @@ def show(options: argparse.Namespace) -> int:
     """Print the effective configuration."""
     from driftbell.runtime.config import loader
 
-    print(loader.show(configured(options)), end="")
+    text = loader.show(configured(options))
+    if options.json:
+        import yaml
+
+        print(json.dumps(yaml.safe_load(text), default=str))
+    else:
+        print(text, end="")
     return ExitCode.OK

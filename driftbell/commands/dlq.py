@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from driftbell.command import Commands
+from driftbell.command import Commands, takes_json
 from driftbell.configured import configured
 from driftbell.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from driftbell.dead_letters.letter import Letter
 
 
 def register(commands: Commands) -> None:
@@ -37,6 +44,8 @@ def register(commands: Commands) -> None:
         example="driftbell dlq replay --dry-run\ndriftbell dlq replay --reason timestamp_too_old",
     )
     replay.add_argument("--dry-run", action="store_true", help="show what would be sent, and change nothing")
+    takes_json(listing, "one JSON object per topic and reason")
+    takes_json(replay, "one JSON object: the number sent, or with --dry-run one per topic and reason")
     for parser in (listing, replay):
         parser.add_argument("--reason", action="append", default=[], help="only this reason; may be repeated")
         parser.add_argument("--input", action="append", default=[], help="only letters of this topic; may be repeated")
@@ -45,16 +54,13 @@ def register(commands: Commands) -> None:
 def list_letters(options: argparse.Namespace) -> int:
     """Count and print."""
     config = configured(options)
-    from driftbell.dead_letters import DeadLetterTopics, From, summary
+    from driftbell.dead_letters import DeadLetterTopics, From
     from driftbell.dead_letters.topics import chosen
 
     with contextlib.closing(DeadLetterTopics(config)) as topics:
         letters = topics.read(From.LAST_RESEND if options.new else From.BEGINNING)
-        printed = False
-        for line in summary(chosen(letters, options.reason, options.input)):
-            print(line)
-            printed = True
-    if not printed:
+        printed = _print(chosen(letters, options.reason, options.input), options)
+    if not printed and not options.json:
         print("no dead letters")
     return ExitCode.OK
 
@@ -62,14 +68,24 @@ def list_letters(options: argparse.Namespace) -> int:
 def replay_letters(options: argparse.Namespace) -> int:
     """Send again, or say what would be sent."""
     config = configured(options)
-    from driftbell.dead_letters import DeadLetterTopics, From, summary
+    from driftbell.dead_letters import DeadLetterTopics, From
     from driftbell.dead_letters.topics import chosen
 
     with contextlib.closing(DeadLetterTopics(config)) as topics:
         letters = chosen(topics.read(From.LAST_RESEND), options.reason, options.input)
         if options.dry_run:
-            for line in summary(letters):
-                print(line)
+            _print(letters, options)
         else:
-            print(f"{topics.resend(letters):,} dead letters published again")
+            sent = topics.resend(letters)
+            print(json.dumps({"published": sent}) if options.json else f"{sent:,} dead letters published again")
     return ExitCode.OK
+
+
+def _print(letters: Iterable[Letter], options: argparse.Namespace) -> bool:
+    """Print a summary; returns whether there was anything."""
+    from driftbell.dead_letters.letter import kinds, summary
+
+    lines = [json.dumps(asdict(kind)) for kind in kinds(letters)] if options.json else list(summary(letters))
+    for line in lines:
+        print(line)
+    return bool(lines)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 
-from driftbell.command import Commands
+from driftbell.command import Commands, takes_json
 from driftbell.configured import configured
 from driftbell.errors import CommandError, UsageError
 from driftbell.exit_codes import ExitCode
@@ -28,6 +29,7 @@ def register(commands: Commands) -> None:
         example="driftbell state reset-fence --yes",
     )
     reset.add_argument("--yes", action="store_true", help="I know that no worker of this group runs")
+    takes_json(reset, "one JSON object: the group and the number of partitions")
 
 
 def reset_fence(options: argparse.Namespace) -> int:
@@ -55,5 +57,9 @@ def reset_fence(options: argparse.Namespace) -> int:
             await store.close()
         return len(held)
 
-    print(f"{asyncio.run(reset())} partitions of group {config.worker.group} can be claimed by any worker now")
+    held = asyncio.run(reset())
+    if options.json:
+        print(json.dumps({"group": config.worker.group, "partitions": held}))
+    else:
+        print(f"{held} partitions of group {config.worker.group} can be claimed by any worker now")
     return ExitCode.OK

@@ -57,14 +57,35 @@ def headers_to_resend(letter: Letter) -> Headers:
     return [(name, value) for name, value in letter.headers if not name.startswith(HEADER_PREFIX)]
 
 
-def summary(letters: Iterable[Letter]) -> Iterator[str]:
-    """One line per topic and reason, most frequent first, with the latest example."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The letters of one topic and reason."""
+
+    topic: str
+    reason: str
+    count: int
+    #: The latest of them: where it was, and what was wrong.
+    partition: int
+    offset: int
+    detail: str
+
+
+def kinds(letters: Iterable[Letter]) -> list[Kind]:
+    """The letters by topic and reason, most frequent first, each with its latest example."""
     counts: Counter[tuple[str, str]] = Counter()
     examples: dict[tuple[str, str], Letter] = {}
     for letter in letters:
         counts[letter.topic, letter.reason] += 1
         examples[letter.topic, letter.reason] = letter
-    for kind, count in counts.most_common():
-        example = examples[kind]
-        yield f"{count:>8,}  {kind[0]}  {kind[1]}"
-        yield f"{'':>8}  latest: partition {example.partition}, offset {example.offset}: {example.detail}"
+    found = []
+    for (topic, reason), count in counts.most_common():
+        latest = examples[topic, reason]
+        found.append(Kind(topic, reason, count, latest.partition, latest.offset, latest.detail))
+    return found
+
+
+def summary(letters: Iterable[Letter]) -> Iterator[str]:
+    """Two lines per topic and reason, for people."""
+    for kind in kinds(letters):
+        yield f"{kind.count:>8,}  {kind.topic}  {kind.reason}"
+        yield f"{'':>8}  latest: partition {kind.partition}, offset {kind.offset}: {kind.detail}"

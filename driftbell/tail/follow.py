@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import enum
-import time
 from collections.abc import Generator, Mapping
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
 from driftbell.errors import CommandError
@@ -29,25 +28,42 @@ BATCH = 500
 
 
 class Start(enum.StrEnum):
-    """Where to begin; a number of seconds means that long ago."""
+    """Where to begin, if not at a time."""
 
     END = "end"
     BEGINNING = "beginning"
 
 
-def follow(config: Config, kinds: Mapping[str, TopicKind], start: Start | float) -> Generator[Message]:
-    """Yield the records of the topics in ``kinds`` as they come, for ever; close the generator to stop.
+def follow(
+    config: Config, kinds: Mapping[str, TopicKind], start: Start | int, *, until_ms: int | None = None
+) -> Generator[Message]:
+    """Yield the records of the topics in ``kinds`` as they come; close the generator to stop.
+
+    Args:
+        start: where to begin; a number is a record time in epoch milliseconds.
+        until_ms: end with the records before this time, and at the present end of the topics; None: go on for ever.
 
     Raises:
         CommandError: the cluster cannot be reached, or a topic does not exist.
     """
     # Log level 2 is "critical": connection errors are reported once, by us, with what to do.
-    consumer = Consumer(consumer_settings(config.kafka, GROUP) | {"log_level": 2})
+    consumer = Consumer(consumer_settings(config.kafka, GROUP) | {"log_level": 2, "enable.partition.eof": True})
     try:
-        consumer.assign(_positions(consumer, config, list(kinds), start))
-        while True:
+        positions = _positions(consumer, config, list(kinds), start)
+        consumer.assign(positions)
+        going = {(position.topic, position.partition) for position in positions}
+        while going or until_ms is None:
             for message in consumer.consume(BATCH, timeout=POLL):
                 problem = message.error()
+                source = (message.topic() or "", message.partition() or 0)
+                if until_ms is not None and (
+                    problem.code() == KafkaError._PARTITION_EOF
+                    if problem is not None
+                    else message.timestamp()[1] >= until_ms
+                ):
+                    going.discard(source)
+                if source not in going:
+                    continue
                 if problem is not None:
                     if problem.retriable() or not problem.fatal():
                         continue
@@ -69,7 +85,7 @@ def follow(config: Config, kinds: Mapping[str, TopicKind], start: Start | float)
         consumer.close()
 
 
-def _positions(consumer: Consumer, config: Config, topics: list[str], start: Start | float) -> list[TopicPartition]:
+def _positions(consumer: Consumer, config: Config, topics: list[str], start: Start | int) -> list[TopicPartition]:
     try:
         listed = {name: consumer.list_topics(name, timeout=TIMEOUT).topics[name] for name in topics}
     except KafkaException as error:
@@ -83,9 +99,8 @@ def _positions(consumer: Consumer, config: Config, topics: list[str], start: Sta
     if isinstance(start, Start):
         offset = OFFSET_END if start is Start.END else OFFSET_BEGINNING
         return [TopicPartition(name, index, offset) for name, topic in listed.items() for index in topic.partitions]
-    since_ms = round((time.time() - start) * 1000)
     return consumer.offsets_for_times(
-        [TopicPartition(name, index, since_ms) for name, topic in listed.items() for index in topic.partitions],
+        [TopicPartition(name, index, start) for name, topic in listed.items() for index in topic.partitions],
         timeout=TIMEOUT,
     )
 

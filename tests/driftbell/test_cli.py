@@ -31,7 +31,12 @@ COMMANDS = [
     ["dlq", "replay"],
     ["status"],
     ["state", "reset-fence"],
+    ["alerts"],
+    ["completion"],
 ]
+
+#: Those that start something, or whose output is a script.
+WITHOUT_JSON = [["demo"], ["worker"], ["router"], ["completion"]]
 
 
 @pytest.fixture(autouse=True)
@@ -240,3 +245,32 @@ def test_replay_reports_what_it_left_out(empty_directory: Path, capsys: pytest.C
     text = capsys.readouterr().out
     assert "2 entries were left out: not_an_event 1, not_json 1" in text
     assert "nothing would have paged" in text
+
+
+def test_the_list_of_commands_in_this_file_is_complete() -> None:
+    from driftbell.completion import nodes
+
+    assert {node.path for node in nodes(cli.parser()) if node.path and not node.commands} == set(map(tuple, COMMANDS))
+
+
+@pytest.mark.parametrize("command", [one for one in COMMANDS if one not in WITHOUT_JSON], ids=" ".join)
+def test_every_command_that_shows_something_has_json(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    exit_code(*command, "--help")
+
+    assert "--json" in capsys.readouterr().out
+
+
+def test_capital_v_is_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("-V") == ExitCode.OK
+    assert capsys.readouterr().out.startswith("driftbell ")
+
+
+def test_config_as_json_can_be_read_by_programs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert exit_code("config", "show", "--json") == ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["worker"]["group"] == "driftbell"
+
+    (tmp_path / "driftbell.yaml").write_text("worker: {tick: 0, colour: red}\n")
+    assert exit_code("config", "check", "--json") == ExitCode.USAGE
+    told = json.loads(capsys.readouterr().out)
+    assert told["valid"] is False
+    assert "colour" in told["problems"][0]

@@ -105,7 +105,7 @@ def test_every_driftbell_command_that_is_shown_exists(document: Path, capsys: py
             if words[:1] != ["driftbell"]:
                 continue
             known = [word for word in words[1:] if re.fullmatch(r"[a-z]+", word)][:2]
-            known = known if known[0] in ("topics", "config", "events", "dlq", "state") else known[:1]
+            known = known if known[0] in ("topics", "config", "events", "dlq", "state", "completion") else known[:1]
             with pytest.raises(SystemExit) as end:
                 cli.main([*known, "--help"])
             assert end.value.code == ExitCode.OK, line

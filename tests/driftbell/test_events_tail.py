@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, TopicPartition
 
 from driftbell import cli
 from driftbell.embedded import EmbeddedBroker
@@ -27,6 +29,22 @@ def config(tmp_path: Path) -> Iterator[str]:
         file = tmp_path / "driftbell.yaml"
         file.write_text(f"kafka: {{bootstrap.servers: '{broker.bootstrap_servers}'}}\n")
         yield str(file)
+
+
+class TimedConsumer(Consumer):
+    """librdkafka's mock cluster knows no offset by time; here a time in the past is the beginning."""
+
+    def offsets_for_times(self, partitions: list[TopicPartition], timeout: float = 0.0) -> list[TopicPartition]:
+        now_ms = time.time() * 1000
+        return [
+            TopicPartition(one.topic, one.partition, OFFSET_BEGINNING if one.offset < now_ms else OFFSET_END)
+            for one in partitions
+        ]
+
+
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("driftbell.tail.follow"), "Consumer", TimedConsumer)
 
 
 def tail(config: str, *arguments: str) -> int:
@@ -61,3 +79,37 @@ def test_a_broker_that_is_gone_is_told_in_one_line(
     error = capfd.readouterr().err
     assert error.startswith("driftbell: no answer from Kafka at 127.0.0.1:1")
     assert len(error.splitlines()) == 2
+
+
+@pytest.mark.usefixtures("timed")
+def test_the_events_around_a_moment_are_shown_and_that_is_the_end(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command that a page carries: begun at the end of the topics it would show nothing, for ever."""
+    assert tail(config, "--model", "fraud", "--at", "1s", "--around", "2m", "--topic", "predictions") == ExitCode.OK
+
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("fraud-" in line for line in lines) == 2
+    assert not any("churn" in line for line in lines)
+
+
+@pytest.mark.usefixtures("timed")
+def test_a_moment_at_which_nothing_came_is_said_so(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tail(config, "--at", "2020-01-01T00:00:00Z", "--topic", "predictions") == ExitCode.OK
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "nothing within 30s of 2020-01-01T00:00:00Z" in told.err
+
+
+@pytest.mark.usefixtures("timed")
+def test_a_moment_may_be_where_following_begins(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--since", "2020-01-01T00:00:00Z", "--topic", "predictions", "--limit", "4"]
+    assert tail(config, *arguments) == ExitCode.OK
+
+    assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def test_what_is_no_moment_is_refused(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tail(config, "--at", "yesterday") == ExitCode.USAGE
+    assert "such as 10m, or a moment" in capsys.readouterr().err

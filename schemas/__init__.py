@@ -28,6 +28,7 @@ from driftbell.schemas.metric import Metric
 from driftbell.schemas.prediction import LIVE, FeatureValue, Prediction
 from driftbell.schemas.timestamps import to_epoch_ms, to_rfc3339
 from driftbell.schemas.trace import traceparent_of
+from driftbell.schemas.unknown_fields import UnknownFields
 
 __all__ = [
     "LIVE",
@@ -47,6 +48,7 @@ __all__ = [
     "Prediction",
     "Severity",
     "Status",
+    "UnknownFields",
     "alert_headers",
     "alert_id",
     "dead_letter_headers",

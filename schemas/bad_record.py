@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from typing import Any
@@ -9,13 +10,22 @@ from typing import Any
 import msgspec
 
 from driftbell.schemas.dead_letter import DeadLetterReason
+from driftbell.schemas.framing import is_framed, schema_id
 from driftbell.schemas.identifier import MAX_IDENTIFIER
+from driftbell.schemas.limits import MAX_TEXT, Text
 from driftbell.schemas.prediction import FeatureValue
 
-#: Confluent's wire format: this byte, a 4-byte schema id, then the payload
-#: (https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format).
-REGISTRY_MAGIC = 0
-_REGISTRY_PREFIX_BYTES = 5
+#: Other formats that records come in, by their first bytes, and what to do.
+_FORMATS = {
+    codecs.BOM_UTF16_LE: "UTF-16; publish UTF-8",
+    codecs.BOM_UTF16_BE: "UTF-16; publish UTF-8",
+    b"\x1f\x8b": "gzip; let the Kafka client compress instead (compression.type)",
+    b"\x28\xb5\x2f\xfd": "zstd; let the Kafka client compress instead (compression.type)",
+    b"\x04\x22\x4d\x18": "lz4; let the Kafka client compress instead (compression.type)",
+    b"\x80\x04": "Python's pickle; publish JSON",
+    b"\x80\x05": "Python's pickle; publish JSON",
+    b"{'": "Python's own notation; use json.dumps, which writes double quotes",
+}
 
 #: What decoding may raise on hostile bytes: bad JSON or types, bad UTF-8, nesting deeper than the C stack allows.
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -25,11 +35,14 @@ _MAPPINGS: dict[str, msgspec.json.Decoder[Any]] = {
     "features": msgspec.json.Decoder(FeatureValue),
     "scores": msgspec.json.Decoder(float),
     "attributions": msgspec.json.Decoder(float),
-    "tags": msgspec.json.Decoder(str),
+    "tags": msgspec.json.Decoder(Text),
     "labels": msgspec.json.Decoder(str),
     "annotations": msgspec.json.Decoder(str),
     "values": msgspec.json.Decoder(float),
 }
+
+_IDENTIFIERS = ("prediction_id", "model", "version", "variant", "request_id")
+_UNITS = {"latency_ms": "; is it in milliseconds?"}
 
 _object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -53,10 +66,13 @@ def too_large(size: int, limit: int) -> BadRecord:
 
 def explain(value: bytes, error: Exception) -> BadRecord:
     """Say why decoding ``value`` (out of its envelope, if it had one) failed with one of ``DECODE_ERRORS``."""
-    if value[:1] == bytes([REGISTRY_MAGIC]):
+    if is_framed(value):
         return _registry_framed(value)
     if isinstance(error, msgspec.ValidationError):
         return _validation(value, str(error))
+    known = _other_format(value)
+    if known is not None:
+        return BadRecord(DeadLetterReason.NOT_JSON, f"this is {known}")
     if isinstance(error, RecursionError):
         return BadRecord(DeadLetterReason.NOT_JSON, "nested too deeply to be read")
     if isinstance(error, UnicodeDecodeError):
@@ -67,27 +83,52 @@ def explain(value: bytes, error: Exception) -> BadRecord:
     return BadRecord(DeadLetterReason.NOT_JSON, "the value is empty" if not value else str(error))
 
 
+def _other_format(value: bytes) -> str | None:
+    for start, name in _FORMATS.items():
+        if value.startswith(start):
+            return name
+    return _FORMATS[codecs.BOM_UTF16_LE] if value[:2] in (b"{\0", b"\0{") else None
+
+
 def _registry_framed(value: bytes) -> BadRecord:
-    schema = int.from_bytes(value[1:_REGISTRY_PREFIX_BYTES], "big") if len(value) >= _REGISTRY_PREFIX_BYTES else None
-    known = f" (schema id {schema})" if schema is not None else ""
+    schema = schema_id(value)
+    known = f" of schema id {schema}" if schema is not None else ""
     return BadRecord(
-        DeadLetterReason.REGISTRY_FRAMED, f"framed payload{known}, enable the registry or publish plain JSON"
+        DeadLetterReason.REGISTRY_FRAMED,
+        f"a Schema Registry payload{known} that is not JSON (Avro or Protobuf): neither is read; "
+        "publish plain JSON, or JSON Schema, whose frame is read",
     )
 
 
 def _validation(value: bytes, message: str) -> BadRecord:
     message = _name_the_key(value, message)
+    place = message.rpartition("`$.")[2].rstrip("`")
     if message.startswith("Object missing required field"):
         return BadRecord(DeadLetterReason.MISSING_FIELD, message)
     if "out of range" in message:
         return BadRecord(DeadLetterReason.NOT_FINITE, f"{message}: larger than a 64-bit float can hold")
     if message.startswith("Expected `str` of length >="):
         return BadRecord(DeadLetterReason.EMPTY_IDENTIFIER, message)
-    if message.startswith("Expected `str` of length <="):
+    if message.startswith(f"Expected `str` of length <= {MAX_IDENTIFIER}"):
         return BadRecord(DeadLetterReason.IDENTIFIER_TOO_LONG, f"{message}, limit {MAX_IDENTIFIER} characters")
-    if message.startswith(("Expected `float` >=", "Expected `int` >=")):
-        return BadRecord(DeadLetterReason.OUT_OF_RANGE, message)
-    return BadRecord(DeadLetterReason.WRONG_TYPE, message)
+    if message.startswith("Expected `str` of length <="):
+        return BadRecord(DeadLetterReason.TEXT_TOO_LONG, f"{message}, limit {MAX_TEXT} characters")
+    if message.startswith(("Expected `object` of length <=", "Expected `array` of length <=")):
+        return BadRecord(DeadLetterReason.TOO_MANY_ENTRIES, message)
+    if message.startswith(("Expected `float` >=", "Expected `int` >=", "Expected `float` <=", "Expected `int` <=")):
+        return BadRecord(DeadLetterReason.OUT_OF_RANGE, message + _UNITS.get(place, ""))
+    return BadRecord(DeadLetterReason.WRONG_TYPE, message + _type_hint(value, message, place))
+
+
+def _type_hint(value: bytes, message: str, place: str) -> str:
+    """What to do about a wrong type, where that can be guessed."""
+    if message == "Expected `object`, got `array`":
+        return "; publish one event per record"
+    if message == "Expected `object`, got `str`" and b"{" in value:
+        return "; this is JSON inside a JSON string: it was encoded twice"
+    if place in _IDENTIFIERS and message.startswith(("Expected `str`, got `float`", "Expected `str`, got `int`")):
+        return "; write it as text, in quotes"
+    return ""
 
 
 def _name_the_key(value: bytes, message: str) -> str:

@@ -1,7 +1,8 @@
 """CloudEvents 1.0 over Kafka: accepted on input, written on alerts.
 
 Binary mode puts the attributes into headers ``ce_*`` and leaves the value as it is: its reader need not know.
-Structured mode (``content-type: application/cloudevents+json``) wraps the value; ``unwrap`` takes the wrapping off.
+Structured mode (``content-type: application/cloudevents+json``) wraps the value; ``unwrap`` takes the wrapping off. An
+event without a timestamp of its own has the CloudEvent's (``time_of``).
 Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md and
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 """
@@ -9,13 +10,14 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.
 from __future__ import annotations
 
 import base64
-import binascii
+from collections.abc import Container
 
 import msgspec
 
 from driftbell.schemas.alert import Alert
 from driftbell.schemas.bad_record import DECODE_ERRORS, BadRecord, explain
 from driftbell.schemas.dead_letter import DeadLetterReason
+from driftbell.schemas.framing import unframed
 from driftbell.schemas.headers import Headers
 
 PREFIX = "ce_"
@@ -41,6 +43,7 @@ class _Envelope(msgspec.Struct):
     # msgspec does not read Raw in a union; no bytes stand for no data.
     data: msgspec.Raw = msgspec.Raw()
     data_base64: str | None = None
+    time: str | None = None
 
 
 _decoder = msgspec.json.Decoder(_Envelope)
@@ -69,6 +72,20 @@ def unwrap(value: bytes, headers: Headers) -> bytes:
         return value
     if content_type != _STRUCTURED_JSON:
         raise _bad(f"content-type {content_type} is not read; use {_STRUCTURED_JSON} or binary mode")
+    return open_envelope(unframed(value))
+
+
+def is_envelope(fields: Container[str]) -> bool:
+    """Whether an object with these fields is probably a structured CloudEvent, announced or not."""
+    return "specversion" in fields and ("data" in fields or "data_base64" in fields)
+
+
+def open_envelope(value: bytes) -> bytes:
+    """``data`` of a structured CloudEvent.
+
+    Raises:
+        BadRecord: it is none.
+    """
     try:
         envelope = _decoder.decode(value)
     except msgspec.ValidationError as error:
@@ -83,8 +100,19 @@ def unwrap(value: bytes, headers: Headers) -> bytes:
         raise _bad("the envelope has no data")
     try:
         return base64.b64decode(envelope.data_base64, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error, or text that is not even ASCII
         raise _bad(f"data_base64: {error}") from None
+
+
+def time_of(value: bytes, headers: Headers) -> str | None:
+    """The attribute ``time`` of a record: of the envelope that the value is, else of the header; None without one."""
+    for name, header in headers:
+        if name == PREFIX + "time" and header is not None:
+            return header.decode(errors="replace")
+    try:
+        return _decoder.decode(unframed(value)).time
+    except DECODE_ERRORS:
+        return None
 
 
 def read_attributes(headers: Headers) -> Attributes:

@@ -19,8 +19,12 @@ class DeadLetterReason(enum.StrEnum):
     MISSING_FIELD = "missing_field"
     #: NaN or Infinity, or a number larger than a 64-bit float can hold.
     NOT_FINITE = "not_finite"
-    #: A number that no event of this kind can have, such as a negative weight.
+    #: A number that no event of this kind can have, such as a negative weight (``schemas.limits``).
     OUT_OF_RANGE = "out_of_range"
+    #: More features, scores, tags or dimensions than one event may have.
+    TOO_MANY_ENTRIES = "too_many_entries"
+    #: A name, a tag, or a prediction or label that is text, longer than such may be.
+    TEXT_TOO_LONG = "text_too_long"
     TOO_LARGE = "too_large"
     REGISTRY_FRAMED = "registry_framed"
     #: Announced as a structured CloudEvent, and it is none.

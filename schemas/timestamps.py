@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-#: 1973-03-03. Numbers below it are refused: in practice they are epoch seconds (until the year 5138).
-MIN_EPOCH_MS = 100_000_000_000
-#: 9999-12-31T23:59:59.999Z, the last millisecond RFC 3339 can write. Numbers above it are microseconds or nanoseconds.
-MAX_EPOCH_MS = 253_402_300_799_999
+#: Years that an event can be from. Far enough from the ends of what RFC 3339 can write (0001 to 9999) that the end of a
+#: window, or of a horizon of years, can be written too, and wide enough for any archive of a model's answers.
+MIN_YEAR, MAX_YEAR = 1980, 2199
+#: 1980-01-01T00:00:00Z. Numbers below it are refused: in practice they are epoch seconds (until the year 11968).
+MIN_EPOCH_MS = 315_532_800_000
+#: 2199-12-31T23:59:59.999Z. Numbers above it are microseconds or nanoseconds.
+MAX_EPOCH_MS = 7_258_118_399_999
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS = 86_400_000
@@ -24,7 +27,7 @@ def to_epoch_ms(value: float | str) -> int:
     A leap second counts as the second after it.
 
     Raises:
-        ValueError: what is wrong, and where it can be guessed, how to mend it.
+        ValueError: what is wrong, and where it can be guessed, how to repair it.
     """
     if type(value) is int:
         if MIN_EPOCH_MS <= value <= MAX_EPOCH_MS:
@@ -35,7 +38,7 @@ def to_epoch_ms(value: float | str) -> int:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{value} is not a time")
-        return to_epoch_ms(int(value))
+        return to_epoch_ms(int(value) if value <= MAX_EPOCH_MS else math.ceil(value))
     raise ValueError(f"a timestamp is a number or text, not {type(value).__name__}")
 
 
@@ -65,6 +68,8 @@ def _parse(text: str) -> int:
         raise ValueError(f"{text[:40]!r} is not RFC 3339: {error}") from None
     if moment.tzinfo is None:
         raise ValueError(f"{text[:40]!r} has no offset from UTC; append Z or, for example, +02:00")
+    if not MIN_YEAR <= moment.year <= MAX_YEAR:
+        raise ValueError(f"{text[:40]!r} is not in the years {MIN_YEAR} to {MAX_YEAR}")
     since = moment - _EPOCH
     return since.days * _DAY_MS + since.seconds * 1000 + since.microseconds // 1000 + extra_ms
 

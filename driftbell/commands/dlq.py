@@ -36,10 +36,10 @@ def register(commands: Commands) -> None:
     replay = dlq.add(
         "replay",
         replay_letters,
-        summary="publish dead letters again, once what was wrong is mended",
+        summary="publish dead letters again, once what was wrong is repaired",
         description="Publishes the dead letters that came since the last replay to the topics that they came from, with key,\n"
         "value and headers as they were. Useful when the fix is on driftbell's side: a longer `worker.max_age`, a\n"
-        "larger `worker.max_record_bytes`, the schema registry enabled. Letters left out by --reason are not offered\n"
+        "larger `worker.max_record_bytes`, a version that reads more. Letters left out by --reason are not offered\n"
         "again. What is still wrong comes back as a new dead letter.",
         example="driftbell dlq replay --dry-run\ndriftbell dlq replay --reason timestamp_too_old",
     )

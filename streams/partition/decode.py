@@ -49,7 +49,12 @@ class Decoder:
         return decode(values, headers if any(headers) else None, max_bytes=limit)
 
     def time_of(self, event: Prediction | Feedback, arrived_ms: int) -> int | BadRecord:
-        """The event's own time in epoch ms, if it can be true for a record that arrived at ``arrived_ms``."""
+        """The event's own time in epoch ms, if it can be true for a record that arrived at ``arrived_ms``.
+
+        An event without one happened when its record arrived.
+        """
+        if event.timestamp is None:
+            return arrived_ms
         try:
             time_ms = to_epoch_ms(event.timestamp)
         except ValueError as error:

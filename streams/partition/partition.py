@@ -291,7 +291,7 @@ class Partition:
             if type(event) is not Prediction:
                 decoder.reject(step.input, record, event, len(good))
                 continue
-            time_ms: int | float | str | BadRecord = event.timestamp
+            time_ms: int | float | str | BadRecord | None = event.timestamp
             if type(time_ms) is not int or not earliest <= time_ms - arrived_ms <= latest:
                 time_ms = decoder.time_of(event, arrived_ms)
                 if isinstance(time_ms, BadRecord):

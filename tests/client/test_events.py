@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftbell.schemas import FeatureValue, Feedback, Prediction, decode_feedback, decode_prediction, to_epoch_ms
-from driftbell_client import DropReason
+from driftbell.schemas import limits as contract
+from driftbell_client import DropReason, limits
 from tests.client.recorder import recorded
 
 CLIENT, RECORDER = recorded()
@@ -54,6 +55,7 @@ def predicted(*positional: Any, **fields: Any) -> Prediction:
     assert topic == "predictions"
     assert key == event.model.encode()
     assert returned == event.prediction_id
+    assert event.timestamp is not None
     to_epoch_ms(event.timestamp)
     return event
 
@@ -67,6 +69,7 @@ def labelled(*positional: Any, **fields: Any) -> Feedback:
     event = decode_feedback(value)
     assert topic == "feedback"
     assert key == event.model.encode()
+    assert event.timestamp is not None
     to_epoch_ms(event.timestamp)
     return event
 
@@ -281,6 +284,9 @@ def test_a_bad_field_drops_the_event_with_its_reason(fields: dict[str, Any], rea
         ({"label": [1]}, DropReason.NOT_ENCODABLE),
         ({"weight": math.inf}, DropReason.NOT_FINITE),
         ({"weight": -0.1}, DropReason.OUT_OF_RANGE),
+        ({"weight": 1.7e308}, DropReason.OUT_OF_RANGE),
+        ({"label": "x" * 1025}, DropReason.TEXT_TOO_LONG),
+        ({"tags": {"reviewer": "x" * 1025}}, DropReason.TEXT_TOO_LONG),
         ({"weight": Hostile()}, DropReason.NOT_ENCODABLE),
         ({"prediction_id": None}, DropReason.BAD_IDENTIFIER),
         ({"model": " "}, DropReason.BAD_IDENTIFIER),
@@ -292,6 +298,50 @@ def test_a_bad_label_is_dropped_with_its_reason(fields: dict[str, Any], reason: 
     CLIENT.label(**{"model": "m", "prediction_id": "p", "label": 1, **fields})
 
     assert dropped()[0] is reason
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"latency_ms": -1}, DropReason.OUT_OF_RANGE),
+        ({"latency_ms": 3.2e9}, DropReason.OUT_OF_RANGE),
+        ({"features": dict.fromkeys(range(10_001), 0)}, DropReason.TOO_MANY_ENTRIES),
+        ({"scores": dict.fromkeys(range(10_001), 0.0)}, DropReason.TOO_MANY_ENTRIES),
+        ({"attributions": dict.fromkeys(range(10_001), 0.0)}, DropReason.TOO_MANY_ENTRIES),
+        ({"tags": dict.fromkeys(range(101), "x")}, DropReason.TOO_MANY_ENTRIES),
+        ({"embedding": [0.0] * 65_537}, DropReason.TOO_MANY_ENTRIES),
+        ({"features": {"x" * 1025: 1.0}}, DropReason.TEXT_TOO_LONG),
+        ({"request_id": "x" * 1025}, DropReason.TEXT_TOO_LONG),
+        ({"timestamp": datetime(1, 1, 1, tzinfo=UTC)}, DropReason.BAD_TIMESTAMP),
+        ({"timestamp": "9999-12-31T23:59:59-14:00"}, DropReason.BAD_TIMESTAMP),
+    ],
+)
+def test_a_prediction_beyond_the_contract_is_dropped_with_its_reason(
+    fields: dict[str, Any], reason: DropReason
+) -> None:
+    RECORDER.clear()
+    CLIENT.predict("m", "1", 1, **fields)
+
+    assert dropped()[0] is reason
+
+
+def test_the_limits_of_the_client_are_those_of_the_contract() -> None:
+    for name in ("MAX_TEXT", "MAX_WEIGHT", "MAX_LATENCY_MS", "MAX_ENTRIES", "MAX_TAGS", "MAX_DIMENSIONS"):
+        assert getattr(limits, name) == getattr(contract, name), name
+
+
+def test_a_prediction_at_every_limit_arrives() -> None:
+    event = predicted(
+        "m",
+        "1",
+        "x" * 1024,
+        features={**dict.fromkeys(range(9_999), 1.0), "x" * 1024: 1.0},
+        latency_ms=1e9,
+        tags={**dict.fromkeys(range(99), "y"), "x" * 1024: "x" * 1024},
+        request_id="x" * 1024,
+    )
+
+    assert len(event.features) == 10_000
 
 
 def test_a_trace_goes_along_as_a_header() -> None:

@@ -243,7 +243,7 @@ def test_rubbish_is_in_the_dead_letter_topic_with_its_reason(finished: Finished)
     reasons = {dict(letter.headers)["dlq.reason"].decode() for letter in letters}
 
     assert len(letters) == len(rubbish)
-    assert reasons == {"not_json", "registry_framed", "wrong_type"}
+    assert reasons == {"not_json", "registry_framed", "missing_field"}
     assert {letter.value for letter in letters} <= {event.value for event in rubbish}
 
 

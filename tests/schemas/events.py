@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from hypothesis import strategies as st
 
 from driftbell.schemas import Alert, Evidence, FeatureShift, Feedback, Metric, Origin, Prediction
 from driftbell.schemas.identifier import blank
-from driftbell.schemas.timestamps import MAX_EPOCH_MS, MIN_EPOCH_MS
+from driftbell.schemas.limits import MAX_LATENCY_MS, MAX_WEIGHT
+from driftbell.schemas.timestamps import MAX_EPOCH_MS, MAX_YEAR, MIN_EPOCH_MS, MIN_YEAR
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 identifiers = st.text(min_size=1, max_size=256).filter(lambda text: not blank(text))
 texts = st.text(max_size=20)
-times = st.integers(MIN_EPOCH_MS, MAX_EPOCH_MS) | st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")
+times = st.integers(MIN_EPOCH_MS, MAX_EPOCH_MS) | st.datetimes(
+    datetime(MIN_YEAR, 1, 1),  # noqa: DTZ001 - hypothesis wants naive bounds
+    datetime(MAX_YEAR, 12, 31),  # noqa: DTZ001
+).map(lambda moment: f"{moment.isoformat()}Z")
 labels = st.dictionaries(texts, texts, max_size=4)
 answers = finite | st.integers(-(10**30), 10**30) | texts | st.booleans()
 milliseconds = st.integers(0, MAX_EPOCH_MS)
@@ -21,11 +27,11 @@ predictions = st.builds(
     prediction_id=identifiers,
     model=identifiers,
     version=identifiers,
-    timestamp=times,
+    timestamp=times | st.none(),
     features=st.dictionaries(texts, finite | texts | st.booleans() | st.none(), max_size=5),
     prediction=answers,
     scores=st.none() | finite | st.dictionaries(texts, finite, max_size=3),
-    latency_ms=st.none() | finite,
+    latency_ms=st.none() | st.floats(0, MAX_LATENCY_MS),
     error=st.none() | texts,
     variant=identifiers,
     request_id=st.none() | texts,
@@ -39,8 +45,8 @@ feedbacks = st.builds(
     prediction_id=identifiers,
     model=identifiers,
     label=answers,
-    timestamp=times,
-    weight=st.floats(min_value=0, allow_infinity=False),
+    timestamp=times | st.none(),
+    weight=st.floats(0, MAX_WEIGHT),
     tags=labels,
 )
 

@@ -18,7 +18,7 @@ JSON = st.recursive(
 )
 
 _TIMES = st.from_regex(
-    r"(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"
+    r"(19[89]|2[01]\d)\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"
     r"[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|z|[+-](0\d|1[0-4]):[0-5]\d)",
     alphabet=st.characters(codec="ascii"),
     fullmatch=True,
@@ -56,7 +56,8 @@ def _narrow(node: dict[str, Any], branch: dict[str, Any]) -> dict[str, Any]:
 
 
 def _object(node: dict[str, Any], root: dict[str, Any]) -> Strategy:
-    if set(node) == {"additionalProperties"}:
+    if "additionalProperties" in node:
+        _only(node, "additionalProperties", "maxProperties", "propertyNames")
         return st.dictionaries(st.text(max_size=12), _values(node["additionalProperties"], root), max_size=4)
     _only(node, "properties", "required")
     fields = {name: _values(field, root) for name, field in node["properties"].items()}
@@ -68,7 +69,7 @@ def _object(node: dict[str, Any], root: dict[str, Any]) -> Strategy:
 
 
 def _array(node: dict[str, Any], root: dict[str, Any]) -> Strategy:
-    _only(node, "items")
+    _only(node, "items", "maxItems")
     return st.lists(_values(node["items"], root), max_size=4)
 
 
@@ -78,7 +79,7 @@ def _string(node: dict[str, Any], root: dict[str, Any]) -> Strategy:
         return _TIMES
     if node.get("pattern") == "^[0-9]+$":
         return st.integers(min_value=0).map(str)
-    text = st.text(min_size=node.get("minLength", 0), max_size=node.get("maxLength", 20))
+    text = st.text(min_size=node.get("minLength", 0), max_size=min(node.get("maxLength", 20), 256))
     if "pattern" in node:
         assert node["pattern"] == "[^\\u0000-\\u0020]"
         return text.filter(lambda drawn: any(character > " " for character in drawn))
@@ -93,8 +94,10 @@ def _number(node: dict[str, Any], root: dict[str, Any]) -> Strategy:
 
 
 def _integer(node: dict[str, Any], root: dict[str, Any]) -> Strategy:
-    _only(node)
-    return st.integers(-(2**63), 2**63 - 1)
+    _only(node, "minimum", "maximum")
+    drawn = st.integers(node.get("minimum", -(2**63)), node.get("maximum", 2**63 - 1))
+    # JSON Schema counts 17.0 among the integers, and so must a reader.
+    return drawn | drawn.filter(lambda number: abs(number) < 2**53).map(float) if "minimum" in node else drawn
 
 
 def _boolean(node: dict[str, Any], root: dict[str, Any]) -> Strategy:

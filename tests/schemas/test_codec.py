@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
+import pickle
 from typing import Any
 
 import pytest
@@ -68,17 +70,31 @@ BAD: list[tuple[str, bytes, DeadLetterReason, str]] = [
     ("cut short", prediction()[:-2], R.NOT_JSON, "truncated"),
     ("two records", prediction() + prediction(), R.NOT_JSON, "trailing"),
     ("two records and a comma", prediction() + b"," + prediction(), R.NOT_JSON, "trailing"),
-    ("a byte-order mark", b"\xef\xbb\xbf" + prediction(), R.NOT_JSON, "malformed"),
     ("latin-1", prediction(model="mod\udce8le"), R.NOT_JSON, "UTF-8"),
     ("half a surrogate pair", raw("model", r'"\ud800"'), R.NOT_JSON, ""),
-    ("UTF-16", prediction().decode().encode("utf-16"), R.NOT_JSON, ""),
+    ("UTF-16", prediction().decode().encode("utf-16"), R.NOT_JSON, "UTF-16; publish UTF-8"),
+    ("UTF-16 without a mark", prediction().decode().encode("utf-16-le"), R.NOT_JSON, "UTF-16; publish UTF-8"),
+    ("UTF-16 of the other order", prediction().decode().encode("utf-16-be"), R.NOT_JSON, "UTF-16; publish UTF-8"),
+    ("gzip", gzip.compress(prediction()), R.NOT_JSON, "compression.type"),
+    ("pickle", pickle.dumps(GOOD), R.NOT_JSON, "pickle"),
+    ("Python's notation", str(GOOD).encode(), R.NOT_JSON, "json.dumps"),
+    ("encoded twice", json.dumps(prediction().decode()).encode(), R.WRONG_TYPE, "encoded twice"),
+    ("several in an array", b"[" + prediction() + b"]", R.WRONG_TYPE, "one event per record"),
     ("very deep", raw("extra", "[" * 100_000), R.NOT_JSON, "deep"),
     ("an array", b"[" + prediction() + b"]", R.WRONG_TYPE, "Expected `object`, got `array`"),
     ("null text", b"null", R.WRONG_TYPE, "got `null`"),
-    ("a number for a model", prediction(model=7), R.WRONG_TYPE, "`$.model`"),
+    ("a fraction for a version", prediction(version=1.5), R.WRONG_TYPE, "`$.version`; write it as text"),
+    (
+        "a number of 20 digits for an id",
+        prediction(prediction_id=2**64),
+        R.WRONG_TYPE,
+        "`$.prediction_id`; write it as text",
+    ),
+    ("a truth for a model", prediction(model=True), R.WRONG_TYPE, "`$.model`"),
     ("an object for a feature", prediction(features={"ok": 1, "bad": {}}), R.WRONG_TYPE, "`$.features.bad`"),
     ("an array for a feature", prediction(features={"net amount": []}), R.WRONG_TYPE, '`$.features["net amount"]`'),
-    ("a number for a tag", prediction(tags={"a": "x", "b": 1}), R.WRONG_TYPE, "`$.tags.b`"),
+    ("a fraction for a tag", prediction(tags={"a": "x", "b": 1.5}), R.WRONG_TYPE, "`$.tags.b`"),
+    ("an array of tags", prediction(tags=["a"]), R.WRONG_TYPE, "`$.tags`"),
     ("text for a score", prediction(scores={"a": 0.1, "b": "0.9"}), R.WRONG_TYPE, "`$.scores.b`"),
     ("text for a latency", prediction(latency_ms="12"), R.WRONG_TYPE, "`$.latency_ms`"),
     ("an object for a prediction", prediction(prediction={"class": 1}), R.WRONG_TYPE, "`$.prediction`"),
@@ -86,7 +102,31 @@ BAD: list[tuple[str, bytes, DeadLetterReason, str]] = [
     ("no id", prediction(prediction_id=None), R.MISSING_FIELD, "prediction_id"),
     ("no model", prediction(model=None), R.MISSING_FIELD, "model"),
     ("no version", prediction(version=None), R.MISSING_FIELD, "version"),
-    ("no time", prediction(timestamp=None), R.MISSING_FIELD, "timestamp"),
+    (
+        "an id by another name",
+        prediction(prediction_id=None, id="p-1"),
+        R.MISSING_FIELD,
+        "`id`: call it `prediction_id`",
+    ),
+    (
+        "an answer by another name",
+        prediction(prediction=None, output=1),
+        R.MISSING_FIELD,
+        "`output`: call it `prediction`",
+    ),
+    ("a negative latency", prediction(latency_ms=-0.5), R.OUT_OF_RANGE, "`$.latency_ms`"),
+    ("a latency in nanoseconds", prediction(latency_ms=1.5e9), R.OUT_OF_RANGE, "is it in milliseconds?"),
+    ("too many features", prediction(features=dict.fromkeys(map(str, range(10_001)))), R.TOO_MANY_ENTRIES, "features"),
+    ("too many scores", prediction(scores=dict.fromkeys(map(str, range(10_001)), 0.1)), R.TOO_MANY_ENTRIES, "scores"),
+    ("too many tags", prediction(tags=dict.fromkeys(map(str, range(101)), "x")), R.TOO_MANY_ENTRIES, "`$.tags`"),
+    ("too many dimensions", prediction(embedding=[0] * 65_537), R.TOO_MANY_ENTRIES, "`$.embedding`"),
+    ("a long feature name", prediction(features={"x" * 1025: 1}), R.TEXT_TOO_LONG, "`$.features`"),
+    ("a long class", prediction(scores={"x" * 1025: 1}), R.TEXT_TOO_LONG, "`$.scores`"),
+    ("a long tag name", prediction(tags={"x" * 1025: "1"}), R.TEXT_TOO_LONG, "`$.tags`"),
+    ("a long attribution name", prediction(attributions={"x" * 1025: 1}), R.TEXT_TOO_LONG, "`$.attributions`"),
+    ("a long tag", prediction(tags={"a": "x" * 1025}), R.TEXT_TOO_LONG, "`$.tags.a`"),
+    ("a long answer", prediction(prediction="x" * 1025), R.TEXT_TOO_LONG, "`$.prediction`"),
+    ("a long request id", prediction(request_id="x" * 1025), R.TEXT_TOO_LONG, "`$.request_id`"),
     ("neither prediction nor error", prediction(prediction=None), R.MISSING_FIELD, "error"),
     ("NaN", raw("latency_ms", "NaN"), R.NOT_FINITE, "`$.latency_ms`"),
     ("NaN in a feature", prediction(features={"a": 1, "amount": math.nan}), R.NOT_FINITE, "`$.features.amount`"),
@@ -103,8 +143,8 @@ BAD: list[tuple[str, bytes, DeadLetterReason, str]] = [
     ("a prediction just above the largest float", prediction(prediction=10**309 - 1), R.NOT_FINITE, "`$.prediction`"),
     ("a prediction just below the lowest float", prediction(prediction=1 - 10**309), R.NOT_FINITE, "`$.prediction`"),
     ("ten megabytes", prediction(error="x" * 10_000_000), R.TOO_LARGE, "10000"),
-    ("registry framing", b"\x00\x00\x00\x01\x02" + prediction(), R.REGISTRY_FRAMED, "schema id 258"),
-    ("cut registry framing", b"\x00\x01", R.REGISTRY_FRAMED, "enable the registry or publish plain JSON"),
+    ("Avro of a registry", b"\x00\x00\x00\x01\x02\x06p-1", R.REGISTRY_FRAMED, "schema id 258"),
+    ("cut registry framing", b"\x00\x01", R.REGISTRY_FRAMED, "publish plain JSON"),
     ("an empty id", prediction(prediction_id=""), R.EMPTY_IDENTIFIER, "`$.prediction_id`"),
     ("a blank id", prediction(prediction_id=" \t "), R.EMPTY_IDENTIFIER, "`$.prediction_id`"),
     ("a blank model", prediction(model="\x00"), R.EMPTY_IDENTIFIER, "`$.model`"),
@@ -124,7 +164,11 @@ BAD_LABELS: list[tuple[str, bytes, DeadLetterReason, str]] = [
     ("NaN", label(label=math.nan), R.NOT_FINITE, "`$.label`"),
     ("a label just above the largest float", label(label=10**309 - 1), R.NOT_FINITE, "`$.label`"),
     ("a negative weight", label(weight=-0.5), R.OUT_OF_RANGE, "`$.weight`"),
-    ("registry framing", b"\x00\x00\x00\x00\x07{}", R.REGISTRY_FRAMED, "schema id 7"),
+    ("a weight that overflows every sum", label(weight=1.7e308), R.OUT_OF_RANGE, "`$.weight`"),
+    ("a weight above the limit", label(weight=1_000_001), R.OUT_OF_RANGE, "1000000"),
+    ("a label of an essay", label(label="x" * 1025), R.TEXT_TOO_LONG, "`$.label`"),
+    ("a target", label(label=None, target=1), R.MISSING_FIELD, "field `target`: call it `label`"),
+    ("Avro of a registry", b"\x00\x00\x00\x00\x07\x06p-1", R.REGISTRY_FRAMED, "schema id 7"),
     ("ten megabytes", b'"' + b"x" * 10_000_000 + b'"', R.TOO_LARGE, "limit"),
 ]
 

@@ -71,8 +71,10 @@ def decoded(name: str, value: bytes) -> Any:
         return bad
 
 
-def is_time(timestamp: float | str) -> bool:
-    """Whether ``timestamp`` can be read."""
+def is_time(timestamp: float | str | None) -> bool:
+    """Whether ``timestamp`` can be read; None stands for the record's."""
+    if timestamp is None:
+        return True
     try:
         to_epoch_ms(timestamp)
     except ValueError:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, cast
 
-from driftbell_client import plain
+from driftbell_client import limits, plain
 from driftbell_client.events import Label, Prediction, encode
 from driftbell_client.moment import Time, epoch_ms
 from driftbell_client.publisher import Headers, Publisher
@@ -82,7 +82,7 @@ class Client:
             prediction_id: unique within the model.
             timestamp: when it was made: an aware datetime, RFC 3339 text or epoch milliseconds; now unless given.
             scores: probability of the positive class, or class to probability.
-            latency_ms: how long it took.
+            latency_ms: how long it took, at most 1e9 (11.6 days).
             error: why there is no prediction; an exception will do.
             variant: ``live``, ``shadow`` or the arm of an experiment.
             request_id: pairs a shadow prediction with the live one.
@@ -93,7 +93,7 @@ class Client:
         """
         found = str(uuid.uuid4()) if prediction_id is None else str(prediction_id)
         try:
-            answer = plain.plain(prediction, "prediction")
+            answer = limits.answer(plain.plain(prediction, "prediction"), "the prediction")
             if answer is None and error is None:
                 error = "no prediction" if prediction is None else f"the prediction is {prediction}"
             event = Prediction(
@@ -101,16 +101,16 @@ class Client:
                 model=plain.identifier(model, "model"),
                 version=plain.identifier(version, "version"),
                 timestamp=epoch_ms(timestamp),
-                features=plain.features(features) if features is not None else {},
+                features=_features(features) if features is not None else {},
                 prediction=answer,
                 scores=_scores(scores),
-                latency_ms=None if latency_ms is None else plain.number(latency_ms, "latency_ms"),
+                latency_ms=None if latency_ms is None else _latency(latency_ms),
                 error=_error(error),
                 variant=plain.identifier(variant, "variant"),
-                request_id=None if request_id is None else str(request_id),
-                tags=plain.tags(tags) if tags is not None else {},
-                attributions=plain.numbers(attributions, "attribution") if attributions is not None else {},
-                embedding=plain.vector(embedding) if embedding is not None else [],
+                request_id=None if request_id is None else _request_id(request_id),
+                tags=_tags(tags) if tags is not None else {},
+                attributions=_numbers(attributions, "attribution") if attributions is not None else {},
+                embedding=_vector(embedding) if embedding is not None else [],
             )
             self._publish(self._predictions, event, traceparent)
         except Refused as refused:
@@ -137,12 +137,12 @@ class Client:
             prediction_id: what ``predict`` returned.
             label: number, text or boolean, of the same kind as the prediction.
             timestamp: when it became known, as in ``predict``; now unless given.
-            weight: how much it counts in weighted metrics.
+            weight: how much it counts in weighted metrics, at most 1,000,000.
             tags: where the label comes from, and the like.
             traceparent: W3C trace context, carried into an alert that this label raises.
         """
         try:
-            truth = plain.plain(label, "label")
+            truth = limits.answer(plain.plain(label, "label"), "the label")
             if truth is None:
                 raise Refused(DropReason.NOT_FINITE, f"the label is {label}")
             event = Label(
@@ -151,7 +151,7 @@ class Client:
                 label=truth,
                 timestamp=epoch_ms(timestamp),
                 weight=_weight(weight),
-                tags=plain.tags(tags) if tags is not None else {},
+                tags=_tags(tags) if tags is not None else {},
             )
             self._publish(self._feedback, event, traceparent)
         except Refused as refused:
@@ -196,7 +196,7 @@ def _scores(scores: Mapping[Any, object] | float | None) -> dict[str, float] | f
         return None
     # A pandas Series is a mapping that is no Mapping.
     if isinstance(scores, Mapping) or hasattr(scores, "items"):
-        return plain.numbers(cast("Mapping[Any, object]", scores), "score")
+        return _numbers(cast("Mapping[Any, object]", scores), "score")
     return plain.number(scores, "scores")
 
 
@@ -210,6 +210,40 @@ def _weight(weight: float) -> float:
     found = plain.number(weight, "weight")
     if found is None:
         raise Refused(DropReason.NOT_FINITE, f"the weight is {weight}")
-    if found < 0:
-        raise Refused(DropReason.OUT_OF_RANGE, f"the weight is {weight}, below 0")
+    return limits.within(found, limits.MAX_WEIGHT, "the weight")
+
+
+def _latency(latency_ms: float) -> float | None:
+    found = plain.number(latency_ms, "latency_ms")
+    return None if found is None else limits.within(found, limits.MAX_LATENCY_MS, "latency_ms")
+
+
+def _request_id(request_id: object) -> str:
+    text = str(request_id)
+    limits.texts((text,), "request_id")
+    return text
+
+
+def _features(features: Mapping[Any, object]) -> dict[str, plain.Plain]:
+    found = plain.features(features)
+    limits.names(found, limits.MAX_ENTRIES, "features")
+    return found
+
+
+def _numbers(values: Mapping[Any, object], what: str) -> dict[str, float]:
+    found = plain.numbers(values, what)
+    limits.names(found, limits.MAX_ENTRIES, f"{what}s")
+    return found
+
+
+def _tags(tags: Mapping[Any, object]) -> dict[str, str]:
+    found = plain.tags(tags)
+    limits.names(found, limits.MAX_TAGS, "tags")
+    limits.texts(found.values(), "a tag")
+    return found
+
+
+def _vector(embedding: Iterable[object]) -> list[float]:
+    found = plain.vector(embedding)
+    limits.entries(found, limits.MAX_DIMENSIONS, "dimensions")
     return found

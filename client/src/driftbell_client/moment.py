@@ -13,9 +13,9 @@ from driftbell_client.stats import DropReason
 #: What a caller may give as a time.
 Time = datetime | int | float | str
 
-#: 1973-03-03. Lower numbers are seconds in practice, higher ones than the year 9999 microseconds.
-_MIN_MS = 100_000_000_000
-_MAX_MS = 253_402_300_799_999
+#: The years 1980 to 2199, as in driftbell's contract. Lower numbers are seconds in practice, higher ones microseconds.
+_MIN_MS = 315_532_800_000
+_MAX_MS = 7_258_118_399_999
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -35,7 +35,10 @@ def epoch_ms(moment: Time | None) -> int:
     if isinstance(moment, datetime):
         if moment.utcoffset() is None:
             raise _refused(f"{moment.isoformat()} has no time zone; use datetime.now(UTC)")
-        return _in_range((moment - _EPOCH) // timedelta(milliseconds=1))
+        epoch = (moment - _EPOCH) // timedelta(milliseconds=1)
+        if not _MIN_MS <= epoch <= _MAX_MS:
+            raise _refused(f"{moment.isoformat()} is not in the years 1980 to 2199")
+        return epoch
     if type(moment) is not int:
         moment = _to_number(moment)
     if not math.isfinite(moment):

@@ -19,11 +19,15 @@ class DropReason(enum.StrEnum):
     NOT_ENCODABLE = "not_encodable"
     #: A label or weight that is NaN or infinite.
     NOT_FINITE = "not_finite"
-    #: A weight below zero.
+    #: A weight below zero or above 1,000,000, a latency below zero or above 1,000,000,000 ms.
     OUT_OF_RANGE = "out_of_range"
+    #: More features, scores, attributions, tags or dimensions than one event may have.
+    TOO_MANY_ENTRIES = "too_many_entries"
+    #: A name, a tag, a request id, or a prediction or label that is text, of more than 1,024 characters.
+    TEXT_TOO_LONG = "text_too_long"
     #: A model, version, variant or prediction id that is blank or longer than 256 characters.
     BAD_IDENTIFIER = "bad_identifier"
-    #: A time without offset, in seconds, or not a time at all.
+    #: A time without offset, in seconds, outside of the years 1980 to 2199, or not a time at all.
     BAD_TIMESTAMP = "bad_timestamp"
     #: Published after ``close``.
     CLOSED = "closed"

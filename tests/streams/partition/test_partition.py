@@ -75,12 +75,14 @@ STRUCTURED: Headers = (("content-type", b"application/cloudevents+json"),)
 
 BAD: dict[DeadLetterReason, tuple[bytes, Headers]] = {
     DeadLetterReason.NOT_JSON: (b"{", ()),
-    DeadLetterReason.WRONG_TYPE: (body(model=3), ()),
+    DeadLetterReason.WRONG_TYPE: (body(model=[3]), ()),
     DeadLetterReason.MISSING_FIELD: (b'{"model":"fraud"}', ()),
     DeadLetterReason.NOT_FINITE: (b'{"prediction_id":"1","model":"m","features":{"a":NaN}}', ()),
     DeadLetterReason.OUT_OF_RANGE: (b'{"prediction_id":"1","model":"m","label":1,"timestamp":1,"weight":-1}', ()),
+    DeadLetterReason.TOO_MANY_ENTRIES: (body(tags={str(n): "" for n in range(101)}), ()),
+    DeadLetterReason.TEXT_TOO_LONG: (body(features={"x" * 1025: 1}), ()),
     DeadLetterReason.TOO_LARGE: (body(prediction_id="x" * LIMIT), ()),
-    DeadLetterReason.REGISTRY_FRAMED: (b"\x00\x00\x00\x00\x07" + body(), ()),
+    DeadLetterReason.REGISTRY_FRAMED: (b"\x00\x00\x00\x00\x07\x06p-1", ()),
     DeadLetterReason.BAD_CLOUDEVENT: (body(), STRUCTURED),
     DeadLetterReason.BAD_TIMESTAMP: (body(timestamp="yesterday"), ()),
     DeadLetterReason.TIMESTAMP_IN_FUTURE: (body(timestamp=START_MS + DAY_MS), ()),

@@ -110,8 +110,7 @@ def _wire(app: DriftbellApp) -> None:
 
     # acks=False: Faust's own bookkeeping would commit and re-read by its rules, not by the checkpoint's.
     inputs = app.topic(
-        topics.predictions,
-        topics.feedback,
+        *(stream.topic(topics) for stream in Input),
         key_serializer="raw",
         value_serializer="raw",
         acks=False,
@@ -134,12 +133,14 @@ def _wire(app: DriftbellApp) -> None:
         for tp in assigned:
             stream, partition = app.source(tp)
             numbers[stream].add(partition)
-        if numbers[Input.PREDICTIONS] != numbers[Input.FEEDBACK]:
+        merged = [(stream, numbers[stream]) for stream in Input if stream.spec.merged]
+        if any(mine != merged[0][1] for _, mine in merged):
+            shares = " and ".join(f"{stream.topic(topics)} {sorted(mine)}" for stream, mine in merged)
             raise RefusedError(
-                f"predictions {sorted(numbers[Input.PREDICTIONS])} and feedback {sorted(numbers[Input.FEEDBACK])} were not "
-                f"assigned together: both topics need the same number of partitions and all workers the same settings"
+                f"{shares} were not assigned together: the topics need the same number of partitions and all workers the "
+                f"same settings"
             )
-        await app.engine.assigned(numbers[Input.PREDICTIONS], app.consumer_generation_id)
+        await app.engine.assigned(merged[0][1], app.consumer_generation_id)
 
     async def on_partitions_assigned(_app: Any, /, *given: Iterable[TP], **_: Any) -> None:
         await claim(given[0])

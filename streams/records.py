@@ -3,20 +3,57 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self, cast
 
+from driftbell.runtime.config.model import Topics
 from driftbell.schemas import DeadLetterReason
+from driftbell.schemas.codec import decode_feedbacks, decode_predictions
 
 Headers = Sequence[tuple[str, bytes]]
 
 
-class Input(enum.StrEnum):
-    """The two inputs of a partition. On equal times predictions go first, so that a label finds its prediction."""
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What the processor needs to know of an input topic."""
 
-    PREDICTIONS = "predictions"
-    FEEDBACK = "feedback"
+    #: Its role: the name of its setting under ``topics``, its name in checkpoints, and the metric label.
+    name: str
+    #: Values, headers and ``max_bytes`` to one event or ``BadRecord`` per value; raises nothing.
+    decode: Callable[..., list[Any]]
+    #: Whether its records have a place among those of the other merged inputs, by their time. An input that is merged waits
+    #: for the others, and has as many partitions as they.
+    merged: bool = True
+
+
+class Input(enum.StrEnum):
+    """The inputs of a partition, in the order in which records of equal times go: a label finds its prediction.
+
+    Another input is a line here and its handler in ``Partition``.
+    """
+
+    spec: InputSpec
+
+    def __new__(cls, spec: InputSpec) -> Self:
+        """A member whose value is the name of the input."""
+        member = str.__new__(cls, spec.name)
+        member._value_ = spec.name
+        member.spec = spec
+        return member
+
+    PREDICTIONS = InputSpec("predictions", decode_predictions)
+    FEEDBACK = InputSpec("feedback", decode_feedbacks)
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """The input of a name; raises ValueError where there is none."""
+        return cls(cast(Any, name))
+
+    def topic(self, topics: Topics) -> str:
+        """The configured name of its topic."""
+        name: str = getattr(topics, self.spec.name)
+        return name
 
 
 class Output(enum.StrEnum):

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from operator import attrgetter
+from typing import NamedTuple
+
+from driftbell.schemas import Prediction
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Subject:
-    """One version of one model in one variant."""
+class Subject(NamedTuple):
+    """One version of one model in one variant.
+
+    A named tuple and not a dataclass, as it is hashed and compared for every run of events: that happens in C.
+
+    >>> Subject("fraud", "7", "live").over_versions
+    Subject(model='fraud', version='', variant='live')
+    """
 
     model: str
     version: str
     variant: str
+
+    @property
+    def over_versions(self) -> Subject:
+        """What stands for all versions of the model in this variant."""
+        return self._replace(version="")
+
+
+#: The subject of a prediction as a plain tuple, which equals the ``Subject`` of the same fields and has its hash. It is asked
+#: for every event, so it makes no ``Subject``; those that keep state make one when they see a subject for the first time.
+subject_key: Callable[[Prediction], tuple[str, ...]] = attrgetter(*Subject._fields)

@@ -260,7 +260,7 @@ class Engine:
         self.counts.add(runner)
 
     async def _commit(self, index: int, checkpoint: Checkpoint) -> None:
-        await self._broker.commit({(Input(name), index): offset for name, offset in checkpoint.offsets.items()})
+        await self._broker.commit({(Input.named(name), index): offset for name, offset in checkpoint.offsets.items()})
 
     # ---- what is counted; a counter never falls while this process lives
 

@@ -93,7 +93,7 @@ class Watermarks:
             empty = partition.waiting_for
             if runner.stopped is not None or not empty:
                 continue
-            waits_for_records = len(empty) < len(Input)
+            waits_for_records = len(empty) < sum(stream.spec.merged for stream in Input)
             since = now - self._advanced_at.get(index, 0.0)
             if waits_for_records or (partition.wants_tick and since >= self._worker.tick):
                 self._advanced_at[index] = now

@@ -13,7 +13,7 @@ from faust.types import TP
 from driftbell.schemas.dead_letter import HEADER_PREFIX, dead_letter_headers
 from driftbell.streams.engine.broker import Source
 from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp
-from driftbell.streams.records import DeadLetterRecord, Input, OutboxRecord, Output
+from driftbell.streams.records import DeadLetterRecord, OutboxRecord, Output
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +34,7 @@ class KafkaBroker:
             Output.ALERTS_ACTIVE: topics.alerts_active,
             Output.METRICS: topics.metrics,
         }
-        self._inputs = {Input.PREDICTIONS: topics.predictions, Input.FEEDBACK: topics.feedback}
-        self._dead_letter_suffix = topics.dead_letter_suffix
+        self._topics = topics
 
     @property
     def _consumer(self) -> ChunkConsumer:
@@ -51,12 +50,12 @@ class KafkaBroker:
         """See ``Publisher.dead_letter``. A value too large for the dead-letter topic is named instead of copied."""
         messages: list[_Message] = []
         for letter in letters:
-            topic = self._inputs[letter.input]
+            topic = letter.input.topic(self._topics)
             headers = [
                 *letter.headers,
                 *dead_letter_headers(topic, partition, letter.offset, letter.reason, letter.detail),
             ]
-            messages.append((topic + self._dead_letter_suffix, letter.key, letter.value, headers))
+            messages.append((topic + self._topics.dead_letter_suffix, letter.key, letter.value, headers))
         try:
             await self._send_all(messages)
         except MessageSizeTooLargeError:

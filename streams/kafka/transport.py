@@ -19,6 +19,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, cast
 
 import aiokafka
@@ -330,13 +331,15 @@ class DriftbellApp(faust.App):
 
     def source(self, tp: TP) -> Source:
         """Which input a topic partition is."""
-        predictions = tp.topic == self.driftbell.topics.predictions
-        return (Input.PREDICTIONS if predictions else Input.FEEDBACK), tp.partition
+        return self._inputs[tp.topic], tp.partition
 
     def tp(self, source: Source) -> TP:
         """Which topic partition an input is."""
-        topics = self.driftbell.topics
-        return TP(topics.predictions if source[0] is Input.PREDICTIONS else topics.feedback, source[1])
+        return TP(source[0].topic(self.driftbell.topics), source[1])
+
+    @cached_property
+    def _inputs(self) -> dict[str, Input]:
+        return {source.topic(self.driftbell.topics): source for source in Input}
 
     def _create_directories(self) -> None:
         # For tables on disk, which we do not have; a worker runs on a file system that it may only read.

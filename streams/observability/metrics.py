@@ -77,7 +77,7 @@ class EngineCollector(Collector):
         for index, partition in sorted(engine.partitions.items()):
             number = str(index)
             for stream in Input:
-                labels = [getattr(topics, stream.value), number]
+                labels = [stream.topic(topics), number]
                 end, done = self._end_offset((stream, index)), partition.offsets.get(stream)
                 if end is not None:
                     lag.add_metric(labels, max(0, end - (done or 0)))

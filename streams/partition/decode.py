@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 from driftbell.runtime.config.model import Config
@@ -36,11 +35,11 @@ class Decoder:
         self._good_before = 0
         self._letters: list[DeadLetterRecord] = []
 
-    def decode(self, decode: Callable[..., list[Any]], step: Slice) -> list[Any]:
+    def decode(self, step: Slice) -> list[Any]:
         """One event, ``BadRecord`` or None (a tombstone) per record."""
         records = step.records
         values = [record.value for record in records]
-        limit = self._config.worker.max_record_bytes
+        limit, decode = self._config.worker.max_record_bytes, step.input.spec.decode
         if not _BYTES.issuperset(map(type, values)):
             whole = [record for record in records if type(record.value) is bytes]
             decoded = iter(decode([r.value for r in whole], [r.headers for r in whole], max_bytes=limit))
@@ -117,7 +116,7 @@ class Decoder:
             self._good_before = good
 
     def _all_is_bad(self, last: DeadLetterRecord) -> str:
-        topic: str = getattr(self._config.topics, last.input.value)
+        topic = last.input.topic(self._config.topics)
         return (
             f"{self.bad_in_a_row:,} bad records in a row in {topic} [{self._partition}], the last at offset {last.offset}: "
             f"{last.reason.value}: {last.detail}. Is this the right topic and format? Nothing was skipped. Set "

@@ -42,7 +42,7 @@ class LostInput:
                 loss["until_ms"] = now_ms + SHOWN_MS
             elif loss["until_ms"] <= now_ms:
                 del self._losses[name]
-        conditions = [self._condition(Input(name), loss) for name, loss in self._losses.items()]
+        conditions = [self._condition(Input.named(name), loss) for name, loss in self._losses.items()]
         if not conditions and not self._lifecycle.active():
             return []
         return self._lifecycle.observe(self._subject, conditions, now_ms, settings=self._settings)
@@ -69,7 +69,7 @@ class LostInput:
         self._lifecycle.restore(state["lifecycle"])
 
     def _condition(self, source: Input, loss: Mapping[str, Any]) -> Condition:
-        topic: str = getattr(self._topics, source.value)
+        topic = source.topic(self._topics)
         lost = max(0, loss["available"] - loss["offset"])
         if loss["reason"] == "topic_recreated":
             summary = (

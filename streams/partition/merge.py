@@ -1,7 +1,7 @@
-"""The merge of a partition's two inputs by record timestamp, as Kafka Streams does it.
+"""The merge of a partition's inputs by record timestamp, as Kafka Streams does it.
 
 The order in which events meet the detectors is a function of the topics' contents alone: the record with the smaller time
-among the two heads goes next; the time of a record is the running maximum of its partition's timestamps (offset order is never
+among the heads goes next; the time of a record is the running maximum of its partition's timestamps (offset order is never
 changed). If one input has nothing buffered, the other waits until the first is known to be complete up to its time:
 by a record of the empty input seen earlier with a later time, or by a *watermark* from the broker (``advance_watermark``).
 *Stream time* advances in ticks at fixed multiples of ``tick_ms``; a tick comes before every record with a time at or after
@@ -14,7 +14,7 @@ one record each. Within one such step predictions go first, which is still a fun
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -29,6 +29,9 @@ NO_TIME = -1
 #: What a fetched record takes in memory beside its key and value: aiokafka's object with its numbers, the headers of two bytes
 #: objects, a place in two lists (measured on Python 3.11: 327).
 RECORD_BYTES = 330
+
+#: Later than any record's time.
+_NEVER = 2**62
 
 _TIMESTAMP = attrgetter("timestamp")
 
@@ -105,7 +108,11 @@ class _Queue:
 
 
 class Merge:
-    """Buffers both inputs of one partition and says what comes next."""
+    """Buffers the inputs of one partition and says what comes next.
+
+    An input that is not merged (``InputSpec.merged``) neither waits nor is waited for: its records go as soon as stream time
+    has begun, so what they do may not depend on their place among the others.
+    """
 
     def __init__(
         self,
@@ -114,12 +121,15 @@ class Merge:
         *,
         stream_ms: int = NO_TIME,
         last_times: Mapping[str, int] | None = None,
+        inputs: Iterable[Input] = Input,
     ) -> None:
         self.tick_ms = tick_ms
         self.resolution_ms = resolution_ms
         self.stream_ms = stream_ms
         known = last_times or {}
-        self._queues = {i: _Queue(known.get(i, NO_TIME), known.get(i, NO_TIME)) for i in Input}
+        self._queues = {i: _Queue(known.get(i, NO_TIME), known.get(i, NO_TIME)) for i in inputs}
+        self._merged = [(source, queue) for source, queue in self._queues.items() if source.spec.merged]
+        self._unmerged = [(source, queue) for source, queue in self._queues.items() if not source.spec.merged]
 
     def push(self, source: Input, records: Sequence[RecordLike]) -> None:
         """Buffer fetched records of one input, in offset order."""
@@ -146,7 +156,7 @@ class Merge:
     @property
     def waiting_for(self) -> tuple[Input, ...]:
         """Inputs with nothing buffered: advancing their watermarks may allow progress."""
-        return tuple(source for source, queue in self._queues.items() if not queue.chunks)
+        return tuple(source for source, queue in self._merged if not queue.chunks)
 
     def next(self, *, open_batches: bool, due_ms: int | None, most: int) -> Step | None:
         """The next step, or None when it is not yet certain what comes next.
@@ -156,25 +166,29 @@ class Merge:
             due_ms: the earliest stream time at which a tick can matter though no event comes; None for never.
             most: the most records to return in one slice.
         """
-        predictions, feedback = self._queues[Input.PREDICTIONS], self._queues[Input.FEEDBACK]
-        certain = min(predictions.bound, feedback.bound)
+        bounds = [queue.bound for _, queue in self._merged]
+        certain = min(bounds)
         if self.stream_ms == NO_TIME:
-            first = min((queue.head for queue in (predictions, feedback) if queue.chunks), default=None)
+            first = min((queue.head for _, queue in self._merged if queue.chunks), default=None)
             if first is None or certain < first:
                 return None
             self.stream_ms = first - first % self.tick_ms
+        for source, queue in self._unmerged:
+            if queue.chunks:
+                return self._slice(source, _NEVER, most)
         tick = self._next_tick(open_batches, due_ms)
         if tick is not None and tick <= certain:
             self.stream_ms = tick
             return Tick(tick)
         self.stream_ms = max(self.stream_ms, certain - certain % self.tick_ms)
-        before = self.stream_ms + self.tick_ms
-        if predictions.chunks and predictions.bound <= feedback.bound:
-            # Ties go to predictions, hence the +1.
-            return self._slice(Input.PREDICTIONS, min(before, feedback.bound + 1), most)
-        if feedback.chunks and feedback.bound < predictions.bound:
-            return self._slice(Input.FEEDBACK, min(before, predictions.bound), most)
-        return None
+        # On equal times the input that stands first goes first.
+        place = bounds.index(certain)
+        source, queue = self._merged[place]
+        if not queue.chunks:
+            return None
+        # It may go on up to the times of those before it, and through those of the ones behind it.
+        limits = [bound + (other > place) for other, bound in enumerate(bounds) if other != place]
+        return self._slice(source, min([self.stream_ms + self.tick_ms, *limits]), most)
 
     def _next_tick(self, open_batches: bool, due_ms: int | None) -> int | None:
         following = self.stream_ms + self.tick_ms

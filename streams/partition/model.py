@@ -15,7 +15,7 @@ from driftbell.streams.alerts.lifecycle import Lifecycle
 from driftbell.streams.batch import JoinedBatch, JoinedEvent, PredictionBatch
 from driftbell.streams.encoding import Format
 from driftbell.streams.monitors.watch import ModelWatch, Watch
-from driftbell.streams.subject import Subject
+from driftbell.streams.subject import Subject, subject_key
 from driftbell.streams.windows import MetricWindows
 
 MODEL_FORMAT = Format("model", 1, compress_above=16_384)
@@ -63,8 +63,10 @@ class Model:
         self._ticked_ms = 0
         #: Whether a batch was closed since the last tick. At a safe point none was.
         self._stirred = False
-        self._subjects: dict[tuple[str, str], _Watched] = {}
-        self._arms: dict[str, ModelWatch] = {}
+        #: By subject; a plain tuple of the same fields finds it, too.
+        self._subjects: dict[tuple[str, ...], _Watched] = {}
+        #: What spans all versions, by subjects without one.
+        self._arms: dict[Subject, ModelWatch] = {}
         self._lifecycle = Lifecycle(settings, floor=floor)
 
     def wants_tick(self, now_ms: int) -> bool:
@@ -97,10 +99,10 @@ class Model:
         self, events: Sequence[Prediction], times: Sequence[int], now_ms: int, traceparent: str | None, out: Emitted
     ) -> None:
         """Add predictions of one subject to its open batch; ``traceparent`` is the last event's."""
-        first = events[0]
-        watched = self._subjects.get((first.version, first.variant))
+        key = subject_key(events[0])
+        watched = self._subjects.get(key)
         if watched is None:
-            watched = self._admit(first.version, first.variant, now_ms, out)
+            watched = self._admit(Subject(*key), now_ms, out)
         start, count = 0, len(events)
         while start < count:
             end = min(count, start + self.batch_events - len(watched.predictions))
@@ -112,9 +114,9 @@ class Model:
             if len(watched.predictions) >= self.batch_events:
                 self._close(watched, now_ms, out)
 
-    def add_label(self, version: str, variant: str, event: JoinedEvent, now_ms: int, out: Emitted) -> bool:
+    def add_label(self, subject: Subject, event: JoinedEvent, now_ms: int, out: Emitted) -> bool:
         """Add one labelled prediction to its subject's open batch; False when that subject was retired meanwhile."""
-        watched = self._subjects.get((version, variant))
+        watched = self._subjects.get(subject)
         if watched is None:
             return False
         watched.joined.append(event)
@@ -127,12 +129,9 @@ class Model:
         for watched in self._subjects.values():
             self._close(watched, now_ms, out)
             out.metrics.extend(watched.windows.collect(now_ms))
-        for variant, arm in self._arms.items():
-            out.alerts.extend(
-                self._lifecycle.observe(
-                    Subject(self.name, "", variant), arm.conditions(now_ms), now_ms, settings=self.settings
-                )
-            )
+        for subject, arm in self._arms.items():
+            conditions = arm.conditions(now_ms)
+            out.alerts.extend(self._lifecycle.observe(subject, conditions, now_ms, settings=self.settings))
         self._ticked_ms, self._stirred = now_ms, False
         self.dirty = True
 
@@ -153,7 +152,7 @@ class Model:
             watched.last_ms = now_ms
             watched.watch.on_predictions(batch)
             watched.windows.on_predictions(batch)
-            self._arms[watched.subject.variant].on_predictions(batch)
+            self._arms[watched.subject.over_versions].on_predictions(batch)
         if watched.joined:
             joined = JoinedBatch(watched.joined, now_ms)
             watched.joined = []
@@ -170,21 +169,25 @@ class Model:
             )
         )
 
-    def _admit(self, version: str, variant: str, now_ms: int, out: Emitted) -> _Watched:
+    def _admit(self, subject: Subject, now_ms: int, out: Emitted) -> _Watched:
         if len(self._subjects) >= self.max_subjects:
             self._retire(now_ms, out)
-        watched = self._begin(version, variant, now_ms)
-        if variant not in self._arms:
-            self._arms[variant] = ModelWatch(Subject(self.name, "", variant), self.settings)
+        watched = self._begin(subject, now_ms)
+        if subject.over_versions not in self._arms:
+            self._begin_arm(subject.over_versions)
         self._retire_arms(now_ms, out)
         return watched
 
-    def _begin(self, version: str, variant: str, now_ms: int) -> _Watched:
+    def _begin(self, subject: Subject, now_ms: int) -> _Watched:
         # Interned, as msgspec leaves out a field only if it is the very default: a restart must not change a record's bytes.
-        subject = Subject(self.name, sys.intern(version), sys.intern(variant))
+        subject = Subject(*map(sys.intern, subject))
         watched = _Watched(subject, Watch(subject, self.settings), MetricWindows(subject, self.settings), now_ms)
-        self._subjects[version, variant] = watched
+        self._subjects[subject] = watched
         return watched
+
+    def _begin_arm(self, subject: Subject) -> ModelWatch:
+        arm = self._arms[subject] = ModelWatch(subject, self.settings)
+        return arm
 
     def _retire(self, now_ms: int, out: Emitted) -> None:
         """Let the longest unseen subject go, and close what it had open."""
@@ -202,9 +205,10 @@ class Model:
 
     def _retire_arms(self, now_ms: int, out: Emitted) -> None:
         """Let variants go of which no version is watched any more: producers may name any number of them."""
-        for variant in sorted(self._arms.keys() - {variant for _, variant in self._subjects}):
-            del self._arms[variant]
-            out.alerts.extend(self._lifecycle.retire(Subject(self.name, "", variant), now_ms))
+        watched = {watched.subject.over_versions for watched in self._subjects.values()}
+        for subject in sorted(self._arms.keys() - watched):
+            del self._arms[subject]
+            out.alerts.extend(self._lifecycle.retire(subject, now_ms))
 
     def state(self) -> bytes:
         """The encoded state; only at a boundary, when no batch is open."""
@@ -212,16 +216,16 @@ class Model:
             {
                 "ticked_ms": self._ticked_ms,
                 "lifecycle": self._lifecycle.state(),
-                "arms": {variant: arm.state() for variant, arm in self._arms.items()},
+                "arms": {subject.variant: arm.state() for subject, arm in self._arms.items()},
                 "subjects": [
                     {
-                        "version": version,
-                        "variant": variant,
+                        "version": watched.subject.version,
+                        "variant": watched.subject.variant,
                         "last_ms": watched.last_ms,
                         "watch": watched.watch.state(),
                         "windows": watched.windows.state(),
                     }
-                    for (version, variant), watched in self._subjects.items()
+                    for watched in self._subjects.values()
                 ],
             }
         )
@@ -236,10 +240,9 @@ class Model:
         self._ticked_ms = state["ticked_ms"]
         self._lifecycle.restore(state["lifecycle"])
         for variant, arm_state in state["arms"].items():
-            arm = self._arms[variant] = ModelWatch(Subject(self.name, "", variant), self.settings)
-            arm.restore(arm_state)
+            self._begin_arm(Subject(self.name, "", variant)).restore(arm_state)
         for entry in state["subjects"]:
-            watched = self._begin(entry["version"], entry["variant"], entry["last_ms"])
+            watched = self._begin(Subject(self.name, entry["version"], entry["variant"]), entry["last_ms"])
             watched.watch.restore(entry["watch"])
             watched.windows.restore(entry["windows"])
 

@@ -48,7 +48,7 @@ class Models:
     def add_label(self, subject: Subject, event: JoinedEvent, now_ms: int, out: Emitted) -> bool:
         """Add one labelled prediction; False when its subject is no longer watched."""
         model = self._models.get(subject.model)
-        return model is not None and model.add_label(subject.version, subject.variant, event, now_ms, out)
+        return model is not None and model.add_label(subject, event, now_ms, out)
 
     def tick(self, now_ms: int, out: Emitted) -> Iterator[None]:
         """Close all open batches, evaluate everything that is due, forget what was long unseen; yields between models."""

@@ -1,4 +1,4 @@
-"""One partition: the pure core that turns the merged records of predictions[p] and feedback[p] into state and output.
+"""One partition: the pure core that turns the merged records of its inputs into state and output.
 
 It does no I/O and reads no clock. The owner pushes fetched records, asks for steps and runs them one by one; between two
 steps at a *safe point* (all batches closed) it may take a checkpoint. The same class serves the worker and the replay.
@@ -7,7 +7,7 @@ steps at a *safe point* (all batches closed) it may take a checkpoint. The same 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from driftbell.runtime.config.model import Config
 from driftbell.schemas import Alert, Feedback, Prediction
 from driftbell.schemas.bad_record import BadRecord
-from driftbell.schemas.codec import decode_feedbacks, decode_predictions
 from driftbell.schemas.trace import traceparent_of
 from driftbell.streams.batch import JoinedEvent
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, Stored
@@ -28,7 +27,7 @@ from driftbell.streams.partition.model import Emitted, Model
 from driftbell.streams.partition.models import Models
 from driftbell.streams.partition.outbox import alert_records, metric_record
 from driftbell.streams.records import Input, OutboxRecord, RecordLike
-from driftbell.streams.subject import Subject
+from driftbell.streams.subject import Subject, subject_key
 
 CORE_FORMAT = Format("partition", 1, compress_above=16_384)
 
@@ -56,6 +55,11 @@ class Partition:
         #: Exact counts of what was processed, part of the state.
         self.counts: Counter[str] = Counter()
         self._decoder = Decoder(index, config, self.counts)
+        #: What is done with the records of each input.
+        self._handlers: Mapping[Input, Callable[[Slice, Emitted], None]] = {
+            Input.PREDICTIONS: self._predictions,
+            Input.FEEDBACK: self._labels,
+        }
         #: Records skipped because the checkpoint already counts them; not state.
         self.skipped_replay = 0
         #: Jumps in the offsets: legal after compaction and transactions, otherwise records are missing. Not state.
@@ -71,7 +75,7 @@ class Partition:
             self._join.restore(core["join"], stored.waiting)
             self._lost.restore(core["lost"])
             self.counts.update(core["counts"])
-            self.offsets = {Input(name): offset for name, offset in stored.offsets.items()}
+            self.offsets = {Input.named(name): offset for name, offset in stored.offsets.items()}
             self._fetched = dict(self.offsets)
             self._outbox = list(stored.outbox)
             for _ in self.restore_models(stored.models):
@@ -186,9 +190,9 @@ class Partition:
 
     def lookups(self, step: Step) -> list[bytes]:
         """Keys of pending predictions that must be looked up in the store and given to ``run``."""
-        if not isinstance(step, Slice) or step.input is Input.PREDICTIONS:
+        if not isinstance(step, Slice) or step.input is not Input.FEEDBACK:
             return []
-        decoded = self._decoder.decode(decode_feedbacks, step)
+        decoded = self._decoder.decode(step)
         self._decoded = (step, decoded)
         return self._join.unknown([label for label in decoded if isinstance(label, Feedback)])
 
@@ -212,10 +216,7 @@ class Partition:
             return
         self.offsets[step.input] = step.records[-1].offset + 1
         out = Emitted()
-        if step.input is Input.PREDICTIONS:
-            self._predictions(step, out)
-        else:
-            self._labels(step, out)
+        self._handlers[step.input](step, out)
         self._publish(out)
         self._since_safe_point += len(step.records)
         if self._since_safe_point >= self.config.worker.safe_point_records:
@@ -286,7 +287,7 @@ class Partition:
         # A run: consecutive events of one subject, handed over at once.
         run_start, run_of, trace = 0, None, None
         earliest, latest = -decoder.max_age_ms, decoder.max_future_ms
-        events = decoder.decode(decode_predictions, step)
+        events = decoder.decode(step)
         for record, arrived_ms, event in zip(step.records, step.times, events, strict=True):
             if type(event) is not Prediction:
                 decoder.reject(step.input, record, event, len(good))
@@ -297,7 +298,7 @@ class Partition:
                 if isinstance(time_ms, BadRecord):
                     decoder.reject(step.input, record, time_ms, len(good))
                     continue
-            subject = (event.model, event.version, event.variant)
+            subject = subject_key(event)
             if subject != run_of:
                 self._hand_on(good, good_ms, run_start, trace, out)
                 if event.model not in models and not self._models.admit(event.model):

@@ -1,8 +1,9 @@
-"""The merge gives one order, whatever the fetches and proofs were."""
+"""The merge gives one order, whatever the fetches and watermarks were."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -152,3 +153,20 @@ def test_slices_are_never_longer_than_asked(most: int) -> None:
 
     assert isinstance(step, Slice)
     assert len(step.records) == most
+
+
+def test_an_input_that_is_not_merged_neither_waits_nor_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Input.FEEDBACK, "spec", replace(Input.FEEDBACK.spec, merged=False))
+    merge = Merge(1000, 1)
+    merge.push(Input.PREDICTIONS, [Record(0, 5_000, b"")])
+
+    first = merge.next(open_batches=False, due_ms=None, most=10)
+    merge.push(Input.FEEDBACK, [Record(0, 1_000, b""), Record(1, 99_000, b"")])
+    second = merge.next(open_batches=True, due_ms=None, most=10)
+
+    assert isinstance(first, Slice)
+    assert isinstance(second, Slice)
+    assert (first.input, second.input) == (Input.PREDICTIONS, Input.FEEDBACK)
+    assert [record.offset for record in second.records] == [0, 1]
+    assert merge.waiting_for == (Input.PREDICTIONS,)
+    assert merge.next(open_batches=True, due_ms=None, most=10) is None

@@ -10,7 +10,7 @@ from driftbell.streams.records import DeadLetterRecord, Input, OutboxRecord, Rec
 
 
 class HeldClock:
-    """Stands still until the test moves it; ``monotonic`` follows the event loop, so that timeouts work."""
+    """Stands still until the test moves it; ``monotonic`` is the event loop's time, which passes only by waiting."""
 
     def __init__(self, wall_ms: int = 1_000_000_000_000) -> None:
         self.now_ms = wall_ms

@@ -19,7 +19,8 @@ from tests.streams.engine.test_engine import START_MS, House, config, prediction
 
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
-    made = House(config())
+    # Ticks, and with them safe points, come well before a save that hangs makes the partition wait (a second).
+    made = House(config(tick=0.2))
     yield made
     await made.engine.stop()
 

@@ -18,6 +18,12 @@ class Broker(Publisher, Protocol):
     async def end_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
         """Where each input ends now, asked of the brokers; raises OSError when they do not answer."""
 
+    async def log_end_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
+        """Where each input's log ends at its leader now, records included that nobody may read yet as they are not replicated.
+
+        Every record that is appended later has a later append time. Raises OSError when the brokers do not answer.
+        """
+
     async def earliest_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
         """Where each input begins."""
 

@@ -105,7 +105,7 @@ class Watermarks:
         watermark_ms = asked_ms - round(self._worker.clock_margin * 1000)
         try:
             async with asyncio.timeout(BROKER_TIMEOUT_SECONDS):
-                ends = await self._broker.end_offsets(sources)
+                ends = await self._broker.log_end_offsets(sources)
         except (OSError, TimeoutError) as error:
             self._force(sources, watermark_ms, error)
             return

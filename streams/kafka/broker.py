@@ -101,6 +101,10 @@ class KafkaBroker:
         """See ``Broker.end_offsets``."""
         return self._by_source(await self._consumer.end_offsets(self._tps(sources)))
 
+    async def log_end_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
+        """See ``Broker.log_end_offsets``."""
+        return self._by_source(await self._consumer.log_end_offsets(self._tps(sources)))
+
     async def earliest_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
         """See ``Broker.earliest_offsets``."""
         return self._by_source(await self._consumer.begin_offsets(self._tps(sources)))

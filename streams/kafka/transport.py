@@ -37,6 +37,7 @@ from driftbell.runtime.kafka.fetching import tolerate_unreadable_records
 from driftbell.streams.engine.broker import Source
 from driftbell.streams.engine.engine import Engine
 from driftbell.streams.errors import DriftbellError
+from driftbell.streams.kafka.log_end import log_end_offsets
 from driftbell.streams.records import Input
 
 log = logging.getLogger(__name__)
@@ -267,6 +268,13 @@ class ChunkConsumer(driver.Consumer):
     async def end_offsets(self, tps: Collection[TP]) -> Mapping[TP, int]:
         """Ask the brokers where partitions end; OSError when they do not answer."""
         return await self._asked(self._thread.highwaters(*tps))
+
+    async def log_end_offsets(self, tps: Collection[TP]) -> Mapping[TP, int]:
+        """Ask the leaders where their logs end; see ``log_end``."""
+        client = self._thread._ensure_consumer()._client
+        asked = [TopicPartition(*tp) for tp in tps]
+        ends = await self._asked(self._thread.call_thread(log_end_offsets, client, asked))
+        return {TP(tp.topic, tp.partition): offset for tp, offset in ends.items()}
 
     async def begin_offsets(self, tps: Collection[TP]) -> Mapping[TP, int]:
         """Ask the brokers where partitions begin."""

@@ -55,6 +55,10 @@ class MemoryBroker:
             raise OSError("no broker answers")
         return {source: self.ends.get(source, 0) for source in sources}
 
+    async def log_end_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
+        """See ``Broker``."""
+        return await self.end_offsets(sources)
+
     async def earliest_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
         """See ``Broker``."""
         return {source: self.firsts.get(source, 0) for source in sources}

@@ -20,8 +20,9 @@ pytestmark = pytest.mark.kafka
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[KafkaCluster]:
-    """A cluster of the test's own, as one of its nodes is frozen."""
-    with KafkaCluster(tmp_path, nodes=3) as cluster:
+    """A cluster of the test's own, as a node is frozen. For minutes the others take that node for one in sync."""
+    patient = {"broker.session.timeout.ms": "120000", "replica.lag.time.max.ms": "120000"}
+    with KafkaCluster(tmp_path, nodes=3, properties=patient) as cluster:
         yield cluster
 
 

@@ -132,5 +132,8 @@ class CheckpointStore(Protocol):
     async def reset_fence(self, partitions: Iterable[int]) -> None:
         """Let any generation claim again, by hand, after the consumer group was reset. No worker may be running."""
 
+    async def time_ms(self) -> int | None:
+        """The store's own clock in epoch milliseconds; None where it has none."""
+
     async def close(self) -> None:
         """Release connections."""

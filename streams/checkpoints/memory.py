@@ -154,5 +154,9 @@ class MemoryCheckpointStore:
             if partition in self._entries:
                 self._entries[partition].generation = 0
 
+    async def time_ms(self) -> int | None:
+        """None: this process's clock is no second opinion."""
+        return None
+
     async def close(self) -> None:
         """Nothing to release."""

@@ -191,6 +191,11 @@ class RedisCheckpointStore:
             if await self._guard(self._redis.hexists(self._key(partition), "gen")):
                 await self._guard(self._redis.hset(self._key(partition), "gen", 0))
 
+    async def time_ms(self) -> int | None:
+        """See ``CheckpointStore.time_ms``."""
+        seconds, micros = await self._guard(self._redis.time())
+        return int(seconds) * 1000 + int(micros) // 1000
+
     async def close(self) -> None:
         """See ``CheckpointStore.close``."""
         await close(self._redis)

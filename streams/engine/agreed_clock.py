@@ -1,9 +1,9 @@
 """AgreedClock: a wall clock that no single machine decides.
 
-Stream time of an idle input follows the clock. A worker whose clock was an hour ahead for three seconds used to move it an hour
-ahead, and for that hour there was no tick, no checkpoint and no alert. Three clocks are at hand: the worker's own, the store's,
-and the brokers', of which every ``LogAppendTime`` is a reading that can only be old. The middle one is taken: whichever is wrong,
-ahead or behind, the other two hold it.
+Stream time of an idle input follows the clock. A worker whose clock was an hour ahead for three seconds used to move it an
+hour ahead, and for that hour there was no tick, no checkpoint and no alert. Three clocks are at hand: the worker's own, the
+store's, and the brokers', of which every ``LogAppendTime`` is a reading that can only be old. The middle one is taken:
+whichever is wrong, ahead or behind, the other two hold it.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from driftbell.streams.engine.clock import Clock
 
 log = logging.getLogger(__name__)
 
-#: The own clock may differ from the agreed time by so much before somebody is told.
+#: The own clock may differ from the agreed time by so much before it is logged.
 TOLERATED_MS = 2000
 
-#: ... and is then reported no more often than this.
+#: ... and is then logged no more often than this.
 REPORT_SECONDS = 60.0
 
 
 class AgreedClock:
     """The middle of up to three clocks; each foreign reading is carried on by the monotonic clock.
 
-    Without the store's reading (``memory://``) the own clock decides alone. With it, and before any append time, the earlier of
-    the two: too early a time only waits, too late a one cannot be taken back.
+    Without the store's reading (``memory://``) the own clock decides alone. With it, and before any append time, the earlier
+    of the two: a time that is too early only waits, one that is too late cannot be taken back.
     """
 
     def __init__(self, own: Clock) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from driftbell.runtime.config.model import Config
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore
+from driftbell.streams.engine.agreed_clock import AgreedClock
 from driftbell.streams.engine.broker import Broker, Source
 from driftbell.streams.engine.clock import Clock
 from driftbell.streams.engine.counters import EngineCounts
@@ -19,6 +21,7 @@ from driftbell.streams.engine.ownership import Ownership
 from driftbell.streams.engine.runner import Runner, Stopped
 from driftbell.streams.engine.time_slice import TimeSlice, measure_loop_lag
 from driftbell.streams.engine.watermarks import Watermarks
+from driftbell.streams.errors import StoreUnavailableError
 from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import Input
 
@@ -31,6 +34,9 @@ BUFFER_BYTES = 64 * 1024 * 1024
 
 #: ... but at least so much per input: a chunk or two.
 LEAST_BUFFER_BYTES = 1024 * 1024
+
+#: How often the store is asked for its time, and how quickly it must answer to count.
+STORE_TIME_SECONDS, STORE_TIME_WITHIN_SECONDS = 5.0, 1.0
 
 #: How long a revoked partition may take for its last save; the group waits for us meanwhile.
 REVOKE_SECONDS = 5.0
@@ -58,7 +64,7 @@ class Engine:
         self.counts = EngineCounts()
         self._store = store
         self._broker = broker
-        self._clock = clock
+        self._clock = AgreedClock(clock)
         self._on_failure = on_failure
         self._runners: dict[int, Runner] = {}
         #: Runners on their way out: still counted, so that no counter ever falls while they save for the last time.
@@ -72,14 +78,14 @@ class Engine:
         #: How often everything was revoked: a claim that began before the latest is for a rebalance that is over.
         self._revocations = 0
         self._assigning = asyncio.Lock()
-        self._time_slice = TimeSlice(clock)
+        self._time_slice = TimeSlice(self._clock)
         self._settled = False
         self._reclaims: dict[int, asyncio.Task[None]] = {}
         self._ownership = Ownership(
-            config, store, broker, self.counts, owner=owner, clock=clock, time_slice=self._time_slice
+            config, store, broker, self.counts, owner=owner, clock=self._clock, time_slice=self._time_slice
         )
         self._watermarks = Watermarks(
-            self._runners, broker, config.worker, self.counts, clock=clock, on_failure=on_failure
+            self._runners, broker, config.worker, self.counts, clock=self._clock, on_failure=on_failure
         )
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -107,6 +113,7 @@ class Engine:
             self._tasks = [
                 asyncio.create_task(self._watermarks.run(), name="watermarks"),
                 asyncio.create_task(measure_loop_lag(self.counts.blocked, self._clock), name="loop-lag"),
+                asyncio.create_task(self._ask_the_store_for_the_time(), name="store-time"),
             ]
         asked_in = self._revocations
         async with self._assigning:
@@ -138,11 +145,25 @@ class Engine:
         await asyncio.gather(*self._reclaims.values(), return_exceptions=True)
         await self._let_go(list(self._runners))
 
-    def deliver(self, source: Source, records: Sequence[object]) -> None:
+    async def _ask_the_store_for_the_time(self) -> None:
+        while True:
+            with suppress(StoreUnavailableError):
+                asked_at = self._clock.monotonic()
+                epoch_ms = await self._store.time_ms()
+                # An answer that was long on its way says little about now.
+                if epoch_ms is not None and self._clock.monotonic() - asked_at < STORE_TIME_WITHIN_SECONDS:
+                    self._clock.store_said(epoch_ms)
+            await asyncio.sleep(STORE_TIME_SECONDS)
+
+    def deliver(self, source: Source, records: Sequence[object], appended_ms: int | None = None) -> None:
         """Fetched records of one input of one partition, in offset order.
+
+        ``appended_ms`` is when a broker appended the last of them, where the topic keeps append times.
 
         Ignored for partitions not held, and for those that are being rewound: what was fetched before would leave a gap.
         """
+        if appended_ms is not None:
+            self._clock.broker_appended(appended_ms)
         stream, partition = source
         runner = self._runners.get(partition)
         if runner is not None and runner.stopped is None and partition not in self._reclaims:
@@ -186,6 +207,11 @@ class Engine:
     def runners(self) -> Mapping[int, Runner]:
         """The runners, by partition index."""
         return self._runners
+
+    @property
+    def clock_offset_seconds(self) -> float:
+        """How far this machine's clock is ahead of the time on which Redis and the brokers agree."""
+        return self._clock.offset_ms / 1000
 
     def checkpoint_age(self, index: int) -> float:
         """Seconds since the last save of a partition held."""

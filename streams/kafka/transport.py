@@ -50,6 +50,9 @@ FETCH_MAX_WAIT_MS = 100
 #: The longest that a poll of the fetcher waits for records, and so a seek for a poll.
 POLL_SECONDS = 0.2
 
+#: A record's timestamp is when the broker appended it (Kafka's ``TimestampType``).
+LOG_APPEND_TIME = 1
+
 #: Coordinator errors in a row after which the worker gives up; one a second.
 COORDINATOR_PATIENCE = 30
 
@@ -191,7 +194,9 @@ class ChunkConsumer(driver.Consumer):
                 f"{tp}: records up to {chunk.follows} were fetched, and delivered only up to {delivered}"
             )
         self._delivered[tp] = chunk.records[-1].offset + 1
-        self._engine.deliver(cast(DriftbellApp, self.app).source(tp), chunk.records)
+        last = chunk.records[-1]
+        appended_ms = last.timestamp if last.timestamp_type == LOG_APPEND_TIME else None
+        self._engine.deliver(cast(DriftbellApp, self.app).source(tp), chunk.records, appended_ms)
 
     # ---- positions
 

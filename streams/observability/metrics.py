@@ -161,6 +161,10 @@ class EngineCollector(Collector):
             now.loop_blocked,
         )  # fmt: skip
         yield GaugeMetricFamily(
+            "driftbell_clock_offset_seconds", "How far this machine's clock is ahead of what Redis and the brokers say.",
+            value=self._engine.clock_offset_seconds,
+        )  # fmt: skip
+        yield GaugeMetricFamily(
             "driftbell_event_loop_blocked_seconds_max", "Longest time the event loop could not run, since start.",
             value=now.loop_blocked_seconds_max,
         )  # fmt: skip

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from driftbell.streams.agreement import Task
 from driftbell.streams.detectors import RIVER_NAMES, RankESR, RankScores, RiverDetector
+from driftbell.streams.monitors.performance.error_detector import CALIBRATED
 from driftbell.streams.monitors.performance.error_reference import ErrorReference
-from driftbell.streams.monitors.performance.error_watch import CALIBRATED, ErrorWatch
+from driftbell.streams.monitors.performance.error_watch import ErrorWatch
 from driftbell.streams.reference.numbers import learn_numbers
 
 Floats = npt.NDArray[np.float64]

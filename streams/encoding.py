@@ -80,9 +80,9 @@ class Format:
         return register
 
     def encode(self, value: Any) -> bytes:
-        """Write plain data: None, bool, int, float, str, bytes, lists, string-keyed dicts and numpy arrays.
+        """Write plain data: None, bool, int, float, str, bytes, lists, string-keyed dicts, numpy arrays and structs of them.
 
-        Tuples come back as lists and numpy scalars as Python numbers.
+        Tuples come back as lists, numpy scalars as Python numbers, structs as dicts (or lists, if they are array-like).
 
         Raises:
             TypeError: for anything else, such as an array of objects.
@@ -225,7 +225,17 @@ def _wrap_big_ints(value: Any) -> Any:
         return {key: _wrap_big_ints(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_wrap_big_ints(item) for item in value]
+    if isinstance(value, msgspec.Struct):
+        return _wrap_big_ints_of(value)
     return value
+
+
+def _wrap_big_ints_of(struct: msgspec.Struct) -> Any:
+    fields = {name: _wrap_big_ints(value) for name, value in msgspec.structs.asdict(struct).items()}
+    config = struct.__struct_config__
+    if config.array_like:
+        return list(fields.values())
+    return {config.tag_field: config.tag, **fields} if config.tag_field else fields
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_plain)

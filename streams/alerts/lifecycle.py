@@ -6,9 +6,10 @@ transitions: https://prometheus.io/docs/prometheus/latest/configuration/alerting
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -18,6 +19,7 @@ from driftbell.streams.alerts.annotations import closing, description, sentence
 from driftbell.streams.alerts.reasons import Transition
 from driftbell.streams.monitors.monitor import Condition
 from driftbell.streams.subject import Subject
+from driftbell.streams.versioned import Versioned
 
 #: Conditions that are over and whose episodes are still counted one by one.
 _MOST_REMEMBERED: Final = 1000
@@ -54,6 +56,14 @@ class Episode(msgspec.Struct, gc=False):
         if self.fired_ms is None:
             return self.started_ms + self.hold_ms
         return None if self.well_since_ms is None else self.well_since_ms + self.keep_ms
+
+
+class LifecycleState(Versioned, frozen=True):
+    """The episodes that are not over; fingerprint, number and whether it ever fired of those that are; the lower bound."""
+
+    active: list[Episode]
+    over: list[tuple[str, int, bool]]
+    floor: int
 
 
 class Lifecycle:
@@ -146,22 +156,22 @@ class Lifecycle:
         times = [due for episode in self._active.values() if (due := episode.due_ms) is not None]
         return min(times, default=None)
 
-    def state(self) -> dict[str, Any]:
-        """Everything needed to continue, as plain data."""
+    def state(self) -> LifecycleState:
+        """Everything needed to continue, copied."""
         for episode in self._active.values():
             self._tell(episode)
-        return {
-            "active": [msgspec.to_builtins(episode) for episode in self._active.values()],
-            "over": [[name, number, fired] for name, (number, fired) in self._over.items()],
-            "floor": self._floor,
-        }
+        return LifecycleState(
+            active=[copy.copy(episode) for episode in self._active.values()],
+            over=[(name, number, fired) for name, (number, fired) in self._over.items()],
+            floor=self._floor,
+        )
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``."""
-        episodes = msgspec.convert(state["active"], list[Episode])
-        self._active = {episode.fingerprint: episode for episode in episodes}
-        self._over = {name: (number, fired) for name, number, fired in state["over"]}
-        self._floor = state["floor"]
+        saved = LifecycleState.read(state)
+        self._active = {episode.fingerprint: copy.copy(episode) for episode in saved.active}
+        self._over = {name: (number, fired) for name, number, fired in saved.over}
+        self._floor = saved.floor
 
     def _begin(self, name: str, subject: Subject, labels: dict[str, str], now_ms: int, traceparent: str | None) -> None:
         last, fired = self._over.pop(name, (self._floor, False))

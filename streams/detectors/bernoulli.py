@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from driftbell.streams.detectors.shiryaev_roberts import Bools, Floats, ShiryaevRoberts, alarms
+from driftbell.streams.detectors.shiryaev_roberts import Bools, EvidenceState, Floats, ShiryaevRoberts, alarms
+from driftbell.streams.versioned import Array
 
 #: Alternatives stop here: p1 = 1 would make one counter-example infinite evidence.
 _HIGHEST = 0.99
@@ -18,6 +18,15 @@ _RATIO = 1.25
 _COARSE_ODDS = np.array([1.3, 1.8, 3.0, 6.0, 15.0, 50.0, 200.0, 1e9])
 #: Null shares stay inside, so that at least one alternative fits above.
 _LOWEST_NULL, _HIGHEST_NULL = 1e-6, 0.95
+
+
+class BernoulliState(EvidenceState, frozen=True):
+    """The evidence, the tolerated share and the alarm of each row, shape (rows,)."""
+
+    p0: Array
+    alarms: Array
+    #: Alternatives of each row; absent on the coarse grid.
+    steps: list[int] | None = None
 
 
 class BernoulliESR:
@@ -112,24 +121,33 @@ class BernoulliESR:
         self._alarms = self._alarms.copy()
         self._alarms[rows] = False
 
-    def state(self) -> Mapping[str, Any]:
-        """Plain data."""
-        state = {**self.evidence.state(), "p0": self.p0.copy(), "alarms": self._alarms.copy()}
-        return state if self._coarse else state | {"steps": list(self._steps)}
+    def state(self) -> BernoulliState:
+        """The evidence and the targets, copied."""
+        evidence = self.evidence.state()
+        return BernoulliState(
+            log_m=evidence.log_m,
+            walk=evidence.walk,
+            since=evidence.since,
+            start_ms=evidence.start_ms,
+            p0=self.p0.copy(),
+            alarms=self._alarms.copy(),
+            steps=None if self._coarse else list(self._steps),
+        )
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``.
 
         Raises:
             ValueError: the state has another number of rows.
         """
-        steps = list(state.get("steps", self._steps))
+        saved = BernoulliState.read(state)
+        steps = self._steps if saved.steps is None else list(saved.steps)
         if len(steps) == len(self._steps) and steps != self._steps:
             # Written by a detector that was made for another target and has followed a moving one since.
             self._spread(steps)
-        self.evidence.restore(state)
-        self.retarget(state["p0"])
-        self._alarms = np.array(state["alarms"], np.bool_)
+        self.evidence.restore(saved)
+        self.retarget(saved.p0)
+        self._alarms = np.array(saved.alarms, np.bool_)
 
 
 def _steps(p0: float) -> int:

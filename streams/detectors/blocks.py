@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
+import msgspec
 import numpy as np
 
-from driftbell.streams.detectors.cusum import CUSUM
+from driftbell.streams.detectors.cusum import CUSUM, CUSUMState
 from driftbell.streams.detectors.shiryaev_roberts import Floats
+from driftbell.streams.versioned import Array, Versioned
 
 #: Half of the shift to catch, in standard deviations of a block's mean.
 _HALF_SHIFT = 0.5
@@ -30,8 +30,7 @@ def block_events(autocorrelation: float) -> int:
     return 20 * math.ceil(needed / 20)
 
 
-@dataclass(frozen=True, slots=True)
-class BlockReference:
+class BlockReference(msgspec.Struct, frozen=True, array_like=True):
     """How the mean rank and the mean width (distance from the middle) of a block behave in the reference."""
 
     #: Events per block, and blocks the reference had.
@@ -41,6 +40,14 @@ class BlockReference:
     rank_sd: float
     width_mean: float
     width_sd: float
+
+
+class BlockState(Versioned, frozen=True):
+    """The two CUSUMs, and the sums (rank, width) and events of the block that is being filled."""
+
+    cusum: CUSUMState
+    open: Array
+    open_events: int
 
 
 class BlockCUSUM:
@@ -110,12 +117,13 @@ class BlockCUSUM:
     def _strongest(self) -> int:
         return int(np.argmax(self._cusum.log_evidence))
 
-    def state(self) -> Mapping[str, Any]:
-        """Plain data."""
-        return {"cusum": self._cusum.state(), "open": self._open.copy(), "open_events": self._open_events}
+    def state(self) -> BlockState:
+        """The evidence and the open block, copied."""
+        return BlockState(cusum=self._cusum.state(), open=self._open.copy(), open_events=self._open_events)
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``."""
-        self._cusum.restore(state["cusum"])
-        self._open = np.array(state["open"], np.float64)
-        self._open_events = int(state["open_events"])
+        saved = BlockState.read(state)
+        self._cusum.restore(saved.cusum)
+        self._open = np.array(saved.open, np.float64)
+        self._open_events = saved.open_events

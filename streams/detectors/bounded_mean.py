@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from driftbell.streams.detectors.shiryaev_roberts import Floats, ShiryaevRoberts
+from driftbell.streams.detectors.shiryaev_roberts import EvidenceState, Floats, ShiryaevRoberts
 
 #: Bets as shares of the largest stake that keeps L >= 0. Small ones find small shifts; 1 itself would let one event end
 #: a bet.
 _STAKES = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95])
+
+
+class BoundedMeanState(EvidenceState, frozen=True):
+    """The evidence and the tolerated mean."""
+
+    mean: float
 
 
 class BoundedMeanESR:
@@ -58,11 +63,19 @@ class BoundedMeanESR:
         """Forget the evidence."""
         self.evidence.reset()
 
-    def state(self) -> Mapping[str, Any]:
-        """Plain data."""
-        return {**self.evidence.state(), "mean": self.mean}
+    def state(self) -> BoundedMeanState:
+        """The evidence and the target, copied."""
+        evidence = self.evidence.state()
+        return BoundedMeanState(
+            log_m=evidence.log_m,
+            walk=evidence.walk,
+            since=evidence.since,
+            start_ms=evidence.start_ms,
+            mean=self.mean,
+        )
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``."""
-        self.evidence.restore(state)
-        self.retarget(state["mean"])
+        saved = BoundedMeanState.read(state)
+        self.evidence.restore(saved)
+        self.retarget(saved.mean)

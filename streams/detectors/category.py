@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from driftbell.streams.detectors.shiryaev_roberts import Bools, Floats, ShiryaevRoberts, alarms
+from driftbell.streams.detectors.shiryaev_roberts import Bools, EvidenceState, Floats, ShiryaevRoberts, alarms
 from driftbell.streams.stats import upper_bound
 
 #: Standard errors by which the reference's own share of a category may be wrong.
@@ -101,10 +100,10 @@ class CategoryESR:
         """Forget the evidence of the selected rows."""
         self.evidence.reset(rows)
 
-    def state(self) -> Mapping[str, Any]:
-        """Plain data."""
+    def state(self) -> EvidenceState:
+        """The evidence, copied; the reference belongs to whoever builds the detector."""
         return self.evidence.state()
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``."""
         self.evidence.restore(state)

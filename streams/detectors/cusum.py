@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from driftbell.streams.detectors.shiryaev_roberts import Floats
+from driftbell.streams.versioned import Array, Versioned
 
 #: Siegmund (1985), "Sequential Analysis", 2.57: the overshoot of a normal random walk, both sides of the strip.
 _OVERSHOOT = 1.166
@@ -42,6 +42,15 @@ def threshold_for(steps_per_false_alarm: float, reference_value: float) -> float
         else:
             high = middle
     return high
+
+
+class CUSUMState(Versioned, frozen=True):
+    """Sums, steps and times since zero, and the largest sum of the last update; shape (2, rows) each."""
+
+    sums: Array
+    steps: Array
+    start_ms: Array
+    reached: Array
 
 
 class CUSUM:
@@ -112,24 +121,26 @@ class CUSUM:
         side = int(np.argmax(self._sums[:, row]))
         return float(self._sums[side, row] / max(int(self._steps[side, row]), 1) + self.k[row])
 
-    def state(self) -> Mapping[str, Any]:
-        """Plain data."""
-        return {
-            "sums": self._sums.copy(),
-            "steps": self._steps.copy(),
-            "start_ms": self._start_ms.copy(),
-            "reached": self._reached.copy(),
-        }
+    def state(self) -> CUSUMState:
+        """The evidence, copied."""
+        return CUSUMState(
+            sums=self._sums.copy(),
+            steps=self._steps.copy(),
+            start_ms=self._start_ms.copy(),
+            reached=self._reached.copy(),
+        )
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``.
 
         Raises:
             ValueError: the state has another number of rows.
         """
-        if np.shape(state["sums"]) != (2, self.rows):
-            raise ValueError(f"state has {np.shape(state['sums'])[1]} rows, the detector {self.rows}")
-        self._sums = np.array(state["sums"], np.float64)
-        self._steps = np.array(state["steps"], np.int64)
-        self._start_ms = np.array(state["start_ms"], np.int64)
-        self._reached = np.array(state["reached"], np.float64)
+        saved = CUSUMState.read(state)
+        shape = (2, self.rows)
+        if any(kept.shape != shape for kept in (saved.sums, saved.steps, saved.start_ms, saved.reached)):
+            raise ValueError(f"state has shape {saved.sums.shape}, the detector {shape}")
+        self._sums = np.array(saved.sums, np.float64)
+        self._steps = np.array(saved.steps, np.int64)
+        self._start_ms = np.array(saved.start_ms, np.int64)
+        self._reached = np.array(saved.reached, np.float64)

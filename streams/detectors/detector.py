@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
-State = Mapping[str, Any]
+from driftbell.streams.versioned import Versioned
 
 
 class Detector(Protocol):
     """Decides whether what it is fed has changed. ``update`` differs by what a detector is fed; the other verbs do not.
 
-    ``state`` returns plain data (numbers, text, bytes, numpy arrays, lists, string-keyed dicts) that does not alias the
-    detector; ``restore`` of it into a fresh detector of the same parameters continues identically, bit for bit.
+    ``state`` returns a struct that does not alias the detector; ``restore`` of it, or of what ``decode`` reads of it, into
+    a fresh detector of the same parameters continues identically, bit for bit.
     Memory is bounded however long the stream.
     """
 
@@ -27,8 +26,8 @@ class Detector(Protocol):
     def reset(self) -> None:
         """Forget the evidence, keep the parameters."""
 
-    def state(self) -> State:
+    def state(self) -> Versioned:
         """Everything needed to continue."""
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from driftbell.streams.detectors.rank_scores import BETS, FACTORS, LOCATIONS, RankScores, log_constants
-from driftbell.streams.detectors.shiryaev_roberts import Bools, Floats, ShiryaevRoberts, alarms
+from driftbell.streams.detectors.shiryaev_roberts import Bools, EvidenceState, Floats, ShiryaevRoberts, alarms
 
 
 class RankESR:
@@ -68,10 +67,10 @@ class RankESR:
         """Forget the evidence of the selected rows."""
         self.evidence.reset(rows)
 
-    def state(self) -> Mapping[str, Any]:
-        """Plain data."""
+    def state(self) -> EvidenceState:
+        """The evidence, copied; the reference belongs to whoever builds the detector."""
         return self.evidence.state()
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``."""
         self.evidence.restore(state)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from driftbell.streams.versioned import Array, Versioned
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -15,6 +15,15 @@ Ints = npt.NDArray[np.int64]
 
 #: Logarithm of "no evidence yet": finite, so that no arithmetic on it warns; exp of it is zero.
 NOTHING = -1e6
+
+
+class EvidenceState(Versioned, frozen=True):
+    """The evidence of rows x bets; every array has shape (rows, bets)."""
+
+    log_m: Array
+    walk: Array
+    since: Array
+    start_ms: Array
 
 
 class ShiryaevRoberts:
@@ -104,28 +113,29 @@ class ShiryaevRoberts:
         """The best bet's log likelihood ratio since its change point."""
         return float(self._walk[row, self.best_bet(row)])
 
-    def state(self) -> Mapping[str, Any]:
-        """Plain data, copied."""
-        return {
-            "log_m": self.log_m.copy(),
-            "walk": self._walk.copy(),
-            "since": self._since.copy(),
-            "start_ms": self._start_ms.copy(),
-        }
+    def state(self) -> EvidenceState:
+        """The evidence, copied."""
+        return EvidenceState(
+            log_m=self.log_m.copy(),
+            walk=self._walk.copy(),
+            since=self._since.copy(),
+            start_ms=self._start_ms.copy(),
+        )
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``.
 
         Raises:
-            ValueError: the state has another number of rows or bets.
+            ValueError: the state has another number of rows or bets (``BadStateError``: it is no such state).
         """
+        saved = EvidenceState.read(state)
         shape = (self.rows, self.bets)
-        if np.shape(state["log_m"]) != shape:
-            raise ValueError(f"state has shape {np.shape(state['log_m'])}, the detector {shape}")
-        self.log_m = np.array(state["log_m"], np.float32)
-        self._walk = np.array(state["walk"], np.float32)
-        self._since = np.array(state["since"], np.uint32)
-        self._start_ms = np.array(state["start_ms"], np.int64)
+        if any(kept.shape != shape for kept in (saved.log_m, saved.walk, saved.since, saved.start_ms)):
+            raise ValueError(f"state has shape {saved.log_m.shape}, the detector {shape}")
+        self.log_m = np.array(saved.log_m, np.float32)
+        self._walk = np.array(saved.walk, np.float32)
+        self._since = np.array(saved.since, np.uint32)
+        self._start_ms = np.array(saved.start_ms, np.int64)
 
 
 def alarms(log_evidence: Floats, events_per_false_alarm: float) -> Bools:

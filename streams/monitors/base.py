@@ -9,10 +9,13 @@ from typing import ClassVar, Generic, TypeVar
 import msgspec
 
 from driftbell.runtime.config.model import Monitoring, Severity
+from driftbell.schemas import FeatureShift
 from driftbell.streams.batch import JoinedBatch, PredictionBatch
-from driftbell.streams.monitors.monitor import Condition, Family, State
+from driftbell.streams.detectors import Restored
+from driftbell.streams.monitors.monitor import Condition, Family
 from driftbell.streams.reference import Reference
 from driftbell.streams.subject import Subject
+from driftbell.streams.versioned import NoState, Versioned
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -74,9 +77,14 @@ class BaseMonitor(Generic[O]):
         """Time alone changes nothing."""
         return None
 
-    def state(self) -> State:
-        """Nothing to remember."""
-        return {}
+    def movers(self, limit: int) -> Sequence[FeatureShift]:
+        """It knows nothing of features."""
+        return ()
 
-    def restore(self, state: State) -> None:
+    def state(self) -> Versioned:
+        """Nothing to remember."""
+        return NoState()
+
+    def restore(self, state: object) -> Restored:
         """Nothing to continue."""
+        return Restored.CONTINUED

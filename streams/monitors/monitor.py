@@ -5,13 +5,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from driftbell.schemas import FeatureShift, Severity
 from driftbell.streams.batch import JoinedBatch, PredictionBatch
-
-#: Plain data that ``streams.encoding`` can write: None, bool, int, float, str, bytes, numpy arrays, lists, string-keyed dicts.
-State = Mapping[str, Any]
+from driftbell.streams.detectors import Restored
+from driftbell.streams.versioned import Versioned
 
 
 class Family(enum.StrEnum):
@@ -60,9 +59,10 @@ class Monitor(Protocol):
     """Watches one subject. Pure: no I/O, no clock, no randomness that is not seeded from its configuration.
 
     The owner calls, in stream order and at boundaries only (see ``streams.batch``): any number of ``on_predictions`` and
-    ``on_labels``, then ``conditions``. Nothing here may raise on the content of an event: what is odd about the data is the
-    monitor's subject matter. ``state`` returns plain data; ``restore`` of it into a fresh monitor of the same configuration
-    continues identically, bit for bit. Memory is bounded however many distinct values the input holds.
+    ``on_labels``, then ``conditions``. Nothing here may raise on the content of an event: what is odd about the data is
+    the monitor's subject matter. ``state`` returns a struct that does not change later; ``restore`` of it, or of what
+    ``decode`` reads of it, into a fresh monitor of the same configuration continues identically, bit for bit. Memory is
+    bounded however many distinct values the input holds.
     """
 
     name: str
@@ -79,8 +79,15 @@ class Monitor(Protocol):
     def due_ms(self) -> int | None:
         """The stream time at which ``conditions`` may change though no event comes; None when it cannot."""
 
-    def state(self) -> State:
-        """Everything needed to continue, as plain data."""
+    def movers(self, limit: int) -> Sequence[FeatureShift]:
+        """The features that visibly moved, most evidence first, at most ``limit``: what may explain a worse model."""
 
-    def restore(self, state: State) -> None:
-        """Continue from ``state``."""
+    def state(self) -> Versioned:
+        """Everything needed to continue."""
+
+    def restore(self, state: object) -> Restored:
+        """Continue from ``state``; what became of it, where a detector cannot always go on.
+
+        Raises:
+            ValueError: the state does not fit; the monitor is not to be used any more.
+        """

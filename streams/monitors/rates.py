@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from driftbell.streams.detectors import BernoulliESR
+from driftbell.streams.detectors.bernoulli import BernoulliState
+from driftbell.streams.versioned import Array, Versioned
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,8 +25,7 @@ _LONGEST_WINDOW = 500
 _LONGEST_QUIET = 8192
 
 
-@dataclass(slots=True)
-class RateAlarm:
+class RateAlarm(msgspec.Struct, omit_defaults=True):
     """One rate that is too high, from the alarm until it has recovered.
 
     Recovery is a test of its own, in the other direction: a likelihood walk between the tolerated share and a boundary
@@ -41,6 +43,8 @@ class RateAlarm:
     walk: float = 0.0
     window_events: float = 0.0
     window_bad: float = 0.0
+    #: Among several rates.
+    row: int = 0
 
     @property
     def rate(self) -> float:
@@ -78,6 +82,15 @@ class Finding:
     tolerated: float
     events: int
     start_ms: int
+
+
+class RatesState(Versioned, frozen=True):
+    """The detector, the events since the last one that counted, shape (rows,), and the alarms as they were raised."""
+
+    detector: BernoulliState
+    quiet: Array
+    quiet_start_ms: int
+    alarms: list[RateAlarm]
 
 
 class Rates:
@@ -128,7 +141,7 @@ class Rates:
         evidence = self.detector.evidence
         start_ms, events = evidence.change_point(row)
         bad = float(round(self.detector.successes(row)))
-        return RateAlarm(start_ms, float(events), bad, self.detector.alternative(row))
+        return RateAlarm(start_ms, float(events), bad, self.detector.alternative(row), row=row)
 
     def findings(self) -> list[Finding]:
         """The rates that are too high, longest first."""
@@ -144,24 +157,22 @@ class Rates:
             for row, alarm in self.alarms.items()
         ]
 
-    def state(self) -> Mapping[str, Any]:
-        """Plain data."""
-        return {
-            "detector": self.detector.state(),
-            "quiet": self._quiet.copy(),
-            "quiet_start_ms": self._quiet_start_ms,
-            "alarms": [{"row": row, **asdict(alarm)} for row, alarm in self.alarms.items()],
-        }
+    def state(self) -> RatesState:
+        """Everything needed to continue, copied."""
+        return RatesState(
+            detector=self.detector.state(),
+            quiet=self._quiet.copy(),
+            quiet_start_ms=self._quiet_start_ms,
+            alarms=[copy.copy(alarm) for alarm in self.alarms.values()],
+        )
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``."""
+        saved = RatesState.read(state)
         tolerated = self.detector.p0
-        self.detector.restore(state["detector"])
+        self.detector.restore(saved.detector)
         # What is tolerated follows the configuration, which may have changed since.
         self.detector.retarget(tolerated)
-        self._quiet = np.array(state["quiet"], np.float64)
-        self._quiet_start_ms = state["quiet_start_ms"]
-        self.alarms = {
-            entry["row"]: RateAlarm(**{key: value for key, value in entry.items() if key != "row"})
-            for entry in state["alarms"]
-        }
+        self._quiet = np.array(saved.quiet, np.float64)
+        self._quiet_start_ms = saved.quiet_start_ms
+        self.alarms = {alarm.row: copy.copy(alarm) for alarm in saved.alarms}

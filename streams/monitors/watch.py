@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,13 +12,15 @@ import msgspec
 from driftbell.runtime.config.model import Monitoring, MonitorSettings
 from driftbell.schemas import FeatureShift
 from driftbell.streams.batch import JoinedBatch, PredictionBatch
+from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Context, Options
 from driftbell.streams.monitors.budget import events_per_false_alarm
-from driftbell.streams.monitors.drift.feature_drift import FeatureDrift
-from driftbell.streams.monitors.monitor import Condition, Family, State
+from driftbell.streams.monitors.monitor import Condition, Family
 from driftbell.streams.monitors.registry import MODEL_REGISTRY, REGISTRY, Registry
 from driftbell.streams.reference import Reference, Unwatched
+from driftbell.streams.reference.reference import ReferenceState
 from driftbell.streams.subject import Subject
+from driftbell.streams.versioned import Versioned
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +77,20 @@ def _build(
     }
 
 
+class ModelWatchState(Versioned, frozen=True):
+    """The monitors' states by name, and why some were switched off."""
+
+    #: Each of its monitor's own kind.
+    monitors: dict[str, Any]
+    broken: dict[str, str]
+
+
+class WatchState(ModelWatchState, frozen=True):
+    """The reference on top."""
+
+    reference: ReferenceState
+
+
 class _Watching:
     """The verbs that both kinds of watch share.
 
@@ -111,24 +127,26 @@ class _Watching:
         self._broken[name] = f"{type(error).__name__}: {error}"[:200]
         self._monitors.pop(name, None)
 
-    def _monitor_states(self) -> dict[str, State]:
+    def _monitor_states(self) -> dict[str, Any]:
         return {name: monitor.state() for name, monitor in self._monitors.items()}
 
-    def _restore_monitors(self, state: State, fresh: Callable[[], dict[str, BaseMonitor[Any]]]) -> None:
+    def _restore_monitors(self, state: ModelWatchState, fresh: Callable[[], dict[str, BaseMonitor[Any]]]) -> None:
         """Restore each monitor; one that cannot be restored starts fresh, as after an upgrade that changed its detector."""
-        states: Mapping[str, State] = state["monitors"]
-        self._broken = dict(state["broken"])
+        self._broken = dict(state.broken)
         for name in self._broken:
             self._monitors.pop(name, None)
         for name, monitor in self._monitors.items():
             # A monitor that was switched on since starts afresh.
-            if name not in states:
+            if name not in state.monitors:
                 continue
             try:
-                monitor.restore(states[name])
+                restored = monitor.restore(state.monitors[name])
             except (ValueError, KeyError, TypeError, IndexError) as error:
                 log.warning("monitor %s of %s starts fresh: its state does not fit (%s)", name, self.subject, error)
                 self._monitors[name] = fresh()[name]
+                continue
+            if restored is not Restored.CONTINUED:
+                log.warning("the detector of monitor %s of %s starts fresh: %s", name, self.subject, restored)
 
 
 def _broken_condition(name: str, why: str) -> Condition:
@@ -196,8 +214,9 @@ class Watch(_Watching):
 
     def movers(self, limit: int) -> list[FeatureShift]:
         """The features that moved most, largest evidence first."""
-        drift = self._monitors.get(FeatureDrift.name)
-        return drift.movers(limit) if isinstance(drift, FeatureDrift) else []
+        found: list[FeatureShift] = []
+        self._each(lambda monitor: found.extend(monitor.movers(limit)))
+        return sorted(found, key=lambda shift: -shift.evidence)[:limit]
 
     def unwatched(self) -> dict[str, Unwatched]:
         """Features whose distribution is not watched, with the reason; empty while the reference is learned."""
@@ -205,18 +224,15 @@ class Watch(_Watching):
             return {}
         return {p.name: p.unwatched for p in self.reference.features.profiles if p.unwatched is not None}
 
-    def state(self) -> State:
-        """Everything needed to continue, as plain data."""
-        return {
-            "reference": self.reference.state(),
-            "monitors": self._monitor_states(),
-            "broken": dict(self._broken),
-        }
+    def state(self) -> WatchState:
+        """Everything needed to continue, copied."""
+        return WatchState(reference=self.reference.state(), monitors=self._monitor_states(), broken=dict(self._broken))
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``."""
-        self.reference.restore(state["reference"])
-        self._restore_monitors(state, lambda: _build(REGISTRY, self.subject, self.settings, self.reference))
+        saved = WatchState.read(state)
+        self.reference.restore(saved.reference)
+        self._restore_monitors(saved, lambda: _build(REGISTRY, self.subject, self.settings, self.reference))
 
 
 class ModelWatch(_Watching):
@@ -244,10 +260,10 @@ class ModelWatch(_Watching):
         """Learn from a batch of joined labels of any version."""
         self._each(lambda monitor: monitor.on_labels(batch))
 
-    def state(self) -> State:
-        """Everything needed to continue, as plain data."""
-        return {"monitors": self._monitor_states(), "broken": dict(self._broken)}
+    def state(self) -> ModelWatchState:
+        """Everything needed to continue, copied."""
+        return ModelWatchState(monitors=self._monitor_states(), broken=dict(self._broken))
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``."""
-        self._restore_monitors(state, self._fresh)
+        self._restore_monitors(ModelWatchState.read(state), self._fresh)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +14,7 @@ from driftbell.schemas import FeatureValue
 from driftbell.streams.reference.numbers import learn_numbers
 from driftbell.streams.reference.profile import Categories, Kind, Numbers, Profile, Unwatched
 from driftbell.streams.reference.reading import TRUTH, floats_of, rounded, shortened, texts_of
+from driftbell.streams.versioned import Array, Versioned
 
 #: Values below which a distribution is not compared: the rank tolerance would exceed 0.11.
 MIN_VALUES = 100
@@ -29,6 +30,27 @@ _MONOTONIC = 0.995
 #: Thinning of a categorical column whose neighbours are equal more often than chance (statistics, block rule: 25).
 _EVERY = 25
 _DEPENDENT = 0.05
+
+
+class ColumnCounts(msgspec.Struct, frozen=True, array_like=True):
+    """Events, those without a value, texts, equal neighbours, and the most by which a count of a text is too low."""
+
+    events: int
+    missing: int
+    texts: int
+    repeats: int
+    uncertain: int
+
+
+class ColumnLearnerState(Versioned, frozen=True):
+    """What a column was seen to hold."""
+
+    name: str
+    events: ColumnCounts
+    texts: dict[str, int]
+    truths: dict[str, int]
+    numbers: Array | None = None
+    last: str | None = None
 
 
 class ColumnLearner:
@@ -99,12 +121,28 @@ class ColumnLearner:
                 numbers = learn_numbers(values, bins)
         elif kind is Kind.BOOLEAN:
             counts = [self._truths[name] for name in TRUTH.values()]
-            categories = Categories(list(TRUTH.values()), np.array(counts, np.uint32), 0, 0, 0, 1)
+            categories = Categories(
+                names=list(TRUTH.values()),
+                counts=np.array(counts, np.uint32),
+                other=0,
+                singletons=0,
+                uncertain=0,
+                every=1,
+            )
         else:
             categories = self._categories()
             if categories is None:
                 unwatched = Unwatched.HIGH_CARDINALITY
-        return Profile(self.name, kind, self._events, self._missing, total - size, unwatched, numbers, categories)
+        return Profile(
+            name=self.name,
+            kind=kind,
+            events=self._events,
+            missing=self._missing,
+            wrong=total - size,
+            unwatched=unwatched,
+            numbers=numbers,
+            categories=categories,
+        )
 
     def _categories(self) -> Categories | None:
         # By count, then by name: the order must not depend on which came first in memory.
@@ -118,34 +156,36 @@ class ColumnLearner:
         repeats = self._repeats / max(self._text_events - 1, 1)
         dependent = alike < 1 and (repeats - alike) / (1 - alike) > _DEPENDENT
         return Categories(
-            [name for name, _ in ranked],
-            counts,
-            self._text_events - covered,
-            singletons,
-            self._uncertain,
-            _EVERY if dependent else 1,
+            names=[name for name, _ in ranked],
+            counts=counts,
+            other=self._text_events - covered,
+            singletons=singletons,
+            uncertain=self._uncertain,
+            every=_EVERY if dependent else 1,
         )
 
-    def state(self) -> Mapping[str, Any]:
-        """Plain data."""
-        return {
-            "name": self.name,
-            "events": [self._events, self._missing, self._text_events, self._repeats, self._uncertain],
-            "numbers": np.array(self._numbers, np.float32) if self._numbers else None,
-            "texts": dict(self._texts),
-            "truths": dict(self._truths),
-            "last": self._last,
-        }
+    def state(self) -> ColumnLearnerState:
+        """Everything that was gathered, copied."""
+        return ColumnLearnerState(
+            name=self.name,
+            events=ColumnCounts(self._events, self._missing, self._text_events, self._repeats, self._uncertain),
+            texts=dict(self._texts),
+            truths=dict(self._truths),
+            numbers=np.array(self._numbers, np.float32) if self._numbers else None,
+            last=self._last,
+        )
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``."""
-        self._events, self._missing, self._text_events, self._repeats, self._uncertain = state["events"]
+        saved = ColumnLearnerState.read(state)
+        counts = saved.events
+        self._events, self._missing, self._text_events = counts.events, counts.missing, counts.texts
+        self._repeats, self._uncertain = counts.repeats, counts.uncertain
         self._numbers = array("f")
-        if state["numbers"] is not None:
-            self._numbers.frombytes(np.asarray(state["numbers"], np.float32).tobytes())
-        self._texts = Counter(state["texts"])
-        self._truths = Counter(state["truths"])
-        self._last = state["last"]
+        if saved.numbers is not None:
+            self._numbers.frombytes(np.asarray(saved.numbers, np.float32).tobytes())
+        self._texts, self._truths = Counter(saved.texts), Counter(saved.truths)
+        self._last = saved.last
 
 
 def _monotonic(values: npt.NDArray[np.float32]) -> bool:

@@ -62,7 +62,7 @@ def learn_numbers(values: Values, bins: int) -> Numbers:
     blocks = None
     if autocorrelation > max(DEPENDENT, _DEPENDENT_ERRORS / math.sqrt(len(values))):
         blocks = _blocks(rank, width, autocorrelation)
-    return Numbers(edges, counts.astype(np.uint32), autocorrelation, blocks)
+    return Numbers(edges=edges, counts=counts.astype(np.uint32), autocorrelation=autocorrelation, blocks=blocks)
 
 
 def _blocks(rank: npt.NDArray[np.float64], width: npt.NDArray[np.float64], autocorrelation: float) -> BlockReference:

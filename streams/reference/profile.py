@@ -5,12 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from driftbell.streams.detectors.blocks import BlockReference
+from driftbell.streams.versioned import Versioned
 
 
 class Kind(enum.StrEnum):
@@ -34,8 +35,7 @@ class Unwatched(enum.StrEnum):
     MIXED_TYPES = "mixed_types"
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
+class Numbers(Versioned, frozen=True):
     """A learned numeric distribution.
 
     Bin j holds edges[j-1] <= x < edges[j]; bin 0 is everything below the smallest learned value, the last bin
@@ -47,7 +47,7 @@ class Numbers:
     #: Lag-1 autocorrelation of rank or width (distance from the middle rank), whichever is larger.
     autocorrelation: float
     #: Set where the autocorrelation forbids to treat events as independent.
-    blocks: BlockReference | None
+    blocks: BlockReference | None = None
 
     @property
     def low(self) -> float:
@@ -60,12 +60,11 @@ class Numbers:
         return float(np.nextafter(self.edges[-1], np.float32(-np.inf)))
 
 
-@dataclass(frozen=True, slots=True)
-class Categories:
+class Categories(Versioned, frozen=True):
     """A learned mix of categories."""
 
     #: All known categories, most frequent first, and their counts.
-    names: Sequence[str]
+    names: list[str]
     counts: npt.NDArray[np.uint32]
     #: Values outside ``names`` (rare ones that bounded memory let go), and values seen exactly once.
     other: int
@@ -76,7 +75,15 @@ class Categories:
     every: int
 
     #: Categories the drift detector distinguishes; the rest is pooled as "other".
-    DISTINGUISHED = 15
+    DISTINGUISHED: ClassVar[int] = 15
+
+    @classmethod
+    def lift(cls, plain: Mapping[str, Any], version: int) -> Mapping[str, Any]:
+        """The last four were a list."""
+        if version == 0:
+            names = ("other", "singletons", "uncertain", "every")
+            return {**plain, **dict(zip(names, plain["rest"], strict=True))}
+        return plain
 
     @property
     def pooled(self) -> npt.NDArray[np.int64]:
@@ -86,8 +93,7 @@ class Categories:
         return np.append(kept, rest)
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Versioned, frozen=True):
     """One column of the reference."""
 
     name: str
@@ -104,56 +110,6 @@ class Profile:
     def present(self) -> int:
         """Learned values of the right type."""
         return self.events - self.missing - self.wrong
-
-    def state(self) -> Mapping[str, Any]:
-        """Plain data."""
-        state: dict[str, Any] = {
-            "name": self.name,
-            "kind": str(self.kind),
-            "events": self.events,
-            "missing": self.missing,
-            "wrong": self.wrong,
-            "unwatched": str(self.unwatched) if self.unwatched else None,
-        }
-        if self.numbers is not None:
-            n = self.numbers
-            b = n.blocks
-            state["numbers"] = {
-                "edges": n.edges,
-                "counts": n.counts,
-                "autocorrelation": n.autocorrelation,
-                "blocks": b and [b.events, b.blocks, b.rank_mean, b.rank_sd, b.width_mean, b.width_sd],
-            }
-        if self.categories is not None:
-            c = self.categories
-            state["categories"] = {
-                "names": list(c.names),
-                "counts": c.counts,
-                "rest": [c.other, c.singletons, c.uncertain, c.every],
-            }
-        return state
-
-    @classmethod
-    def restored(cls, state: Mapping[str, Any]) -> Profile:
-        """The profile that wrote ``state``."""
-        numbers = categories = None
-        if n := state.get("numbers"):
-            blocks = BlockReference(*n["blocks"]) if n["blocks"] else None
-            numbers = Numbers(
-                np.array(n["edges"], np.float32), np.array(n["counts"], np.uint32), n["autocorrelation"], blocks
-            )
-        if c := state.get("categories"):
-            categories = Categories(list(c["names"]), np.array(c["counts"], np.uint32), *c["rest"])
-        return cls(
-            name=state["name"],
-            kind=Kind(state["kind"]),
-            events=state["events"],
-            missing=state["missing"],
-            wrong=state["wrong"],
-            unwatched=Unwatched(state["unwatched"]) if state["unwatched"] else None,
-            numbers=numbers,
-            categories=categories,
-        )
 
 
 @dataclass(frozen=True, slots=True)

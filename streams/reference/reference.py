@@ -10,14 +10,28 @@ from driftbell.runtime.config.model import Reference as ReferenceSettings
 from driftbell.schemas import FeatureValue
 from driftbell.streams.batch import PredictionBatch
 from driftbell.streams.reference.columns import Columns, Lookup
-from driftbell.streams.reference.learner import ColumnLearner
+from driftbell.streams.reference.learner import ColumnLearner, ColumnLearnerState
 from driftbell.streams.reference.profile import Profile, Profiles
+from driftbell.streams.versioned import Versioned
 
 #: The name under which predictions are profiled.
 PREDICTION = "prediction"
 _features = attrgetter("features")
 #: A batch as read: itself, its features, its predictions.
 _Read = tuple[PredictionBatch, Columns | None, Columns | None]
+
+
+class ReferenceState(Versioned, frozen=True):
+    """What was learned (``features``, ``prediction``), or while learning what the learners have (the last three)."""
+
+    events: int
+    ignored: list[str]
+    events_read: int = 0
+    features: list[Profile] | None = None
+    prediction: Profile | None = None
+    feature_events: int = 0
+    learners: list[ColumnLearnerState] = []
+    prediction_learner: ColumnLearnerState | None = None
 
 
 class Reference:
@@ -145,39 +159,41 @@ class Reference:
         start_ms = int(batch.time_ms[0])
         return Columns(lookup, columns, events=events, start_ms=start_ms, read_before=self._events_read)
 
-    def state(self) -> Mapping[str, Any]:
-        """Plain data."""
+    def state(self) -> ReferenceState:
+        """Everything needed to continue; profiles never change, so they are not copied."""
         if self._ready is not None:
-            return {
-                "events": self.events,
-                "events_read": self._events_read,
-                "ignored": sorted(self.ignored),
-                "features": [profile.state() for profile in self.features.profiles],
-                "prediction": self.prediction.profiles[0].state(),
-            }
-        return {
-            "events": self.events,
-            "ignored": sorted(self.ignored),
-            "feature_events": self._feature_events,
-            "learners": [learner.state() for learner in self._learners.values()],
-            "prediction_learner": self._prediction.state(),
-        }
+            return ReferenceState(
+                events=self.events,
+                ignored=sorted(self.ignored),
+                events_read=self._events_read,
+                features=list(self.features.profiles),
+                prediction=self.prediction.profiles[0],
+            )
+        return ReferenceState(
+            events=self.events,
+            ignored=sorted(self.ignored),
+            feature_events=self._feature_events,
+            learners=[learner.state() for learner in self._learners.values()],
+            prediction_learner=self._prediction.state(),
+        )
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``."""
-        self.events = state["events"]
-        self.ignored = set(state["ignored"])
-        if "features" in state:
-            self._events_read = state["events_read"]
-            self._set([Profile.restored(p) for p in state["features"]], Profile.restored(state["prediction"]))
+        saved = ReferenceState.read(state)
+        self.events = saved.events
+        self.ignored = set(saved.ignored)
+        self._events_read = saved.events_read
+        if saved.features is not None and saved.prediction is not None:
+            self._set(saved.features, saved.prediction)
             return
-        self._feature_events = state["feature_events"]
+        self._feature_events = saved.feature_events
         self._learners = {}
-        for learner_state in state["learners"]:
-            learner = ColumnLearner(learner_state["name"], self.settings.max_categories)
-            learner.restore(learner_state)
+        for kept in saved.learners:
+            learner = ColumnLearner(kept.name, self.settings.max_categories)
+            learner.restore(kept)
             self._learners[learner.name] = learner
-        self._prediction.restore(state["prediction_learner"])
+        if saved.prediction_learner is not None:
+            self._prediction.restore(saved.prediction_learner)
 
 
 def _rows(batch: PredictionBatch) -> list[dict[str, FeatureValue]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from driftbell.streams.versioned import Array, Versioned
 
 #: Largest relative error of a quantile between ``LOWEST`` and ``HIGHEST``.
 RELATIVE_ERROR = 0.02
@@ -19,6 +19,13 @@ _GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 _LOG_GAMMA = math.log(_GAMMA)
 _OFFSET = math.floor(math.log(LOWEST) / _LOG_GAMMA)
 _BINS = math.ceil(math.log(HIGHEST) / _LOG_GAMMA) - _OFFSET + 1
+
+
+class SketchState(Versioned, frozen=True):
+    """The occupied bins and their counts, shape (n,) each."""
+
+    bins: Array
+    counts: Array
 
 
 class QuantileSketch:
@@ -53,12 +60,13 @@ class QuantileSketch:
         """Forget everything."""
         self._counts[:] = 0
 
-    def state(self) -> Mapping[str, Any]:
+    def state(self) -> SketchState:
         """The occupied bins only: latencies usually fill a few dozen."""
         used = np.flatnonzero(self._counts)
-        return {"bins": used.astype(np.uint16), "counts": self._counts[used]}
+        return SketchState(bins=used.astype(np.uint16), counts=self._counts[used])
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``."""
+        saved = SketchState.read(state)
         self._counts[:] = 0
-        self._counts[np.asarray(state["bins"], dtype=np.int64)] = state["counts"]
+        self._counts[np.asarray(saved.bins, dtype=np.int64)] = saved.counts

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from driftbell.runtime.config.model import Monitoring
 from driftbell.streams.agreement import Task, is_number
+from driftbell.streams.versioned import Versioned
 
 #: Classes that are distinguished; later ones count together as ``OTHER``. As many as the error monitor takes for classes.
 MOST_CLASSES: Final = 20
@@ -30,6 +31,14 @@ def class_name(value: float | int | str | bool) -> str:
     if type(value) is float and value.is_integer():
         return str(int(value))
     return str(value)
+
+
+class AnswersState(Versioned, frozen=True):
+    """The classes in the order of their numbers, the task if it was found out, and whether a class had no number left."""
+
+    classes: list[str]
+    found: Task | None = None
+    overflowed: bool = False
 
 
 class Answers:
@@ -103,16 +112,13 @@ class Answers:
         ):
             self._found = Task.REGRESSION
 
-    def state(self) -> dict[str, Any]:
-        """Plain data."""
-        return {
-            "classes": list(self._numbers),
-            "found": self._found and self._found.value,
-            "overflowed": self.overflowed,
-        }
+    def state(self) -> AnswersState:
+        """Everything that was learned, copied."""
+        return AnswersState(classes=list(self._numbers), found=self._found, overflowed=self.overflowed)
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``."""
-        self._numbers = {name: number for number, name in enumerate(state["classes"], start=1)}
-        self._found = None if state["found"] is None else Task(state["found"])
-        self.overflowed = state["overflowed"]
+        saved = AnswersState.read(state)
+        self._numbers = {name: number for number, name in enumerate(saved.classes, start=1)}
+        self._found = saved.found
+        self.overflowed = saved.overflowed

@@ -5,15 +5,14 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from driftbell.runtime.config.model import Monitoring
 from driftbell.schemas import Metric, to_rfc3339
 from driftbell.streams.batch import JoinedBatch, PredictionBatch
 from driftbell.streams.subject import Subject
-from driftbell.streams.windows.answers import Answers
+from driftbell.streams.versioned import Versioned
+from driftbell.streams.windows.answers import Answers, AnswersState
 from driftbell.streams.windows.columns import label_columns, prediction_columns
 from driftbell.streams.windows.window import Window
 
@@ -35,6 +34,21 @@ class Uncounted(enum.StrEnum):
     PREDICTION_TOO_OLD = "prediction_too_old"
     #: A label whose window is no longer kept: choose a longer ``metrics_window`` where labels are slow.
     LABEL_TOO_LATE = "label_too_late"
+
+
+class MetricWindowsState(Versioned, frozen=True):
+    """All windows in their packed form, and when which is to be published; times and widths in ms."""
+
+    width: int
+    answers: AnswersState
+    open: list[bytes]
+    #: (start, window).
+    packed: list[tuple[int, bytes]]
+    #: (start, due).
+    due: list[tuple[int, int]]
+    closing: list[Metric]
+    closed: int
+    uncounted: dict[Uncounted, int]
 
 
 class MetricWindows:
@@ -110,31 +124,32 @@ class MetricWindows:
         """The stream time at which ``collect`` next returns something."""
         return 0 if self._closing else min(self._due.values(), default=None)
 
-    def state(self) -> dict[str, Any]:
-        """Plain data."""
-        return {
-            "width": self._width_ms,
-            "answers": self._answers.state(),
-            "open": [window.pack() for window in self._open.values()],
-            "packed": [[start, packed] for start, packed in self._packed.items()],
-            "due": [[start, due] for start, due in self._due.items()],
-            "closing": [msgspec.to_builtins(metric) for metric in self._closing],
-            "closed": self._closed_ms,
-            "uncounted": {reason.value: count for reason, count in self._uncounted.items()},
-        }
+    def state(self) -> MetricWindowsState:
+        """Everything needed to continue, copied."""
+        return MetricWindowsState(
+            width=self._width_ms,
+            answers=self._answers.state(),
+            open=[window.pack() for window in self._open.values()],
+            packed=list(self._packed.items()),
+            due=list(self._due.items()),
+            closing=list(self._closing),
+            closed=self._closed_ms,
+            uncounted=dict(self._uncounted),
+        )
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``. Windows of another width are forgotten: their ends are not known any more."""
-        self._answers.restore(state["answers"])
-        self._uncounted = Counter({Uncounted(name): count for name, count in state["uncounted"].items()})
-        self._closing = msgspec.convert(state["closing"], list[Metric])
-        if state["width"] != self._width_ms:
+        saved = MetricWindowsState.read(state)
+        self._answers.restore(saved.answers)
+        self._uncounted = Counter(saved.uncounted)
+        self._closing = list(saved.closing)
+        if saved.width != self._width_ms:
             return
-        windows = [Window.unpack(packed) for packed in state["open"]]
+        windows = [Window.unpack(packed) for packed in saved.open]
         self._open = {window.start_ms: window for window in windows}
-        self._packed = dict(state["packed"])
-        self._due = dict(state["due"])
-        self._closed_ms = state["closed"]
+        self._packed = dict(saved.packed)
+        self._due = dict(saved.due)
+        self._closed_ms = saved.closed
 
     def _window(self, start: int) -> Window | None:
         window = self._open.pop(start, None)

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from typing import Any, ClassVar
 
 from driftbell.streams.detectors.river.state import decode_into, encode
+from driftbell.streams.encoding import BadStateError
+from driftbell.streams.versioned import Versioned
 
 #: Module and class of River by the name in the papers. Imported when first used: River brings SciPy and its data sets along,
 #: which would more than double a worker's start, and by default none of these runs. KSWIN draws at random: it is seeded, or
@@ -49,6 +51,16 @@ class Restored(enum.StrEnum):
     DAMAGED = "damaged_state"
 
 
+class RiverState(Versioned, frozen=True):
+    """River's own attributes, with what must be the same for them to mean the same."""
+
+    name: str
+    #: The version of River that wrote them.
+    river: str
+    parameters: dict[str, Any]
+    attributes: dict[str, Any]
+
+
 class RiverDetector:
     """One of River's detectors behind the detector port, fed one value at a time; 1 is an error, more is worse.
 
@@ -74,8 +86,6 @@ class RiverDetector:
             if parameter not in known:
                 raise ValueError(f"{name} has no parameter {parameter!r}; known: {', '.join(known)}")
         self._flip = name == "FHDDM"
-        #: What became of the last restored state.
-        self.restored: Restored | None = None
         self._build()
 
     def _build(self) -> None:
@@ -97,31 +107,31 @@ class RiverDetector:
         """Forget everything; the parameters stay."""
         self._build()
 
-    def state(self) -> Mapping[str, Any]:
-        """Plain data, with the River version that wrote it."""
-        return {
-            "name": self.name,
-            "river": RIVER,
-            "parameters": dict(self.parameters),
-            "attributes": encode(self._river),
-        }
+    def state(self) -> RiverState:
+        """River's attributes as plain data, with the River version that wrote them."""
+        return RiverState(name=self.name, river=RIVER, parameters=dict(self.parameters), attributes=encode(self._river))
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from ``state``; where that is impossible start fresh and say why in ``restored``. Never raises."""
+    def restore(self, state: object) -> Restored:
+        """Continue from ``state``; where that is impossible start fresh, and say why. Never raises."""
         self._build()
-        self.restored = self._restore(state)
-        if self.restored is not Restored.CONTINUED:
+        restored = self._restore(state)
+        if restored is not Restored.CONTINUED:
             self._build()
+        return restored
 
-    def _restore(self, state: Mapping[str, Any]) -> Restored:
-        if state.get("name") != self.name:
+    def _restore(self, state: object) -> Restored:
+        try:
+            saved = RiverState.read(state)
+        except BadStateError:
+            return Restored.DAMAGED
+        if saved.name != self.name:
             return Restored.OTHER_DETECTOR
-        if state.get("river") != RIVER:
+        if saved.river != RIVER:
             return Restored.OTHER_RIVER
-        if state.get("parameters") != self.parameters:
+        if saved.parameters != self.parameters:
             return Restored.OTHER_PARAMETERS
         try:
-            decode_into(self._river, state["attributes"])
+            decode_into(self._river, saved.attributes)
         except BaseException as error:
             # River's compiled parts raise pyo3's PanicException on damaged bytes, which is no Exception.
             if isinstance(error, (KeyboardInterrupt, SystemExit)):

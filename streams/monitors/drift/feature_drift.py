@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from driftbell.schemas import FeatureShift
 from driftbell.streams.batch import PredictionBatch
+from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Options
 from driftbell.streams.monitors.drift.shift_condition import shift_condition
-from driftbell.streams.monitors.drift.shifts import Shifts
-from driftbell.streams.monitors.monitor import Condition, Family, State
+from driftbell.streams.monitors.drift.shifts import Shifts, ShiftsState
+from driftbell.streams.monitors.monitor import Condition, Family
+from driftbell.streams.versioned import Versioned
 
 #: Natural logarithm: below this much evidence a feature has not visibly moved (a quiet one stays below in all but 1 of
 #: 20,000 looks).
@@ -32,6 +33,12 @@ class DriftOptions(Options, frozen=True):
     max_conditions: int = 20
     #: Events after which a shift that stayed becomes normal: the reference is relearned. 0 means never.
     relearn_after: int = 0
+
+
+class FeatureDriftState(Versioned, frozen=True):
+    """What compares with the reference, once there is one."""
+
+    shifts: ShiftsState | None = None
 
 
 class FeatureDrift(BaseMonitor[DriftOptions]):
@@ -100,11 +107,13 @@ class FeatureDrift(BaseMonitor[DriftOptions]):
             for row, evidence, start_ms in moved[:limit]
         ]
 
-    def state(self) -> State:
-        """Plain data."""
-        return {"shifts": self._shifts.state() if self._shifts else None}
+    def state(self) -> FeatureDriftState:
+        """Everything needed to continue, copied."""
+        return FeatureDriftState(shifts=self._shifts.state() if self._shifts else None)
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> Restored:
         """Continue from ``state``."""
-        if state["shifts"] is not None:
-            self._begin().restore(state["shifts"])
+        saved = FeatureDriftState.read(state)
+        if saved.shifts is not None:
+            self._begin().restore(saved.shifts)
+        return Restored.CONTINUED

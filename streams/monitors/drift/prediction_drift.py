@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from driftbell.streams.batch import PredictionBatch
+from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Options
 from driftbell.streams.monitors.drift.shift_condition import shift_condition
-from driftbell.streams.monitors.drift.shifts import Shifts
-from driftbell.streams.monitors.monitor import Condition, Family, State
+from driftbell.streams.monitors.drift.shifts import Shifts, ShiftsState
+from driftbell.streams.monitors.monitor import Condition, Family
+from driftbell.streams.versioned import Versioned
 
 
 class PredictionDriftReason(enum.StrEnum):
@@ -24,6 +25,12 @@ class PredictionOptions(Options, frozen=True):
 
     #: Events after which a shift that stayed becomes normal: the reference is relearned. 0 means never.
     relearn_after: int = 0
+
+
+class PredictionDriftState(Versioned, frozen=True):
+    """What compares with the reference, once there is one."""
+
+    shifts: ShiftsState | None = None
 
 
 class PredictionDrift(BaseMonitor[PredictionOptions]):
@@ -72,11 +79,13 @@ class PredictionDrift(BaseMonitor[PredictionOptions]):
         limit, shifts = self.context.options.relearn_after, self._shifts
         return limit > 0 and shifts is not None and any(alarm.events >= limit for alarm in shifts.alarms.values())
 
-    def state(self) -> State:
-        """Plain data."""
-        return {"shifts": self._shifts.state() if self._shifts else None}
+    def state(self) -> PredictionDriftState:
+        """Everything needed to continue, copied."""
+        return PredictionDriftState(shifts=self._shifts.state() if self._shifts else None)
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> Restored:
         """Continue from ``state``."""
-        if state["shifts"] is not None:
-            self._begin().restore(state["shifts"])
+        saved = PredictionDriftState.read(state)
+        if saved.shifts is not None:
+            self._begin().restore(saved.shifts)
+        return Restored.CONTINUED

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from driftbell.streams.versioned import Array
+
 #: Events of a half: what is shown as recent is over one to two times so many.
 HALF = 1024
+
+
+class RecentCountsState(msgspec.Struct, frozen=True, array_like=True):
+    """Events in the running half, and the counts of it and the other, shape (columns, bins) each."""
+
+    events: int
+    running: Array
+    previous: Array
 
 
 class RecentCounts:
@@ -36,11 +47,12 @@ class RecentCounts:
         """The counts of one column, shape (bins,)."""
         return self._halves[0][column, :bins].astype(np.int64) + self._halves[1][column, :bins]
 
-    def state(self) -> list[Any]:
-        """Plain data."""
-        return [self._events, *(half.copy() for half in self._halves)]
+    def state(self) -> RecentCountsState:
+        """Everything needed to continue, copied."""
+        running, previous = self._halves
+        return RecentCountsState(self._events, running.copy(), previous.copy())
 
-    def restore(self, state: list[Any]) -> None:
+    def restore(self, state: RecentCountsState) -> None:
         """Continue from ``state``."""
-        self._events = state[0]
-        self._halves = [np.array(half, np.uint32) for half in state[1:]]
+        self._events = state.events
+        self._halves = [np.array(half, np.uint32) for half in (state.running, state.previous)]

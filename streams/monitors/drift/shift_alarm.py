@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +12,7 @@ from driftbell.streams.detectors import RankScores
 from driftbell.streams.detectors.rank_scores import REFERENCE_ERRORS
 from driftbell.streams.reference import Categories, Numbers
 from driftbell.streams.stats import psi, psi_cutoff
+from driftbell.streams.versioned import Array
 
 Ints = npt.NDArray[np.int64]
 
@@ -29,8 +28,7 @@ _NEGLIGIBLE_PSI = 0.02
 RANK_SD = 1 / math.sqrt(12)
 
 
-@dataclass(slots=True)
-class ShiftAlarm:
+class ShiftAlarm(msgspec.Struct, omit_defaults=True):
     """One column that moved, from the alarm until a whole window of it looks like the reference again.
 
     Windows follow each other, and each is long enough to distinguish the alarmed shift from none: at half of the shift,
@@ -48,33 +46,19 @@ class ShiftAlarm:
     needed: int
     #: The category that moved most, for categorical columns.
     category: int = -1
-    window: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    #: Of ``Shifts.profiles``.
+    row: int = 0
+    #: Events per bin (category) of the running recovery window; None before its first batch.
+    window: Array | None = None
 
     def filled(self, counts: Ints) -> Ints | None:
         """Take a batch's counts per bin; the window once it is full, None before."""
         self.events += int(counts.sum())
-        self.window = self.window + counts if len(self.window) else counts.copy()
-        if self.window.sum() < self.needed:
-            return None
-        window, self.window = self.window, np.zeros(0, np.int64)
-        return window
-
-    def state(self) -> Mapping[str, Any]:
-        """Plain data."""
-        return {
-            "detector": self.detector,
-            "start_ms": self.start_ms,
-            "events": self.events,
-            "shift": self.shift,
-            "needed": self.needed,
-            "category": self.category,
-            "window": self.window,
-        }
-
-    @classmethod
-    def restored(cls, state: Mapping[str, Any]) -> ShiftAlarm:
-        """The alarm that wrote ``state``."""
-        return cls(**{**state, "window": np.array(state["window"], np.int64)})
+        # Never added to in place: a copy of the alarm shares the window.
+        window = counts.copy() if self.window is None or not len(self.window) else self.window + counts
+        full = window.sum() >= self.needed
+        self.window = None if full else window
+        return window if full else None
 
 
 def window_for(shift: float, spread: float) -> int:

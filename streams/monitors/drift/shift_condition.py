@@ -37,7 +37,7 @@ def shift_condition(
         summary += f" (PSI {value:.2f} over recent events)"
     if more > 0:
         summary += f"; {count(more, 'features')} more moved"
-    log_evidence = {found: log_m for found, log_m, _ in shifts.evidence()}[row]
+    log_evidence, _ = shifts.evidence_of(row)
     mover = FeatureShift(feature=profile.name, evidence=round(log_evidence, 2), psi=value, since_ms=alarm.start_ms)
     return Condition(
         alertname=alertname,

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from driftbell.streams.agreement import Task, agrees, is_number
 from driftbell.streams.monitors.performance.error_reference import ErrorReference, absolute_error, float_of
+from driftbell.streams.versioned import Array, Versioned
 
 #: Whole numbers of at most so many values are classes.
 _MOST_CLASSES = 20
 #: Errors beyond this many times the 99 % quantile of the reference count as much as that: one absurd value is no drift.
 _CAP_FACTOR = 2.0
+
+
+class ErrorLearnerState(Versioned, frozen=True):
+    """Counts of labels and wrong ones, the absolute errors of numbers, and what the numbers look like."""
+
+    labels: int
+    wrong: int
+    errors: Array
+    whole: bool
+    classes: list[float]
 
 
 class ErrorLearner:
@@ -64,20 +75,20 @@ class ErrorLearner:
         cap = _CAP_FACTOR * float(np.quantile(errors, 0.99)) or 1.0
         return ErrorReference(Task.REGRESSION, np.minimum(errors, cap) / cap, tolerance, cap)
 
-    def state(self) -> Mapping[str, Any]:
-        """Plain data."""
-        return {
-            "labels": self.labels,
-            "wrong": self._wrong,
-            "errors": np.array(self._errors, np.float64),
-            "whole": self._whole,
-            "classes": sorted(self._classes),
-        }
+    def state(self) -> ErrorLearnerState:
+        """Everything that was learned, copied."""
+        return ErrorLearnerState(
+            labels=self.labels,
+            wrong=self._wrong,
+            errors=np.array(self._errors, np.float64),
+            whole=self._whole,
+            classes=sorted(self._classes),
+        )
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> None:
         """Continue from ``state``."""
-        self.labels = state["labels"]
-        self._wrong = state["wrong"]
-        self._errors = [float(error) for error in state["errors"]]
-        self._whole = state["whole"]
-        self._classes = set(state["classes"])
+        saved = ErrorLearnerState.read(state)
+        self.labels, self._wrong = saved.labels, saved.wrong
+        self._errors = saved.errors.tolist()
+        self._whole = saved.whole
+        self._classes = set(saved.classes)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from driftbell.streams.agreement import Task
 from driftbell.streams.batch import JoinedBatch
-from driftbell.streams.detectors import RIVER_NAMES, RiverDetector
+from driftbell.streams.detectors import RIVER_NAMES, Restored, RiverDetector
 from driftbell.streams.monitors.base import BaseMonitor, Context, Options
-from driftbell.streams.monitors.monitor import Condition, Family, State
-from driftbell.streams.monitors.performance.error_learner import ErrorLearner
+from driftbell.streams.monitors.monitor import Condition, Family
+from driftbell.streams.monitors.performance.error_detector import CALIBRATED
+from driftbell.streams.monitors.performance.error_learner import ErrorLearner, ErrorLearnerState
 from driftbell.streams.monitors.performance.error_reference import ErrorReference
-from driftbell.streams.monitors.performance.error_watch import CALIBRATED, ErrorWatch
+from driftbell.streams.monitors.performance.error_watch import ErrorWatch, ErrorWatchState
 from driftbell.streams.monitors.wording import count, percent, quantity
+from driftbell.streams.versioned import Versioned
 
 
 class ErrorRateReason(enum.StrEnum):
@@ -43,6 +45,13 @@ class ErrorOptions(Options, frozen=True):
             RiverDetector(self.detector, self.parameters)
         elif self.parameters:
             raise ValueError(f"{CALIBRATED} has no parameters: the budget sets its threshold")
+
+
+class ErrorRateState(Versioned, frozen=True):
+    """What is learned until there are enough labels, what watches from then on."""
+
+    learner: ErrorLearnerState | None = None
+    watch: ErrorWatchState | None = None
 
 
 class ErrorRate(BaseMonitor[ErrorOptions]):
@@ -111,18 +120,19 @@ class ErrorRate(BaseMonitor[ErrorOptions]):
             )
         ]
 
-    def state(self) -> State:
-        """Plain data."""
+    def state(self) -> ErrorRateState:
+        """Everything needed to continue, copied."""
         if self._watch is not None:
-            return {"watch": self._watch.state()}
-        return {"learner": self._learner.state()}
+            return ErrorRateState(watch=self._watch.state())
+        return ErrorRateState(learner=self._learner.state())
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> Restored:
         """Continue from ``state``. Under another detector the baseline is kept and the detector starts fresh."""
-        if "watch" in state:
-            self._watch = self._watching(
-                ErrorReference.restored(state["watch"]["reference"], self.context.options.tolerance)
-            )
-            self._watch.restore(state["watch"])
-        else:
-            self._learner.restore(state["learner"])
+        saved = ErrorRateState.read(state)
+        if saved.watch is not None:
+            reference = ErrorReference.restored(saved.watch.reference, self.context.options.tolerance)
+            self._watch = self._watching(reference)
+            return self._watch.restore(saved.watch)
+        if saved.learner is not None:
+            self._learner.restore(saved.learner)
+        return Restored.CONTINUED

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from driftbell.streams.agreement import Task, agrees, is_number
 from driftbell.streams.stats import upper_bound
+from driftbell.streams.versioned import Versioned
 
 #: Standard errors by which the mean error of the reference may be too low. At 2 the budget is kept 20 times over (a
 #: reference that is lower still by half a standard error needs 100,000 labels to look like a change); 3 would double
@@ -28,6 +31,32 @@ _GROWTH = 10
 SUSPICIOUS = 4.0
 #: Larger numbers are taken for this, so that differences and means stay finite.
 _LARGEST = 1e150
+
+
+class LabelBlock(msgspec.Struct, array_like=True):
+    """Labels that wait for admission: how many, the sum of their errors, the sum of the squares."""
+
+    labels: float = 0.0
+    total: float = 0.0
+    squares: float = 0.0
+
+
+class ReferenceSums(msgspec.Struct, array_like=True):
+    """What was admitted, as a block has it, and how many labels there may be."""
+
+    labels: float
+    total: float
+    squares: float
+    most: float
+
+
+class ErrorReferenceState(Versioned, frozen=True):
+    """The sums of the reference and the blocks that wait."""
+
+    task: Task
+    cap: float
+    sums: ReferenceSums
+    waiting: list[LabelBlock]
 
 
 class ErrorReference:
@@ -52,8 +81,8 @@ class ErrorReference:
         self._total = float(values.sum())
         self._squares = float((values * values).sum())
         self._most = _GROWTH * self.labels
-        #: [labels, sum, sum of squares] per block, oldest first; the last one is being filled.
-        self._waiting: list[list[float]] = []
+        #: Oldest first; the last one is being filled.
+        self._waiting: list[LabelBlock] = []
 
     @property
     def mean(self) -> float:
@@ -90,41 +119,44 @@ class ErrorReference:
         """
         if self.labels >= self._most:
             return False
-        if not self._waiting or self._waiting[-1][0] >= _BLOCK:
-            self._waiting.append([0.0, 0.0, 0.0])
+        if not self._waiting or self._waiting[-1].labels >= _BLOCK:
+            self._waiting.append(LabelBlock())
             del self._waiting[:-_LONGEST_QUEUE]
         block = self._waiting[-1]
-        block[0] += float(len(errors))
-        block[1] += float(errors.sum())
-        block[2] += float((errors * errors).sum())
-        behind = sum(waiting[0] for waiting in self._waiting[1:])
+        block.labels += float(len(errors))
+        block.total += float(errors.sum())
+        block.squares += float((errors * errors).sum())
+        behind = sum(waiting.labels for waiting in self._waiting[1:])
         if behind < max(_QUARANTINE, suspicious):
             return False
-        labels, total, squares = self._waiting.pop(0)
-        self.labels += labels
-        self._total += total
-        self._squares += squares
+        admitted = self._waiting.pop(0)
+        self.labels += admitted.labels
+        self._total += admitted.total
+        self._squares += admitted.squares
         return True
 
     def doubt(self) -> None:
         """Forget what waits: an alarm was raised."""
         self._waiting = []
 
-    def state(self) -> Mapping[str, Any]:
-        """Plain data."""
-        return {
-            "task": str(self.task),
-            "cap": self.cap,
-            "sums": [self.labels, self._total, self._squares, self._most],
-            "waiting": [list(block) for block in self._waiting],
-        }
+    def state(self) -> ErrorReferenceState:
+        """Everything but the tolerance, which is configured; copied."""
+        return ErrorReferenceState(
+            task=self.task,
+            cap=self.cap,
+            sums=ReferenceSums(self.labels, self._total, self._squares, self._most),
+            waiting=[copy.copy(block) for block in self._waiting],
+        )
 
     @classmethod
-    def restored(cls, state: Mapping[str, Any], tolerance: float) -> ErrorReference:
+    def restored(cls, state: object, tolerance: float) -> ErrorReference:
         """The reference that wrote ``state``."""
-        reference = cls(Task(state["task"]), [0.0], tolerance, state["cap"])
-        reference.labels, reference._total, reference._squares, reference._most = state["sums"]
-        reference._waiting = [list(block) for block in state["waiting"]]
+        saved = ErrorReferenceState.read(state)
+        reference = cls(saved.task, [0.0], tolerance, saved.cap)
+        sums = saved.sums
+        reference.labels, reference._total, reference._squares = sums.labels, sums.total, sums.squares
+        reference._most = sums.most
+        reference._waiting = [copy.copy(block) for block in saved.waiting]
         return reference
 
 

@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from driftbell.streams.batch import PredictionBatch
+from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Options
-from driftbell.streams.monitors.monitor import Condition, Family, State
-from driftbell.streams.monitors.rates import Finding, Rates
+from driftbell.streams.monitors.monitor import Condition, Family
+from driftbell.streams.monitors.rates import Finding, Rates, RatesState
 from driftbell.streams.monitors.wording import count, percent
 from driftbell.streams.reference import Columns, Profile
 from driftbell.streams.stats import upper_bound
+from driftbell.streams.versioned import Versioned
 
 #: Standard errors by which the reference's own rate may be wrong.
 _REFERENCE_ERRORS = 3.0
@@ -29,6 +31,12 @@ class RateOptions(Options, frozen=True):
     #: Most conditions at once; when more features break the first ones are reported, with the number of all in the
     #: sentence.
     max_conditions: int = 20
+
+
+class FeatureRatesState(Versioned, frozen=True):
+    """The rates, once there is a reference."""
+
+    rates: RatesState | None = None
 
 
 class FeatureRates(BaseMonitor[RateOptions]):
@@ -127,11 +135,13 @@ class FeatureRates(BaseMonitor[RateOptions]):
             labels={"feature": profile.name},
         )
 
-    def state(self) -> State:
-        """Plain data."""
-        return {"rates": self._rates.state() if self._rates else None}
+    def state(self) -> FeatureRatesState:
+        """Everything needed to continue, copied."""
+        return FeatureRatesState(rates=self._rates.state() if self._rates else None)
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: object) -> Restored:
         """Continue from ``state``."""
-        if state["rates"] is not None:
-            self._begin().restore(state["rates"])
+        saved = FeatureRatesState.read(state)
+        if saved.rates is not None:
+            self._begin().restore(saved.rates)
+        return Restored.CONTINUED

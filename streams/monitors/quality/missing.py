@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from driftbell.streams.batch import PredictionBatch
+from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import Context
-from driftbell.streams.monitors.monitor import State
-from driftbell.streams.monitors.quality.feature_rates import FeatureRates, RateOptions
+from driftbell.streams.monitors.quality.feature_rates import FeatureRates, FeatureRatesState, RateOptions
 from driftbell.streams.monitors.rates import Finding
 from driftbell.streams.reference import Columns, Profile
 
@@ -24,6 +24,12 @@ class MissingReason(enum.StrEnum):
     """Why a condition of this monitor holds."""
 
     MISSING_RATE_ROSE = "missing_rate_rose"
+
+
+class MissingState(FeatureRatesState, frozen=True):
+    """The rates, and by missing feature what it may be called now."""
+
+    hints: dict[str, str] = {}
 
 
 class Missing(FeatureRates):
@@ -73,11 +79,12 @@ class Missing(FeatureRates):
         """Events and missing values of the batch."""
         return np.full_like(columns.missing, columns.events), columns.missing
 
-    def state(self) -> State:
-        """Plain data."""
-        return {**super().state(), "hints": dict(self._hints)}
+    def state(self) -> MissingState:
+        """Everything needed to continue, copied."""
+        return MissingState(rates=super().state().rates, hints=dict(self._hints))
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: object) -> Restored:
         """Continue from ``state``."""
-        super().restore(state)
-        self._hints = dict(state["hints"])
+        saved = MissingState.read(state)
+        self._hints = dict(saved.hints)
+        return super().restore(saved)

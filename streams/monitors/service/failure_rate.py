@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+import msgspec
 
 from driftbell.streams.batch import PredictionBatch
+from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Context, Options
-from driftbell.streams.monitors.monitor import Condition, Family, State
-from driftbell.streams.monitors.rates import Rates
+from driftbell.streams.monitors.monitor import Condition, Family
+from driftbell.streams.monitors.rates import Rates, RatesState
 from driftbell.streams.monitors.wording import count, percent
 from driftbell.streams.stats import upper_bound
+from driftbell.streams.versioned import Versioned
 
 _REFERENCE_ERRORS = 3.0
 
@@ -31,6 +34,21 @@ class FailureOptions(Options, frozen=True):
     tolerance: float = 0.005
     #: Failure rates above this are reported even while the reference is learned, and never learned as normal.
     max_rate: float = 0.5
+
+
+class LearnedFailures(msgspec.Struct, frozen=True, array_like=True):
+    """Events and failures while learning, and whether that is over."""
+
+    events: int
+    failures: int
+    over: bool
+
+
+class FailureRateState(Versioned, frozen=True):
+    """What was learned, and the rate."""
+
+    learned: LearnedFailures
+    rates: RatesState
 
 
 class FailureRate(BaseMonitor[FailureOptions]):
@@ -102,15 +120,16 @@ class FailureRate(BaseMonitor[FailureOptions]):
             for finding in self._rates.findings()
         ]
 
-    def state(self) -> State:
-        """Plain data."""
-        return {
-            "learned": [self._learned_events, self._learned_failures, self._learned],
-            "rates": self._rates.state(),
-        }
+    def state(self) -> FailureRateState:
+        """Everything needed to continue, copied."""
+        learned = LearnedFailures(self._learned_events, self._learned_failures, self._learned)
+        return FailureRateState(learned=learned, rates=self._rates.state())
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> Restored:
         """Continue from ``state``."""
-        self._learned_events, self._learned_failures, self._learned = state["learned"]
+        saved = FailureRateState.read(state)
+        learned = saved.learned
+        self._learned_events, self._learned_failures, self._learned = learned.events, learned.failures, learned.over
         self._rates = self._build()
-        self._rates.restore(state["rates"])
+        self._rates.restore(saved.rates)
+        return Restored.CONTINUED

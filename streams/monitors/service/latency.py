@@ -11,11 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from driftbell.streams.batch import PredictionBatch
+from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Context, Options
-from driftbell.streams.monitors.monitor import Condition, Family, State
-from driftbell.streams.monitors.rates import Finding, Rates
+from driftbell.streams.monitors.monitor import Condition, Family
+from driftbell.streams.monitors.rates import Finding, Rates, RatesState
 from driftbell.streams.monitors.wording import count, milliseconds, percent
 from driftbell.streams.stats import QuantileSketch, upper_bound
+from driftbell.streams.stats.quantile_sketch import SketchState
+from driftbell.streams.versioned import Versioned
 
 #: The share of answers that is slow by definition: slower than the reference's 95 % quantile.
 _SLOW = 0.05
@@ -47,6 +50,14 @@ class LatencyOptions(Options, frozen=True):
     slo_share: float = 0.05
 
 
+class LearnedLatencyState(Versioned, frozen=True):
+    """As ``Learned``."""
+
+    answers: int
+    quantiles: list[float]
+    slow: RatesState
+
+
 @dataclass(frozen=True, slots=True)
 class Learned:
     """The reference's latency."""
@@ -61,6 +72,27 @@ class Learned:
     def p95(self) -> float:
         """The reference's 95 % quantile in milliseconds."""
         return self.quantiles[_SHOWN.index(0.95)]
+
+    def state(self) -> LearnedLatencyState:
+        """Copied."""
+        return LearnedLatencyState(answers=self.answers, quantiles=list(self.quantiles), slow=self.slow.state())
+
+
+class LatencyState(Versioned, frozen=True):
+    """What is learned or was learned, the recent latencies, and the rate above the objective if there is one."""
+
+    recent: list[SketchState]
+    sketch: SketchState | None = None
+    learned: LearnedLatencyState | None = None
+    objective: RatesState | None = None
+
+    @classmethod
+    def lift(cls, plain: Mapping[str, Any], version: int) -> Mapping[str, Any]:
+        """What was learned was a list of three."""
+        if version == 0 and plain["learned"] is not None:
+            names = ("answers", "quantiles", "slow")
+            return {**plain, "learned": dict(zip(names, plain["learned"], strict=True))}
+        return plain
 
 
 class Latency(BaseMonitor[LatencyOptions]):
@@ -171,26 +203,28 @@ class Latency(BaseMonitor[LatencyOptions]):
             detector="bernoulli-e-SR",
         )
 
-    def state(self) -> State:
-        """Plain data."""
-        return {
-            "sketch": self._sketch.state() if self._sketch is not None else None,
-            "learned": self._learned
-            and [self._learned.answers, list(self._learned.quantiles), self._learned.slow.state()],
-            "recent": [sketch.state() for sketch in self._recent],
-            "objective": self._objective[1].state() if self._objective else None,
-        }
+    def state(self) -> LatencyState:
+        """Everything needed to continue, copied."""
+        learned = self._learned
+        return LatencyState(
+            recent=[sketch.state() for sketch in self._recent],
+            sketch=self._sketch.state() if self._sketch is not None else None,
+            learned=learned.state() if learned is not None else None,
+            objective=self._objective[1].state() if self._objective else None,
+        )
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> Restored:
         """Continue from ``state``."""
-        for sketch, saved in zip(self._recent, state["recent"], strict=True):
-            sketch.restore(saved)
-        if state["learned"] is not None:
-            answers, quantiles, slow = state["learned"]
+        saved = LatencyState.read(state)
+        for sketch, recent in zip(self._recent, saved.recent, strict=True):
+            sketch.restore(recent)
+        if saved.learned is not None:
             self._sketch = None
-            self._learned = Learned(answers, list(quantiles), self._build(answers))
-            self._learned.slow.restore(slow)
-        elif self._sketch is not None:
-            self._sketch.restore(state["sketch"])
-        if self._objective is not None and state["objective"] is not None:
-            self._objective[1].restore(state["objective"])
+            answers = saved.learned.answers
+            self._learned = Learned(answers, list(saved.learned.quantiles), self._build(answers))
+            self._learned.slow.restore(saved.learned.slow)
+        elif self._sketch is not None and saved.sketch is not None:
+            self._sketch.restore(saved.sketch)
+        if self._objective is not None and saved.objective is not None:
+            self._objective[1].restore(saved.objective)
+        return Restored.CONTINUED

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+import msgspec
 
 from driftbell.streams.batch import PredictionBatch
+from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Context, Options
-from driftbell.streams.monitors.monitor import Condition, Family, State
+from driftbell.streams.monitors.monitor import Condition, Family
 from driftbell.streams.monitors.wording import duration
+from driftbell.streams.versioned import Versioned
 
 _DAY_MS = 86_400_000
 #: Gaps are remembered by the day for a week, so that a quiet weekend is known as normal.
@@ -33,6 +36,22 @@ class SilenceOptions(Options, frozen=True):
     min_events: int = 100
 
 
+class DayGap(msgspec.Struct, frozen=True, array_like=True):
+    """A gap between predictions, in the day (since the epoch) in which it ended."""
+
+    day: int
+    gap_ms: int
+
+
+class SilenceState(Versioned, frozen=True):
+    """Predictions so far, the last one, the largest gap of each day, and the last silence that was reported."""
+
+    events: int
+    gaps: list[DayGap]
+    last_ms: int | None = None
+    outage: DayGap | None = None
+
+
 class Silence(BaseMonitor[SilenceOptions]):
     """No prediction of any version of a model for longer than ever in the last week; time is stream time.
 
@@ -49,17 +68,20 @@ class Silence(BaseMonitor[SilenceOptions]):
         super().__init__(context)
         self._events = 0
         self._last_ms: int | None = None
-        #: [day, largest gap in it in ms], oldest first.
-        self._gaps: list[list[int]] = []
-        #: [day, gap in ms] of the last silence that was reported.
-        self._outage: list[int] | None = None
+        #: The largest of each day, oldest first.
+        self._gaps: list[DayGap] = []
+        #: The last silence that was reported.
+        self._outage: DayGap | None = None
 
     @property
     def limit_ms(self) -> int:
         """Silence beyond this is reported."""
         options = self.context.options
-        largest = max((gap for _, gap in self._gaps), default=0)
-        return int(max(options.min_seconds * 1000, options.factor * largest))
+        return int(max(options.min_seconds * 1000, options.factor * self._largest_ms))
+
+    @property
+    def _largest_ms(self) -> int:
+        return max((gap.gap_ms for gap in self._gaps), default=0)
 
     def on_predictions(self, batch: PredictionBatch) -> None:
         """Something was sent."""
@@ -69,21 +91,22 @@ class Silence(BaseMonitor[SilenceOptions]):
         self._events += len(batch)
         self._last_ms = now if self._last_ms is None else max(now, self._last_ms)
 
-    def _gap(self, day: int, gap: int) -> None:
-        if self._events < self.context.options.min_events or gap <= self.limit_ms:
-            self._learn(day, gap)
+    def _gap(self, day: int, gap_ms: int) -> None:
+        if self._events < self.context.options.min_events or gap_ms <= self.limit_ms:
+            self._learn(day, gap_ms)
             return
         # A gap that was reported is an outage; once it comes back within the week it is a habit (a nightly batch, a
         # weekend).
-        if self._outage is not None and day - self._outage[0] < _DAYS:
-            self._learn(day, min(gap, self._outage[1]))
-        self._outage = [day, gap]
+        if self._outage is not None and day - self._outage.day < _DAYS:
+            self._learn(day, min(gap_ms, self._outage.gap_ms))
+        self._outage = DayGap(day, gap_ms)
 
-    def _learn(self, day: int, gap: int) -> None:
-        if self._gaps and self._gaps[-1][0] >= day:
-            self._gaps[-1][1] = max(self._gaps[-1][1], gap)
+    def _learn(self, day: int, gap_ms: int) -> None:
+        if self._gaps and self._gaps[-1].day >= day:
+            last = self._gaps[-1]
+            self._gaps[-1] = DayGap(last.day, max(last.gap_ms, gap_ms))
             return
-        self._gaps.append([day, gap])
+        self._gaps.append(DayGap(day, gap_ms))
         del self._gaps[:-_DAYS]
 
     def due_ms(self) -> int | None:
@@ -98,7 +121,7 @@ class Silence(BaseMonitor[SilenceOptions]):
         if due is None or self._last_ms is None or now_ms < due:
             return ()
         silent = now_ms - self._last_ms
-        largest = max((gap for _, gap in self._gaps), default=0)
+        largest = self._largest_ms
         return [
             Condition(
                 alertname="ModelSilent",
@@ -116,18 +139,13 @@ class Silence(BaseMonitor[SilenceOptions]):
             )
         ]
 
-    def state(self) -> State:
-        """Plain data."""
-        return {
-            "events": self._events,
-            "last_ms": self._last_ms,
-            "gaps": [list(gap) for gap in self._gaps],
-            "outage": self._outage and list(self._outage),
-        }
+    def state(self) -> SilenceState:
+        """Everything needed to continue, copied."""
+        return SilenceState(events=self._events, gaps=list(self._gaps), last_ms=self._last_ms, outage=self._outage)
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: object) -> Restored:
         """Continue from ``state``."""
-        self._events = state["events"]
-        self._last_ms = state["last_ms"]
-        self._gaps = [list(gap) for gap in state["gaps"]]
-        self._outage = state["outage"] and list(state["outage"])
+        saved = SilenceState.read(state)
+        self._events, self._last_ms = saved.events, saved.last_ms
+        self._gaps, self._outage = list(saved.gaps), saved.outage
+        return Restored.CONTINUED

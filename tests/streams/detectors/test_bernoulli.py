@@ -56,7 +56,7 @@ def test_evidence_continues_in_a_detector_that_was_made_for_where_the_target_is_
         for one in (detector, again):
             one.update([100, 100], batch, at)
 
-    assert encode(dict(again.state())) == encode(dict(detector.state()))
+    assert encode(again.state()) == encode(detector.state())
     assert again.alternative(0) == detector.alternative(0)
 
 

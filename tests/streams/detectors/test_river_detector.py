@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from river import drift
@@ -36,8 +37,7 @@ def alarms_of(name: str, stream: list[int], restart_every: int | None = None) ->
         if restart_every and at % restart_every == 0:
             state = decode(encode(detector.state()))
             detector = RiverDetector(name)
-            detector.restore(state)
-            assert detector.restored is Restored.CONTINUED
+            assert detector.restore(state) is Restored.CONTINUED
         detector.update(x)
         if detector.drift_detected:
             found.append(at)
@@ -77,19 +77,17 @@ def test_a_state_without_pickle_continues_identically(name: str, every: int) -> 
 
 def test_another_river_starts_fresh_and_says_so() -> None:
     detector = RiverDetector("ADWIN")
-    detector.restore({**RiverDetector("ADWIN").state(), "river": "0.0.1"})
+    restored = detector.restore(msgspec.structs.replace(RiverDetector("ADWIN").state(), river="0.0.1"))
 
-    assert detector.restored is Restored.OTHER_RIVER
+    assert restored is Restored.OTHER_RIVER
     assert RIVER.split(".")[0].isdigit()
 
 
 def test_another_detector_or_other_parameters_start_fresh_and_say_so() -> None:
     detector = RiverDetector("ADWIN")
-    detector.restore(RiverDetector("DDM").state())
-    assert detector.restored == Restored.OTHER_DETECTOR
 
-    detector.restore(RiverDetector("ADWIN", {"delta": 0.5}).state())
-    assert str(detector.restored) == Restored.OTHER_PARAMETERS
+    assert detector.restore(RiverDetector("DDM").state()) is Restored.OTHER_DETECTOR
+    assert detector.restore(RiverDetector("ADWIN", {"delta": 0.5}).state()) is Restored.OTHER_PARAMETERS
 
 
 @pytest.mark.parametrize("damage", ["memory", "unknown", "kind"])
@@ -102,9 +100,8 @@ def test_a_damaged_state_starts_fresh_and_says_so(damage: str) -> None:
     else:
         state["attributes"]["_helper"] = {"deque": [1]}
     detector = RiverDetector("ADWIN")
-    detector.restore(state)
 
-    assert detector.restored is Restored.DAMAGED
+    assert detector.restore(state) is Restored.DAMAGED
     detector.update(1)
 
 

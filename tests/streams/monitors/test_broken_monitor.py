@@ -8,7 +8,7 @@ import pytest
 from driftbell.runtime.config.model import Monitoring
 from driftbell.schemas import Prediction
 from driftbell.streams.batch import PredictionBatch
-from driftbell.streams.encoding import encode
+from driftbell.streams.encoding import decode, encode
 from driftbell.streams.monitors.service.failure_rate import FailureRate
 from driftbell.streams.monitors.watch import Watch
 from driftbell.streams.subject import Subject
@@ -70,8 +70,8 @@ def test_it_stays_switched_off_after_a_restart(watch: Watch) -> None:
 def test_a_state_that_does_not_fit_lets_that_monitor_start_fresh() -> None:
     watch = Watch(SUBJECT, Monitoring())
     watch.on_predictions(batch())
-    state = {**watch.state()}
-    state["monitors"] = {**state["monitors"], "latency": {"from": "another release"}}
+    state = decode(encode(watch.state()))
+    state["monitors"]["latency"] = {"from": "another release"}
     again = Watch(SUBJECT, Monitoring())
     again.restore(state)
 

@@ -132,7 +132,7 @@ def test_another_width_forgets_the_windows_and_keeps_the_classes() -> None:
     other = MetricWindows(SUBJECT, Monitoring(metrics_window=300.0))
     other.restore(stream.windows.state())
     assert other.due_ms() is None
-    assert other.state()["answers"] == stream.windows.state()["answers"]
+    assert other.state().answers == stream.windows.state().answers
 
 
 def test_more_classes_than_are_kept_count_as_other_and_accuracy_stays_exact() -> None:

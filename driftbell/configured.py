@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
+from driftbell.alerting.channels.registry import MODEL
 from driftbell.errors import UsageError
 from driftbell.runtime.config.loader import ConfigError, load
 from driftbell.runtime.config.model import Config, Monitoring
@@ -28,7 +29,7 @@ def configured(options: argparse.Namespace) -> Config:
         InvalidConfigurationError: naming file, line and fix of every mistake.
     """
     try:
-        config = load(getattr(options, "config", None), checks=[_monitors])
+        config = load(getattr(options, "config", None), checks=[_monitors], model=MODEL)
     except ConfigError as error:
         raise InvalidConfigurationError([str(problem) for problem in error.problems]) from None
     logs.configure(

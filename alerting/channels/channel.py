@@ -33,7 +33,6 @@ class Channel(Protocol):
     outcome.
     """
 
-    integration: str
     #: Whether the vendor recognises a repeated delivery, so that an attempt of unknown outcome may be repeated freely.
     repeatable: bool
     rate: Rate | None
@@ -42,7 +41,7 @@ class Channel(Protocol):
         """Make one attempt."""
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Let go of what the channel opened itself; called once, when the router ends."""
 
 
 async def send_or_minimal(

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from driftbell.alerting.errors import SecretError
-from driftbell.runtime.config.router import ChannelConfig, Global
-from driftbell.runtime.config.section import HIDDEN
+from driftbell.runtime.config.section import HIDDEN, Section
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class SecretSource:
     """Where a secret comes from. Files and variables are read at every use: a rotated secret works at once."""
 
     name: str
@@ -42,12 +41,12 @@ class Secret:
         return found
 
 
-def secret_of(section: ChannelConfig | Global, name: str) -> Secret | None:
+def secret_of(section: Section, name: str) -> SecretSource | None:
     """The secret ``name`` of a section in whichever of its three forms it is given; None if in none."""
     value, file, variable = (getattr(section, name + form) for form in ("", "_file", "_env"))
     if value is None and file is None and variable is None:
         return None
-    return Secret(name, value, file, variable)
+    return SecretSource(name, value, file, variable)
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

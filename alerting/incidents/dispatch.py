@@ -5,14 +5,14 @@ Pure: it changes a ``Draft`` and returns what it decided. Time is an argument, e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from driftbell.alerting.incidents.decision import DecisionReason, needs_update
 from driftbell.alerting.incidents.observation import Observation, judge
-from driftbell.alerting.muting.muter import Muted, Muter, muted
+from driftbell.alerting.muting.muter import MuteContext, Muted, Muter, muted
 from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enqueue_resolved, new_queue
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.rendering.message import subject
@@ -39,10 +39,12 @@ class Decision:
     firing: int
     resolved: int
     muted: Mapping[str, Muted]
+    #: How long the group has existed.
+    age_ms: int
 
 
 class Dispatch:
-    """The rules: a routing tree, the destinations behind each receiver, and the muters that may mute."""
+    """The rules: a routing tree, the destinations behind each receiver, and the muters."""
 
     def __init__(
         self,
@@ -94,13 +96,18 @@ class Dispatch:
             return []
         node = self._nodes.get(group.route_id)
         alerts = _present(draft, group.members)
+        context = MuteContext(node, group, lambda: _firing(draft), now_ms)
+        mutes = {fingerprint: muted(self._muters, alert, context) for fingerprint, alert in alerts.items()}
         decisions = [
-            self._decide(draft, group, node, destination, alerts, now_ms)
+            self._decide(draft, group, node, destination, alerts, mutes, now_ms)
             for destination in self._destinations_of(group, node)
         ]
         group.flushed = True
         # Armed again from now, not from when it was due: after a pause overdue flushes happen once, not n times.
         group.next_flush_ms = now_ms + (node.options.group_interval_ms if node else 0)
+        # What is held back goes out when the mute ends, not up to a group_interval later.
+        ends = (mute.changes_ms for mute in mutes.values() if mute and mute.changes_ms is not None)
+        group.next_flush_ms = min([group.next_flush_ms, *(end_ms for end_ms in ends if end_ms > now_ms)])
         for fingerprint in list(group.members):
             alert = alerts.get(fingerprint)
             if alert is None or alert.status == "resolved":
@@ -205,6 +212,7 @@ class Dispatch:
         node: Node | None,
         destination: Destination,
         alerts: Mapping[str, Alert],
+        mutes: Mapping[str, Muted],
         now_ms: int,
     ) -> Decision:
         last = group.log.get(destination.id)
@@ -214,16 +222,15 @@ class Dispatch:
         resolved: dict[str, Alert] = {}
         held_back: dict[str, Muted] = {}
         for fingerprint, alert in alerts.items():
-            against = None
+            mute = mutes[fingerprint]
             # A resolve that the channel waits for passes whatever mutes.
-            if alert.status == "firing" or fingerprint not in notified:
-                against = muted(self._muters, group, alert, now_ms)
-            if against is not None:
-                held_back[fingerprint] = against
+            held = bool(mute) and (alert.status == "firing" or fingerprint not in notified)
+            if held:
+                held_back[fingerprint] = mute
             if alert.status == "resolved":
-                if against is None:
+                if not held:
                     resolved[fingerprint] = alert
-            elif is_current and (against is None or fingerprint in notified):
+            elif is_current and (not held or fingerprint in notified):
                 firing[fingerprint] = alert
         reason = needs_update(
             last,
@@ -244,7 +251,17 @@ class Dispatch:
                 draft, group, destination, list(firing.values()), list(resolved.values()), reason, now_ms
             )
             group.log[destination.id] = LogEntry(at_ms=now_ms, firing=frozenset(firing), resolved=frozenset(resolved))
-        return Decision(group.id, group.key, destination.id, reason, queued, len(firing), len(resolved), held_back)
+        return Decision(
+            group.id,
+            group.key,
+            destination.id,
+            reason,
+            queued,
+            len(firing),
+            len(resolved),
+            held_back,
+            now_ms - group.created_ms,
+        )
 
     def _queue(
         self,
@@ -283,6 +300,15 @@ class Dispatch:
 def _present(draft: Draft, fingerprints: Iterable[str]) -> dict[str, Alert]:
     found = {fingerprint: draft.alert(fingerprint) for fingerprint in fingerprints}
     return {fingerprint: alert for fingerprint, alert in found.items() if alert is not None}
+
+
+def _firing(draft: Draft) -> Iterator[Alert]:
+    """All alerts that fire, of any group, as the draft has them."""
+    # In the order in which they came, so that what mutes is named in the same order in every run.
+    for fingerprint in dict.fromkeys([*draft.state.entries, *draft.entries]):
+        alert = draft.alert(fingerprint)
+        if alert is not None and alert.status == "firing":
+            yield alert
 
 
 def _closed(alert: Alert, now_ms: int) -> Alert:

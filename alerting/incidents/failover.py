@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enqueue_resolved, new_queue
-from driftbell.alerting.outbox.destination import Destination, integration_of
+from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.rendering.message import subject
 from driftbell.alerting.rendering.notification import notify
 from driftbell.alerting.routing.routes import digest
@@ -29,7 +29,7 @@ class Failover:
                 key=lambda other: (
                     other.receiver != sick.receiver,
                     other.receiver != root_receiver,
-                    integration_of(other.id) == integration_of(sick.id),
+                    other.integration == sick.integration,
                 )
             )
             self._fallback[sick.id] = others[0] if others else None

@@ -12,9 +12,6 @@ class Destination:
     #: ``oncall/pagerduty[0]``.
     id: str
     receiver: str
-    send_resolved: bool
-
-
-def integration_of(destination: str) -> str:
-    """The kind of channel: ``pagerduty`` of ``oncall/pagerduty[0]``."""
-    return destination.rpartition("/")[2].partition("[")[0]
+    #: The kind of channel: ``pagerduty``.
+    integration: str
+    send_resolved: bool = True

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from driftbell.alerting.outbox.destination import integration_of
+from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.state.state import State
 
 
-def measure(metrics: RouterMetrics, state: State, destinations: Iterable[str], now_ms: int) -> None:
+def measure(metrics: RouterMetrics, state: State, destinations: Iterable[Destination], now_ms: int) -> None:
     """Set the gauges to what the state says at ``now_ms``."""
     rows: dict[str, int] = {}
     incidents: dict[str, int] = {}
     oldest_ms: dict[str, int] = {}
     for destination in destinations:
-        name = integration_of(destination)
+        name = destination.integration
         for counts in (rows, incidents, oldest_ms):
             counts.setdefault(name, 0)
-        for queue in state.queues_of(destination):
+        for queue in state.queues_of(destination.id):
             rows[name] += len(queue.rows)
             incidents[name] += sum(incident.delivered != "no" for incident in queue.incidents)
             oldest_ms[name] = max([oldest_ms[name], *(now_ms - row.since_ms for row in queue.rows)])

@@ -59,8 +59,8 @@ class Leader:
         self._spawn(self._timers(), "timers")
         self._spawn(self._heartbeat(), "heartbeat")
         for endpoint in self._endpoints:
-            name = endpoint.destination.id
-            self._spawn(Sender(self._router, name, endpoint.channel, limits).run(self._stop), name)
+            sender = Sender(self._router, endpoint.destination, endpoint.channel, limits)
+            self._spawn(sender.run(self._stop), sender.destination)
         log.info(
             "leading",
             extra={

@@ -21,7 +21,6 @@ from driftbell.alerting.incidents.failover import Failover
 from driftbell.alerting.incidents.observation import Observation
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.delivery_queue import Settled, Settlement, claim, interrupted, kind_of, recover, settle
-from driftbell.alerting.outbox.destination import integration_of
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason
 from driftbell.alerting.process.gauges import measure
 from driftbell.alerting.process.metrics import RouterMetrics
@@ -242,7 +241,7 @@ class Router:
 
     def measure(self) -> None:
         """Bring the gauges up to date."""
-        measure(self.metrics, self.state, self._dispatch.destinations, self.clock())
+        measure(self.metrics, self.state, self._dispatch.destinations.values(), self.clock())
 
     def _take_in(self, draft: Draft, record: Record, now_ms: int) -> Observation | None:
         alert = record.alert
@@ -317,7 +316,7 @@ class Router:
             group.log[queue.destination] = LogEntry(at_ms=0, firing=entry.firing, resolved=entry.resolved)
 
     def _report(self, decision: Decision) -> None:
-        name = integration_of(decision.destination)
+        name = self._dispatch.destinations[decision.destination].integration
         self.metrics.decisions.labels(name, decision.reason.value).inc()
         log.info(
             "group flushed",
@@ -328,7 +327,8 @@ class Router:
                 "queued": decision.queued.value if decision.queued else None,
                 "firing": decision.firing,
                 "resolved": decision.resolved,
-                "muted": {fingerprint: why.value for fingerprint, why in decision.muted.items()},
+                "age_ms": decision.age_ms,
+                "muted": {fingerprint: str(mute) for fingerprint, mute in decision.muted.items()},
             },
         )
 

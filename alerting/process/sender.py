@@ -10,7 +10,7 @@ from driftbell.alerting.channels.channel import Channel, Rate
 from driftbell.alerting.errors import StoreUnavailableError
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.delivery_queue import Settlement
-from driftbell.alerting.outbox.destination import integration_of
+from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed
 from driftbell.alerting.outbox.token_bucket import TokenBucket
 from driftbell.alerting.process.router import ClaimedDelivery, Router
@@ -57,12 +57,12 @@ class RateLimits:
 class Sender:
     """Makes the deliveries of one destination, one at a time, most urgent first."""
 
-    def __init__(self, router: Router, destination: str, channel: Channel, limits: RateLimits) -> None:
-        self.destination = destination
+    def __init__(self, router: Router, destination: Destination, channel: Channel, limits: RateLimits) -> None:
+        self.destination = destination.id
         self._router = router
         self._channel = channel
         self._limits = limits
-        self._integration = integration_of(destination)
+        self._integration = destination.integration
         #: Attempts that failed since the last success.
         self._failures = 0
 

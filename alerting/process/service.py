@@ -12,12 +12,12 @@ from random import SystemRandom
 from aiokafka.errors import KafkaError
 from msgspec import structs
 
+from driftbell.alerting.channels import registry
 from driftbell.alerting.channels.http import new_session
-from driftbell.alerting.channels.registry import Endpoint, build
+from driftbell.alerting.channels.registry import LOG_ONLY, Endpoint, build
 from driftbell.alerting.errors import FencedError, RefusedError, StoreUnavailableError
 from driftbell.alerting.incidents.dispatch import Dispatch
 from driftbell.alerting.incidents.failover import Failover
-from driftbell.alerting.outbox.destination import integration_of
 from driftbell.alerting.process.clock import Clock
 from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
 from driftbell.alerting.process.leader import Leader
@@ -28,7 +28,7 @@ from driftbell.alerting.state.memory import MemoryStore
 from driftbell.alerting.state.redis import RedisStore
 from driftbell.alerting.state.store import RouterStore
 from driftbell.runtime.config.model import Config
-from driftbell.runtime.config.router import LOG_ONLY, Route, RouterConfig
+from driftbell.runtime.config.router import Route, RouterConfig
 from driftbell.runtime.config.router_check import RouterConfigError, check
 from driftbell.runtime.kafka import aiokafka_settings
 from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
@@ -60,6 +60,8 @@ async def run(config: Config, *, stop: asyncio.Event, on_ready: Callable[[], Non
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(new_session())
         endpoints = build(settings, session)
+        for endpoint in endpoints:
+            stack.push_async_callback(endpoint.channel.close)
         store = _store(config)
         stack.push_async_callback(store.close)
         service = _Service(config, settings, endpoints, store)
@@ -85,7 +87,7 @@ def effective(router: RouterConfig) -> RouterConfig:
         log.warning("no receiver is configured (router.route, router.receivers): messages go to this log only")
         # Its other settings (ports, timeouts) hold all the same.
         return structs.replace(router, route=LOG_ONLY.route, receivers=LOG_ONLY.receivers)
-    problems = check(router)
+    problems = [*check(router), *registry.check(router)]
     if problems:
         raise RefusedError(str(RouterConfigError(problems)))
     return router
@@ -110,7 +112,7 @@ class _Service:
         self._settings = settings
         self._endpoints = endpoints
         destinations = [endpoint.destination for endpoint in endpoints]
-        integrations = {integration_of(destination.id) for destination in destinations}
+        integrations = {destination.integration for destination in destinations}
         self.metrics = RouterMetrics(new_registry(), sorted(integrations))
         route = settings.route or Route()
         dispatch = Dispatch(compile_tree(route), destinations, external_url=settings.external_url)

@@ -113,12 +113,6 @@ DIFFERENCES = (
         "what waits in the outbox is bounded",
     ),
     Difference(
-        "regular expressions",
-        "RE2",
-        "the part of RE2 that Python reads alike; Unicode classes, \\Q..\\E and flags in the middle are refused",
-        "refused at the start rather than misread at night",
-    ),
-    Difference(
         "receivers",
         "many more, and more fields of each",
         "Slack, PagerDuty, email, webhook and the log; a field that is not known is refused",

@@ -9,9 +9,11 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
+from typing import Any
 
 import msgspec
 
+from driftbell.runtime.config.channels import Model
 from driftbell.runtime.config.document import Document, Path, Place, parse
 from driftbell.runtime.config.environment import lay_over
 from driftbell.runtime.config.model import Config, Monitoring
@@ -64,6 +66,7 @@ def load(
     *,
     env: Mapping[str, str] | None = None,
     checks: Sequence[Check] = (),
+    model: Model | None = None,
 ) -> Config:
     """Read the configuration; with no file and no variables it is all defaults.
 
@@ -71,6 +74,8 @@ def load(
         path: the file; ``find`` tells what is read without it.
         env: variables for ``${NAME}`` and overrides; ``os.environ`` by default.
         checks: further checks, made when the types are right.
+        model: knows and checks the settings of channels (``driftbell.runtime.config.channels``). Without it receivers are
+            read by name only, which is enough for a worker.
 
     Raises:
         ConfigError: with all problems.
@@ -79,13 +84,19 @@ def load(
     document = _document(find(path, env), env)
     if document.errors:
         raise ConfigError([Problem(error.place, error.path, error.message) for error in document.errors])
-    lay_over(document, env, Config)
-    config = _config(document)
+    section = Config if model is None else model.config
+    lay_over(document, env, section)
+    if model is None:
+        _leave_out_channels(document.root)
+    config = _config(document, section)
     problems: list[Problem] = []
     for check in (well_formed, *checks):
         for where, message in check(config):
             at = tuple(where.split(".")) if isinstance(where, str) else where
             problems.append(Problem(document.place(at), at, message))
+    for wrong in () if model is None else model.check(config.router):
+        at = ("router", *wrong.path)
+        problems.append(Problem(document.place(at), at, f"{wrong.message}; {wrong.fix}"))
     if problems:
         raise ConfigError(problems)
     return config
@@ -104,9 +115,9 @@ def _document(file: FilePath | None, env: Mapping[str, str]) -> Document:
     return parse(text, source, env)
 
 
-def _config(document: Document) -> Config:
+def _config(document: Document, section: type[Config]) -> Config:
     checker = Checker(overlays=_overlay)
-    plain = checker.section(document.root, Config)
+    plain = checker.section(document.root, section)
     if checker.mistakes:
         raise ConfigError(
             [
@@ -115,13 +126,20 @@ def _config(document: Document) -> Config:
             ]
         )
     try:
-        config = msgspec.convert(plain, Config)
+        config = msgspec.convert(plain, section)
         for name in config.models:
             config.monitoring_for(name)
     except msgspec.ValidationError as error:
         # The checker and msgspec agree on everything in the model; should they not, msgspec is right.
         raise ConfigError([Problem(Place(document.source), (), str(error))]) from error
     return config
+
+
+def _leave_out_channels(root: Any) -> None:
+    router = root.get("router") if isinstance(root, dict) else None
+    receivers = router.get("receivers") if isinstance(router, dict) else None
+    if isinstance(router, dict) and isinstance(receivers, list):
+        router["receivers"] = [{"name": one.get("name", "")} if isinstance(one, dict) else one for one in receivers]
 
 
 def _overlay(path: Path) -> type[msgspec.Struct] | None:

@@ -3,7 +3,8 @@
 The keys, their meaning and their defaults are Alertmanager's (prometheus.io/docs/alerting/latest/configuration).
 driftbell's own are: ``log_configs``, ``external_url``, a route's ``name``, the ``*_env`` form of every secret, Slack's
 ``bot_token``, and ``send_resolved``, which is true for every channel (Alertmanager: false for email and Slack).
-``driftbell.runtime.config.router_check`` holds the rules that types cannot say.
+``driftbell.runtime.config.router_check`` holds the rules that types cannot say. The settings of each channel stand in its
+folder (``alerting/channels``).
 """
 
 from __future__ import annotations
@@ -64,87 +65,13 @@ class ChannelConfig(Section, frozen=True):
     send_resolved: bool = True
 
 
-class LogConfig(ChannelConfig, frozen=True):
-    """Pages are written to the process log: the receiver when none is configured."""
+class Receiver(Section, frozen=True):
+    """A name and the channels behind it; each channel is notified on its own, none waits for another.
 
-
-class SlackConfig(ChannelConfig, frozen=True):
-    """Slack by incoming webhook (``api_url``) or by the Web API (``bot_token`` and ``channel``).
-
-    Only the Web API can edit: one message per incident, kept up to date, with a thread that tells its history.
+    Lists of settings by kind of channel (``slack_configs``, ...) are added by ``driftbell.runtime.config.channels``.
     """
 
-    api_url: Secret | None = None
-    api_url_file: str | None = None
-    api_url_env: str | None = None
-    bot_token: Secret | None = None
-    bot_token_file: str | None = None
-    bot_token_env: str | None = None
-    #: Channel id or #name; ids survive a renaming.
-    channel: str | None = None
-    #: Base of the Web API's methods, for Slack's government cloud and for tests.
-    web_api_url: str = "https://slack.com/api/"
-    #: Put before a page that opens an incident: <!here>, <!channel>, <!subteam^S0123>, <@U0123>.
-    mentions: list[str] = []
-    #: Jinja2 over the notification; absent: driftbell's own page.
-    title: str | None = None
-    text: str | None = None
-
-
-class PagerDutyConfig(ChannelConfig, frozen=True):
-    """PagerDuty Events API v2."""
-
-    routing_key: Secret | None = None
-    routing_key_file: str | None = None
-    routing_key_env: str | None = None
-    url: str | None = None
-    client: str = "driftbell"
-    client_url: str | None = None
-    #: Jinja2; absent: the alert's summary.
-    description: str | None = None
-    #: Jinja2; absent: the alert's ``severity`` label.
-    severity: str | None = None
-    details: dict[str, str] = {}
-
-
-class EmailConfig(ChannelConfig, frozen=True):
-    """SMTP. All mails of an incident form one thread."""
-
-    #: One or several addresses, separated by commas.
-    to: str | None = None
-    from_: str | None = msgspec.field(default=None, name="from")
-    smarthost: str | None = None
-    hello: str | None = None
-    auth_username: str | None = None
-    auth_password: Secret | None = None
-    auth_password_file: str | None = None
-    auth_password_env: str | None = None
-    require_tls: bool | None = None
-    tls_ca_file: str | None = None
-    #: Extra headers, and Jinja2 for ``Subject``.
-    headers: dict[str, str] = {}
-    text: str | None = None
-
-
-class WebhookConfig(ChannelConfig, frozen=True):
-    """Alertmanager's webhook, version 4 of its JSON: whatever takes Alertmanager's takes ours."""
-
-    url: Secret | None = None
-    url_file: str | None = None
-    url_env: str | None = None
-    #: Alerts in one notification at most; 0 means as many as a notification holds (docs/routing.md).
-    max_alerts: int = 0
-
-
-class Receiver(Section, frozen=True):
-    """A name and the channels behind it; each channel is notified on its own, none waits for another."""
-
     name: str
-    slack_configs: list[SlackConfig] = []
-    pagerduty_configs: list[PagerDutyConfig] = []
-    email_configs: list[EmailConfig] = []
-    webhook_configs: list[WebhookConfig] = []
-    log_configs: list[LogConfig] = []
 
 
 class RouterConfig(Section, frozen=True):
@@ -167,12 +94,5 @@ class RouterConfig(Section, frozen=True):
 
     @property
     def is_default(self) -> bool:
-        """Whether nothing was configured, so that ``LOG_ONLY`` applies."""
+        """Whether nothing was configured, so that everything goes to the log."""
         return self.route is None and not self.receivers
-
-
-#: What an empty configuration means.
-LOG_ONLY = RouterConfig(
-    route=Route(receiver="log", group_by=["alertname", "model"]),
-    receivers=[Receiver(name="log", log_configs=[LogConfig()])],
-)

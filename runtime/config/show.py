@@ -20,7 +20,7 @@ _LOGIN = re.compile(r"(?<=//)[^/@]*:[^/@]*@")
 def show(config: Config, *, secrets: bool = False) -> str:
     """Every key with its value in force. Secrets read ``<secret>`` unless ``secrets`` is true."""
     plain = msgspec.to_builtins(config)
-    shown = _shown(plain, inspect.type_info(Config), secrets)
+    shown = _shown(plain, inspect.type_info(type(config)), secrets)
     for name, overrides in plain["models"].items():
         shown["models"][name] = _shown(overrides, inspect.type_info(Monitoring), secrets)
     if not secrets:

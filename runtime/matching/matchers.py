@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from driftbell.runtime.matching.regex import BadRegexError, compile_regex
+from driftbell.runtime.matching.regex import BadRegexError, Regex
 
 _MATCHER = re.compile(r"^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*(.*?)\s*$", re.DOTALL)
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -37,18 +37,18 @@ class Matcher:
     """One comparison of one label. An absent label compares as the empty text; a regex must match the whole value.
 
     Raises:
-        BadMatcherError: the value is not a regular expression that RE2 and Python both understand.
+        BadMatcherError: the value is not a regular expression of RE2.
     """
 
     name: str
     operator: Operator
     value: str
-    _pattern: re.Pattern[str] | None = field(default=None, init=False, compare=False, repr=False)
+    _pattern: Regex | None = field(default=None, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.operator in (Operator.REGEX, Operator.NOT_REGEX):
             try:
-                object.__setattr__(self, "_pattern", compile_regex(self.value))
+                object.__setattr__(self, "_pattern", Regex(self.value))
             except BadRegexError as error:
                 raise BadMatcherError(str(error)) from error
 
@@ -57,7 +57,7 @@ class Matcher:
         value = labels.get(self.name, "")
         if self._pattern is None:
             return (value == self.value) is (self.operator is Operator.EQUAL)
-        return (self._pattern.fullmatch(value) is not None) is (self.operator is Operator.REGEX)
+        return self._pattern.matches(value) is (self.operator is Operator.REGEX)
 
     @property
     def sort_key(self) -> tuple[str, str, int]:

@@ -71,7 +71,6 @@ class VendorChannel:
     """
 
     clock: VirtualClock
-    integration: str = "pagerduty"
     repeatable: bool = True
     rate: Rate | None = None
     script: list[Outcome] = field(default_factory=list)
@@ -142,11 +141,13 @@ class Rig:
     ) -> None:
         self.clock = clock or VirtualClock()
         tree = compile_tree(msgspec.convert({"receiver": "oncall", **(route or {})}, Route))
-        self.destinations = [Destination(name, name.partition("/")[0], name not in set(quiet)) for name in destinations]
+        self.destinations = [
+            Destination(name, name.partition("/")[0], name.partition("/")[2].partition("[")[0], name not in set(quiet))
+            for name in destinations
+        ]
         self.channels = dict(channels or {})
         for destination in self.destinations:
-            name = destination.id.partition("/")[2].partition("[")[0]
-            self.channels.setdefault(destination.id, VendorChannel(self.clock, integration=name))
+            self.channels.setdefault(destination.id, VendorChannel(self.clock))
         self.router = Router(
             Dispatch(tree, self.destinations, list(muters)),
             Failover(self.destinations, "oncall"),
@@ -158,8 +159,7 @@ class Rig:
         )
         limits = RateLimits()
         self.workers = [
-            Sender(self.router, destination.id, self.channels[destination.id], limits)
-            for destination in self.destinations
+            Sender(self.router, destination, self.channels[destination.id], limits) for destination in self.destinations
         ]
         self.decisions: list[tuple[float, Decision]] = []
         self.topic: list[Alert] = [] if topic is None else topic

@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 import yaml
 
+from driftbell.alerting.channels.registry import MODEL
 from driftbell.runtime.config.loader import load
 from tests.services.kafka import KAFKA_VERSION, kafka_jars
 from tests.services.kafka.jars import java
@@ -111,7 +112,7 @@ def test_our_containers_may_do_nothing_they_need_not() -> None:
 
 
 def test_the_kill_comes_after_the_drain() -> None:
-    config = load(ROOT / "deploy" / "driftbell.yaml", env={})
+    config = load(ROOT / "deploy" / "driftbell.yaml", env={}, model=MODEL)
     grace = float(OURS["worker"]["stop_grace_period"].removesuffix("s"))
 
     assert grace > config.worker.shutdown_grace
@@ -119,7 +120,7 @@ def test_the_kill_comes_after_the_drain() -> None:
 
 
 def test_the_mounted_configuration_is_valid_and_names_the_services() -> None:
-    config = load(ROOT / "deploy" / "driftbell.yaml", env={})
+    config = load(ROOT / "deploy" / "driftbell.yaml", env={}, model=MODEL)
 
     assert config.kafka["bootstrap.servers"] == "kafka:19092"
     assert "INTERNAL://kafka:19092" in SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]

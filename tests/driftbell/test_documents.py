@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import Consumer
 
 from driftbell import cli
+from driftbell.alerting.channels.registry import MODEL
 from driftbell.embedded import EmbeddedBroker
 from driftbell.exit_codes import ExitCode
 from driftbell.history import History
@@ -83,7 +84,7 @@ def test_the_configuration_in_the_readme_loads_and_is_short(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_every_example_configuration_loads(example: Path) -> None:
-    load(example, env={})
+    load(example, env={}, model=MODEL)
 
 
 def test_the_json_lines_in_the_command_line_document_replay(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
+from driftbell.alerting.channels.registry import MODEL
 from driftbell.runtime.config.model import Config, Join, Monitoring, MonitorSettings, Reference, Topics, Worker
 from driftbell.runtime.config.model import Redis as RedisSettings
-from driftbell.runtime.config.router import RouterConfig
 from driftbell.runtime.kafka import consumer_settings
 from driftbell.runtime.kafka.watermarks import watermarks
 from driftbell.schemas import Alert
@@ -85,7 +85,7 @@ def configuration(kafka: KafkaCluster, redis: RedisServer, topics: Topics, group
         worker=Worker(group=group, session_timeout=6.0, checkpoint_patience=120.0, shutdown_grace=30.0),
         join=Join(horizon=20.0, cache_predictions=2000),
         monitoring=Monitoring(reference=Reference(events=400, labels=300), monitors=calm, metrics_window=5.0),
-        router=msgspec.convert(pager.router(), RouterConfig),
+        router=msgspec.convert(pager.router(), MODEL.router),
     )
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect as types
 
+from driftbell.alerting.channels.registry import MODEL
 from driftbell.runtime.config.duration import format_duration
-from driftbell.runtime.config.model import Config
 from driftbell.runtime.config.section import Section
 
 FILE = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -25,7 +25,7 @@ BEGIN = "<!-- The rest is made from the source by tests/runtime/configuration_re
 
 def reference() -> str:
     """The generated part."""
-    return "".join(_section(Config, "", set()))
+    return "".join(_section(MODEL.config, "", set()))
 
 
 def documented() -> str:
@@ -37,7 +37,9 @@ def comments(section: type[msgspec.Struct]) -> dict[str, str]:
     """Field -> the ``#:`` comment above it, as one sentence or more."""
     found: dict[str, str] = {}
     gathered: list[str] = []
-    for line in inspect.getsource(section).splitlines():
+    # A section that was made at run time, with the settings of channels, has its words in the one that it extends.
+    written = next(one for one in section.__mro__ if one.__module__.startswith("driftbell") and _has_source(one))
+    for line in inspect.getsource(written).splitlines():
         text = line.strip()
         if text.startswith("#:"):
             gathered.append(text.removeprefix("#:").strip())
@@ -47,6 +49,16 @@ def comments(section: type[msgspec.Struct]) -> dict[str, str]:
         else:
             gathered = []
     return found
+
+
+def _has_source(section: type) -> bool:
+    try:
+        return (
+            f"class {section.__name__}(" in inspect.getsource(section)
+            and section.__mro__[1].__name__ != section.__name__
+        )
+    except (OSError, TypeError):
+        return False
 
 
 def _section(section: type[msgspec.Struct], prefix: str, seen: set[type]) -> Iterator[str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from driftbell.alerting.channels.registry import MODEL
 from driftbell.runtime.config import model as config
 from driftbell.runtime.config.loader import load
-from driftbell.runtime.config.model import Config
 from driftbell.runtime.config.section import Section
 from tests.runtime.configuration_reference import FILE, comments, documented, reference
 from tests.services.tls import Certificates
@@ -48,4 +48,4 @@ def test_every_example_in_the_document_is_a_valid_configuration(tmp_path: Path, 
         file = tmp_path / f"{number}.yaml"
         file.write_text(text_here)
 
-        assert load(file, env={"HOSTNAME": "worker-0", "REDIS_PASSWORD": "x"}) != Config()
+        assert load(file, env={"HOSTNAME": "worker-0", "REDIS_PASSWORD": "x"}, model=MODEL) != MODEL.config()

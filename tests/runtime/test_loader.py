@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from driftbell.alerting.channels.registry import MODEL
 from driftbell.runtime.config.loader import ConfigError, find, load, show
 from driftbell.runtime.config.model import Config, Reference
 
@@ -21,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _load(text: str, **env: str) -> Config:
     Path("driftbell.yaml").write_text(textwrap.dedent(text))
-    return load(env=env)
+    return load(env=env, model=MODEL)
 
 
 def _errors(text: str, **env: str) -> list[str]:
@@ -175,7 +176,7 @@ def test_every_mistake_is_told_at_once_with_line_column_path_and_fix(folder: Pat
 def test_text_that_is_no_configuration_is_refused_where_it_stands(folder: Path, text: str, error: str | None) -> None:
     if error is None:
         # A Python tag makes nothing: the node is read as the plain mapping that it is.
-        assert _load(text) == Config()
+        assert _load(text) == MODEL.config()
     else:
         assert _errors(text) == [error]
 
@@ -314,4 +315,4 @@ def test_what_is_shown_loads_again_and_hides_secrets(folder: Path) -> None:
 
 
 def test_the_defaults_that_are_shown_load_again(folder: Path) -> None:
-    assert _load(show(Config())) == Config()
+    assert _load(show(MODEL.config())) == MODEL.config()

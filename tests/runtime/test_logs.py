@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from driftbell.alerting.channels.email.settings import EmailConfig
+from driftbell.alerting.channels.registry import receiver
+from driftbell.alerting.channels.slack.settings import SlackConfig
 from driftbell.runtime.config.model import Config, Redis
-from driftbell.runtime.config.router import EmailConfig, Global, Receiver, RouterConfig, SlackConfig
+from driftbell.runtime.config.router import Global, RouterConfig
 from driftbell.runtime.config.secrets import secret_values
 from driftbell.runtime.observability.logs import configure
 
@@ -132,7 +135,7 @@ def test_every_kind_of_secret_in_a_configuration_is_found(tmp_path: Path) -> Non
         router=RouterConfig(
             global_=Global(smtp_auth_password_file=str(tmp_path / "smtp"), slack_api_url_file="/no/such/file"),
             receivers=[
-                Receiver(
+                receiver(
                     name="r",
                     slack_configs=[SlackConfig(api_url="https://hooks.example/T/B/x", bot_token_env="TOKEN")],
                     email_configs=[EmailConfig(auth_password="direct-smtp")],

@@ -11,9 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from driftbell.alerting.channels.pagerduty.settings import PagerDutyConfig
+from driftbell.alerting.channels.registry import LOG_ONLY, MODEL, receiver
+from driftbell.alerting.channels.slack.settings import SlackConfig
 from driftbell.runtime.config.loader import ConfigError, load
 from driftbell.runtime.config.model import Config
-from driftbell.runtime.config.router import LOG_ONLY, Global, PagerDutyConfig, Receiver, RouterConfig, SlackConfig
+from driftbell.runtime.config.router import Global, RouterConfig
 from driftbell.runtime.config.router_check import RouterConfigError, check
 from tests.services.missing import missing
 
@@ -116,7 +119,7 @@ def amtool() -> str:
 def loaded(router: dict[str, Any], tmp_path: Path) -> Config:
     file = tmp_path / "driftbell.yaml"
     file.write_text(json.dumps({"router": router}, indent=1))
-    return load(file, env={})
+    return load(file, env={}, model=MODEL)
 
 
 @pytest.mark.parametrize(("router", "path"), SHARED)
@@ -177,10 +180,10 @@ def test_durations_are_prometheus_text(tmp_path: Path) -> None:
 
 def test_an_empty_configuration_is_the_log_receiver() -> None:
     assert RouterConfig().is_default and check(RouterConfig()) == []
-    assert check(LOG_ONLY) == []
+    assert [*check(LOG_ONLY), *MODEL.check(LOG_ONLY)] == []
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_named_at_once() -> None:
     router = msgspec.convert({"route": {"receiver": "x", "continue": True}, "receivers": [{"name": "r"}]}, RouterConfig)
     error = RouterConfigError(check(router))
 
@@ -189,13 +192,15 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def test_a_secret_is_not_in_the_repr_nor_in_a_problem() -> None:
-    receiver = Receiver(
-        name="r",
+    slack_and_pagerduty = receiver(
+        "r",
         slack_configs=[SlackConfig(api_url="gopher://hooks/SECRET", bot_token="SECRET")],
         pagerduty_configs=[PagerDutyConfig(routing_key="SECRET")],
     )
-    router = RouterConfig(receivers=[receiver], global_=Global(smtp_auth_password="SECRET", slack_api_url="SECRET"))
-    problems = check(router)
+    router = RouterConfig(
+        receivers=[slack_and_pagerduty], global_=Global(smtp_auth_password="SECRET", slack_api_url="SECRET")
+    )
+    problems = [*check(router), *MODEL.check(router)]
 
     assert problems
     assert "SECRET" not in repr(router)

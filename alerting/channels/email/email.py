@@ -13,7 +13,7 @@ import aiosmtplib
 
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.email.message import Letter, compose_letter, compose_minimal
-from driftbell.alerting.channels.secrets import Secret, redact
+from driftbell.alerting.channels.secrets import SecretSource, redact
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
@@ -38,7 +38,7 @@ class Smarthost:
     require_tls: bool = True
     hello: str | None = None
     username: str | None = None
-    password: Secret | None = None
+    password: SecretSource | None = None
     tls_ca_file: str | None = None
     step_seconds: float = STEP_SECONDS
 
@@ -52,7 +52,6 @@ class EmailChannel:
         OSError: ``tls_ca_file`` cannot be read (``ssl.SSLError`` is one).
     """
 
-    integration = "email"
     repeatable = False
     rate: Rate | None = None
 

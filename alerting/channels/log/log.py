@@ -16,7 +16,6 @@ log = logging.getLogger("driftbell.message")
 class LogChannel:
     """Writes a message as one log line."""
 
-    integration = "log"
     repeatable = True
     rate: Rate | None = None
 

@@ -13,7 +13,7 @@ import msgspec
 
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.http import Answer, post, refused
-from driftbell.alerting.channels.secrets import Secret, fingerprint
+from driftbell.alerting.channels.secrets import SecretSource, fingerprint
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
@@ -45,13 +45,12 @@ class PagerDutyChannel:
     ``repeatable``: a repeated trigger or resolve of the same ``dedup_key`` changes nothing.
     """
 
-    integration = "pagerduty"
     repeatable = True
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        routing_key: Secret,
+        routing_key: SecretSource,
         url: str,
         *,
         client: str = "driftbell",
@@ -159,7 +158,7 @@ def _links(message: Message) -> list[dict[str, str]]:
     return links
 
 
-def _name(secret: Secret) -> str:
+def _name(secret: SecretSource) -> str:
     try:
         return fingerprint(secret.read())
     except SecretError:

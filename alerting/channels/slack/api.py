@@ -15,7 +15,7 @@ import msgspec
 
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.http import Answer, post, refused
-from driftbell.alerting.channels.secrets import Secret, fingerprint
+from driftbell.alerting.channels.secrets import SecretSource, fingerprint
 from driftbell.alerting.channels.slack.blocks import escape, render_minimal
 from driftbell.alerting.channels.slack.webhook import BURST, PER_SECOND, full
 from driftbell.alerting.errors import SecretError
@@ -68,13 +68,12 @@ _MAX_REPLY = 500
 class SlackApiChannel:
     """One channel of one workspace. Posting again shows a second message, so an unknown outcome is a risk."""
 
-    integration = "slack"
     repeatable = False
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        token: Secret,
+        token: SecretSource,
         channel: str,
         base_url: str,
         *,

@@ -14,7 +14,7 @@ import msgspec
 
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.http import Answer, post, refused
-from driftbell.alerting.channels.secrets import Secret, fingerprint
+from driftbell.alerting.channels.secrets import SecretSource, fingerprint
 from driftbell.alerting.channels.slack.blocks import render, render_minimal
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
@@ -48,13 +48,12 @@ _ERRORS = {
 class SlackWebhookChannel:
     """One incoming webhook; its URL is its password. A repeated delivery shows as a second message."""
 
-    integration = "slack"
     repeatable = False
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        url: Secret,
+        url: SecretSource,
         *,
         mentions: Sequence[str] = (),
         title: Template | None = None,
@@ -109,7 +108,7 @@ def judge(answer: Answer) -> Outcome:
     return refused(answer)
 
 
-def _name(secret: Secret) -> str:
+def _name(secret: SecretSource) -> str:
     try:
         return fingerprint(secret.read())
     except SecretError:

@@ -1,7 +1,7 @@
 """Alertmanager's webhook (its JSON "version 4"): whatever takes Alertmanager's notifications takes ours.
 
 Source: prometheus.io/docs/alerting/latest/configuration (webhook_config), ``notify/webhook/webhook.go``. Fields are
-added (``episode``, ``reason``, ``evidence``), none is renamed or left out.
+added (``episode``, ``reason``, ``evidence``, ``origin``), none is renamed or left out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.http import Answer, post, refused
-from driftbell.alerting.channels.secrets import Secret
+from driftbell.alerting.channels.secrets import SecretSource
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
@@ -31,11 +31,10 @@ class WebhookChannel:
     ``repeatable``: Alertmanager repeats the same ``groupKey`` and alerts, so receivers expect to see them again.
     """
 
-    integration = "webhook"
     repeatable = True
     rate: Rate | None = None
 
-    def __init__(self, session: aiohttp.ClientSession, url: Secret, max_alerts: int = 0) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: SecretSource, max_alerts: int = 0) -> None:
         self._session = session
         self._url = url
         self._max_alerts = max_alerts
@@ -100,6 +99,7 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "fingerprint": alert.fingerprint,
         "episode": alert.episode,
         "evidence": msgspec.to_builtins(alert.evidence),
+        "origin": msgspec.to_builtins(alert.origin),
     }
 
 

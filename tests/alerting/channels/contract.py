@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.http import new_session
-from driftbell.alerting.channels.secrets import Secret
+from driftbell.alerting.channels.secrets import SecretSource
 from driftbell.alerting.outbox.outcome import OutcomeReason, Retry
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.state.records import Kind
@@ -185,7 +185,7 @@ class ChannelContract:
     async def test_a_secret_from_a_file_is_read_anew_at_every_send(self, bench: Bench, tmp_path: Path) -> None:
         file = tmp_path / "secret"
         file.write_text(f"{bench.secret}\n")
-        channel = bench.make(secret=Secret("test", file=str(file)))
+        channel = bench.make(secret=SecretSource("test", file=str(file)))
         assert (await channel.send(delivery())).ok
 
         file.unlink()

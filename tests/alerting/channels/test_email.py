@@ -15,7 +15,7 @@ from hypothesis import given
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.email.email import EmailChannel, Smarthost
 from driftbell.alerting.channels.email.message import addresses, compose_letter, message_id, reserved
-from driftbell.alerting.channels.secrets import Secret
+from driftbell.alerting.channels.secrets import SecretSource
 from driftbell.alerting.outbox.outcome import OutcomeReason, Retry
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.state.records import Kind
@@ -39,7 +39,7 @@ async def fake() -> AsyncIterator[Smtp]:
 @pytest.fixture
 async def bench(fake: Smtp) -> Bench:
     def make(
-        secret: Secret | None = None,
+        secret: SecretSource | None = None,
         template: Template | None = None,
         *,
         impatient: bool = False,
@@ -51,7 +51,7 @@ async def bench(fake: Smtp) -> Bench:
             port=fake.port,
             require_tls=False,
             username="driftbell",
-            password=secret or Secret("auth_password", PASSWORD),
+            password=secret or SecretSource("auth_password", PASSWORD),
             step_seconds=0.3 if impatient else 10,
             **options,
         )
@@ -97,7 +97,7 @@ class TestEmail(ChannelContract):
         assert fake.mails == []
 
     async def test_a_wrong_password_is_final(self, bench: Bench) -> None:
-        outcome = await bench.make(secret=Secret("auth_password", "wrong-password")).send(delivery())
+        outcome = await bench.make(secret=SecretSource("auth_password", "wrong-password")).send(delivery())
 
         assert (outcome.reason, outcome.retry) == (OutcomeReason.AUTH_ERROR, Retry.NO)
         assert "wrong-password" not in outcome.detail
@@ -174,7 +174,7 @@ async def test_starttls_is_required_and_the_certificate_verified(certificates: C
     async with Smtp(tls=context, username="driftbell", password=PASSWORD) as fake:
 
         def smarthost(**options: Any) -> Smarthost:
-            secret = Secret("auth_password", PASSWORD)
+            secret = SecretSource("auth_password", PASSWORD)
             return Smarthost("127.0.0.1", fake.port, username="driftbell", password=secret, **options)
 
         trusting = EmailChannel(smarthost(tls_ca_file=str(certificates.ca)), SENDER, RECIPIENTS)
@@ -189,7 +189,7 @@ async def test_starttls_is_required_and_the_certificate_verified(certificates: C
 
 async def test_a_server_without_starttls_gets_no_password_and_no_mail() -> None:
     async with Smtp(username="driftbell", password=PASSWORD) as fake:
-        secret = Secret("auth_password", PASSWORD)
+        secret = SecretSource("auth_password", PASSWORD)
         host = Smarthost("127.0.0.1", fake.port, require_tls=True, username="driftbell", password=secret)
         outcome = await EmailChannel(host, SENDER, RECIPIENTS).send(delivery())
 
@@ -198,7 +198,7 @@ async def test_a_server_without_starttls_gets_no_password_and_no_mail() -> None:
 
 
 async def test_a_password_is_not_sent_in_clear_to_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    secret = Secret("auth_password", PASSWORD)
+    secret = SecretSource("auth_password", PASSWORD)
     async with Smtp(username="driftbell", password=PASSWORD) as fake:
         host = Smarthost("127.0.0.1", fake.port, require_tls=False, username="driftbell", password=secret)
         assert (await EmailChannel(host, SENDER, RECIPIENTS).send(delivery())).ok

@@ -10,7 +10,7 @@ import pytest
 
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.pagerduty.pagerduty import MAX_SUMMARY, PagerDutyChannel
-from driftbell.alerting.channels.secrets import Secret
+from driftbell.alerting.channels.secrets import SecretSource
 from driftbell.alerting.outbox.outcome import OutcomeReason, Retry
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.state.records import Kind
@@ -35,9 +35,13 @@ async def bench(fake: PagerDuty) -> AsyncIterator[Bench]:
     async with new_sessions() as sessions:
 
         def make(
-            secret: Secret | None = None, template: Template | None = None, *, impatient: bool = False, **options: Any
+            secret: SecretSource | None = None,
+            template: Template | None = None,
+            *,
+            impatient: bool = False,
+            **options: Any,
         ) -> Channel:
-            key = secret or Secret("routing_key", ROUTING_KEY)
+            key = secret or SecretSource("routing_key", ROUTING_KEY)
             return PagerDutyChannel(sessions(impatient=impatient), key, fake.url, description=template, **options)
 
         yield Bench(
@@ -81,7 +85,7 @@ class TestPagerDuty(ChannelContract):
         assert (outcome.reason, outcome.retry_after_seconds) == (OutcomeReason.RATE_LIMITED, 42.0)
 
     async def test_a_wrong_key_is_told_and_final(self, fake: PagerDuty, bench: Bench) -> None:
-        outcome = await bench.make(secret=Secret("routing_key", "short")).send(delivery())
+        outcome = await bench.make(secret=SecretSource("routing_key", "short")).send(delivery())
 
         assert (outcome.reason, outcome.retry) == (OutcomeReason.CONTENT_REJECTED, Retry.NO)
         assert "Length of 'routing_key' is incorrect" in outcome.detail

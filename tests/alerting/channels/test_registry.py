@@ -13,20 +13,20 @@ from driftbell.alerting.channels.email.email import EmailChannel
 from driftbell.alerting.channels.http import new_session
 from driftbell.alerting.channels.log.log import LogChannel
 from driftbell.alerting.channels.pagerduty.pagerduty import PagerDutyChannel
-from driftbell.alerting.channels.registry import build
+from driftbell.alerting.channels.registry import LOG_ONLY, MODEL, build
+from driftbell.alerting.channels.registry import check as check_channels
 from driftbell.alerting.channels.slack.api import SlackApiChannel
 from driftbell.alerting.channels.slack.webhook import SlackWebhookChannel
 from driftbell.alerting.channels.webhook.webhook import WebhookChannel
 from driftbell.alerting.errors import RefusedError, SecretError
-from driftbell.runtime.config.router import LOG_ONLY, RouterConfig
 from driftbell.runtime.config.router_check import check
 
 
 async def built(receiver: dict[str, Any], **defaults: Any) -> dict[str, Channel]:
     router = msgspec.convert(
-        {"global": defaults, "route": {"receiver": "r"}, "receivers": [{"name": "r", **receiver}]}, RouterConfig
+        {"global": defaults, "route": {"receiver": "r"}, "receivers": [{"name": "r", **receiver}]}, MODEL.router
     )
-    assert check(router) == []
+    assert [*check(router), *check_channels(router)] == []
     async with new_session() as session:
         endpoints = build(router, session)
     return {endpoint.destination.id: endpoint.channel for endpoint in endpoints}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from driftbell.alerting.channels.channel import Channel
-from driftbell.alerting.channels.secrets import Secret
+from driftbell.alerting.channels.secrets import SecretSource
 from driftbell.alerting.channels.slack.api import SlackApiChannel
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, Retry
@@ -37,14 +37,14 @@ async def bench(fake: Slack) -> AsyncIterator[Bench]:
     async with new_sessions() as sessions:
 
         def make(
-            secret: Secret | None = None,
+            secret: SecretSource | None = None,
             template: Template | None = None,
             *,
             impatient: bool = False,
             channel: str = CHANNEL,
             **options: Any,
         ) -> Channel:
-            token = secret or Secret("bot_token", TOKEN)
+            token = secret or SecretSource("bot_token", TOKEN)
             return SlackApiChannel(
                 sessions(impatient=impatient), token, channel, fake.api_url, text=template, **options
             )

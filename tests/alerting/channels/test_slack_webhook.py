@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from driftbell.alerting.channels.channel import Channel
-from driftbell.alerting.channels.secrets import Secret
+from driftbell.alerting.channels.secrets import SecretSource
 from driftbell.alerting.channels.slack.blocks import MAX_BLOCK_CHARACTERS, MAX_TEXT_BYTES, escape
 from driftbell.alerting.channels.slack.webhook import SlackWebhookChannel
 from driftbell.alerting.outbox.outcome import OutcomeReason, Retry
@@ -35,10 +35,17 @@ async def bench(fake: Slack) -> AsyncIterator[Bench]:
     async with new_sessions() as sessions:
 
         def make(
-            secret: Secret | None = None, template: Template | None = None, *, impatient: bool = False, **options: Any
+            secret: SecretSource | None = None,
+            template: Template | None = None,
+            *,
+            impatient: bool = False,
+            **options: Any,
         ) -> Channel:
             return SlackWebhookChannel(
-                sessions(impatient=impatient), secret or Secret("api_url", fake.webhook_url), text=template, **options
+                sessions(impatient=impatient),
+                secret or SecretSource("api_url", fake.webhook_url),
+                text=template,
+                **options,
             )
 
         yield Bench(

@@ -10,13 +10,14 @@ import pytest
 from aiohttp import web
 
 from driftbell.alerting.channels.channel import Channel
-from driftbell.alerting.channels.secrets import Secret
+from driftbell.alerting.channels.secrets import SecretSource
 from driftbell.alerting.channels.webhook.webhook import WebhookChannel, go_quote_meta, payload
 from driftbell.alerting.outbox.outcome import OutcomeReason, Retry
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault
 from driftbell.fakes.server import FakeServer
+from driftbell.schemas.alert import Origin
 from tests.alerting.alerts import make_alert
 from tests.alerting.channels.contract import Bench, ChannelContract, new_sessions
 from tests.alerting.channels.deliveries import delivery, huge
@@ -54,14 +55,16 @@ async def bench(fake: Receiver) -> AsyncIterator[Bench]:
         secret = f"{fake.address}/hook/SECRETPATH"
 
         def make(
-            secret: Secret | None = None,
+            secret: SecretSource | None = None,
             template: Template | None = None,
             *,
             impatient: bool = False,
             max_alerts: int = 0,
         ) -> Channel:
             return WebhookChannel(
-                sessions(impatient=impatient), secret or Secret("url", f"{fake.address}/hook/SECRETPATH"), max_alerts
+                sessions(impatient=impatient),
+                secret or SecretSource("url", f"{fake.address}/hook/SECRETPATH"),
+                max_alerts,
             )
 
         yield Bench(
@@ -141,3 +144,13 @@ def test_max_alerts_counts_what_it_leaves_out() -> None:
 
 def test_a_receivers_name_is_quoted_as_go_quotes_it() -> None:
     assert go_quote_meta("web.hook (a+b)") == r"web\.hook \(a\+b\)"
+
+
+def test_an_alert_says_from_which_input_record_it_was_decided() -> None:
+    alert = make_alert(origin=Origin(topic="predictions", partition=3, offset=17))
+    document = payload(delivery(Kind.TRIGGER, [alert, make_alert(labels={"model": "churn"})]))
+
+    assert [one["origin"] for one in document["alerts"]] in (
+        [{"topic": "predictions", "partition": 3, "offset": 17}, None],
+        [None, {"topic": "predictions", "partition": 3, "offset": 17}],
+    )

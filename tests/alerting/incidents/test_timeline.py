@@ -8,10 +8,9 @@ import pytest
 
 from driftbell.alerting.incidents.decision import DecisionReason
 from driftbell.alerting.incidents.observation import Observation
-from driftbell.alerting.muting.muter import Muted
+from driftbell.alerting.muting.muter import MuteAnswer, MuteContext, MuteKind, Muting
 from driftbell.alerting.outbox.outcome import OutcomeReason, failed, sent
 from driftbell.alerting.state.memory import MemoryStore, MemoryTables
-from driftbell.alerting.state.records import Group
 from driftbell.schemas import Alert
 from tests.alerting.alerts import make_alert
 from tests.alerting.rig import Rig, VendorChannel
@@ -274,23 +273,23 @@ async def test_a_critical_page_is_tried_for_more_than_a_day() -> None:
 
 
 class MuteAll:
-    """A stage that holds everything back while it is on."""
+    """A muter that holds everything back while it is on."""
 
     def __init__(self) -> None:
         self.on = True
 
-    def mute(self, group: Group, alert: Alert, now_ms: int) -> Muted | None:
-        return Muted.SILENCED if self.on else None
+    def mute(self, alert: Alert, context: MuteContext) -> MuteAnswer:
+        return MuteAnswer(Muting(MuteKind.SILENCED, ("s1",)) if self.on else None)
 
 
 async def test_a_resolve_passes_whatever_mutes() -> None:
     """Alertmanager loses it: the incident stays open for good (prometheus/alertmanager#226)."""
-    stage = MuteAll()
-    stage.on = False
-    one = await rig(muters=[stage])
+    muter = MuteAll()
+    muter.on = False
+    one = await rig(muters=[muter])
     await one.fire()
     await one.until(1.5)
-    stage.on = True
+    muter.on = True
     await one.resolve()
     await one.until(5)
 
@@ -298,12 +297,12 @@ async def test_a_resolve_passes_whatever_mutes() -> None:
 
 
 async def test_a_muted_alert_is_paged_when_the_mute_ends() -> None:
-    stage = MuteAll()
-    one = await rig(muters=[stage])
+    muter = MuteAll()
+    one = await rig(muters=[muter])
     await one.fire()
     await one.until(10)
     assert one.vendor.arrivals == []
-    stage.on = False
+    muter.on = False
     await one.until(14)
 
     assert [kind for _, kind in one.vendor.story] == ["trigger"]
@@ -311,12 +310,12 @@ async def test_a_muted_alert_is_paged_when_the_mute_ends() -> None:
 
 async def test_a_muted_alert_keeps_its_incident_open_without_repeats() -> None:
     """Alertmanager closes the incident and triggers it again after the silence (#5247)."""
-    stage = MuteAll()
-    stage.on = False
-    one = await rig(muters=[stage])
+    muter = MuteAll()
+    muter.on = False
+    one = await rig(muters=[muter])
     await one.fire()
     await one.until(1.5)
-    stage.on = True
+    muter.on = True
     await one.until(100)
 
     assert [kind for _, kind in one.vendor.story] == ["trigger"]
@@ -324,8 +323,8 @@ async def test_a_muted_alert_keeps_its_incident_open_without_repeats() -> None:
 
 
 async def test_an_alert_muted_all_its_life_is_never_mentioned() -> None:
-    stage = MuteAll()
-    one = await rig(muters=[stage])
+    muter = MuteAll()
+    one = await rig(muters=[muter])
     await one.fire()
     await one.until(5)
     await one.resolve()

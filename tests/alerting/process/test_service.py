@@ -16,6 +16,8 @@ import pytest
 from aiokafka.errors import IllegalStateError, KafkaConnectionError
 from confluent_kafka import Consumer, TopicPartition
 
+from driftbell.alerting.channels import registry
+from driftbell.alerting.channels.registry import LOG_ONLY, MODEL
 from driftbell.alerting.errors import RefusedError
 from driftbell.alerting.process import service
 from driftbell.alerting.process.consumer import AlertsConsumer
@@ -23,7 +25,7 @@ from driftbell.alerting.state.redis import RedisStore
 from driftbell.alerting.state.store import Table
 from driftbell.fakes.slack import TOKEN
 from driftbell.runtime.config.model import Config, Redis
-from driftbell.runtime.config.router import LOG_ONLY, RouterConfig
+from driftbell.runtime.config.router import RouterConfig
 from driftbell.runtime.redis import connect
 from tests.alerting.alerts import make_alert
 from tests.alerting.vendors import ROUTING_KEY, Vendors, publish, publish_raw, until
@@ -39,7 +41,7 @@ async def vendors() -> AsyncIterator[Vendors]:
 
 
 def configured(settings: dict[str, Any]) -> Config:
-    return msgspec.convert(settings, Config)
+    return msgspec.convert(settings, MODEL.config)
 
 
 @contextlib.asynccontextmanager
@@ -311,6 +313,29 @@ async def test_without_a_broker_the_start_fails_and_leaves_nothing_behind(vendor
     config = configured(vendors.settings({"bootstrap.servers": f"127.0.0.1:{claim_port()}"}))
     with pytest.raises(KafkaConnectionError):
         await service.run(config, stop=asyncio.Event())
+
+
+async def test_every_channel_is_closed_when_the_router_ends(vendors: Vendors, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+    build = service.build
+
+    def recording(router: RouterConfig, session: aiohttp.ClientSession) -> list[registry.Endpoint]:
+        endpoints = build(router, session)
+        for endpoint in endpoints:
+
+            async def close(name: str = endpoint.destination.id) -> None:
+                assert not session.closed
+                closed.append(name)
+
+            monkeypatch.setattr(endpoint.channel, "close", close)
+        return endpoints
+
+    monkeypatch.setattr(service, "build", recording)
+    config = configured(vendors.settings({"bootstrap.servers": f"127.0.0.1:{claim_port()}"}))
+    with pytest.raises(KafkaConnectionError):
+        await service.run(config, stop=asyncio.Event())
+
+    assert sorted(closed) == ["oncall/email[0]", "oncall/pagerduty[0]", "oncall/slack[0]"]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from pathlib import Path
 import yaml
 from prometheus_client import CollectorRegistry
 
+from driftbell.alerting.channels.registry import KINDS, MODEL
 from driftbell.alerting.incidents.decision import DecisionReason
 from driftbell.alerting.outbox.outcome import RETRY, OutcomeReason, Retry
 from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.rendering.templates import variables
 from driftbell.alerting.routing.differences import DIFFERENCES
-from driftbell.runtime.config import router
 from driftbell.runtime.config.loader import load
 from driftbell.runtime.config.router_check import check
 from tests.alerting.channels.deliveries import delivery
@@ -32,7 +32,7 @@ def test_the_example_is_a_sound_configuration(tmp_path: Path) -> None:
     [example] = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
     file = tmp_path / "driftbell.yaml"
     file.write_text(example)
-    config = load(file, env={})
+    config = load(file, env={}, model=MODEL)
 
     assert check(config.router) == []
     assert set(yaml.safe_load(example)) == {"router"}
@@ -50,8 +50,8 @@ def test_every_reason_and_variable_is_explained() -> None:
 
 
 def test_every_field_of_a_receiver_is_listed() -> None:
-    for config in (router.SlackConfig, router.PagerDutyConfig, router.EmailConfig, router.WebhookConfig):
-        for field in config.__struct_fields__:
+    for kind in KINDS:
+        for field in kind.settings.__struct_fields__:
             name = field.removesuffix("_")
             if not name.endswith(("_file", "_env")) or name == "tls_ca_file":
                 assert f"`{name}`" in TEXT, name

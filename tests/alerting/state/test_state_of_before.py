@@ -82,10 +82,7 @@ def test_what_was_open_waiting_and_given_up_is_known() -> None:
 async def test_a_router_that_takes_over_from_the_older_version_closes_everything() -> None:
     clock = VirtualClock(BEFORE["now_ms"])
     channels = {
-        destination: VendorChannel(
-            clock, integration=destination.partition("/")[2].partition("[")[0], open=dict.fromkeys(keys, 1)
-        )
-        for destination, keys in BEFORE["open"].items()
+        destination: VendorChannel(clock, open=dict.fromkeys(keys, 1)) for destination, keys in BEFORE["open"].items()
     }
     rig = Rig(ROUTE, destinations=BEFORE["open"], channels=channels, store=MemoryStore(stored()), clock=clock)
     rig.topic += [None] * 8  # type: ignore[list-item]  # read by the older router

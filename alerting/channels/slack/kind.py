@@ -1,0 +1,36 @@
+"""Slack as a kind of channel: by the Web API where there is a token and a channel, else by webhook."""
+
+from __future__ import annotations
+
+from driftbell.alerting.channels.channel import Channel
+from driftbell.alerting.channels.kind import BuildContext, ChannelKind
+from driftbell.alerting.channels.secrets import secret_of
+from driftbell.alerting.channels.slack.settings import SlackConfig, check
+
+
+def build(slack: SlackConfig, context: BuildContext) -> Channel:
+    """The channel of checked settings."""
+    from driftbell.alerting.channels.slack.api import SlackApiChannel
+    from driftbell.alerting.channels.slack.blocks import escape
+    from driftbell.alerting.channels.slack.webhook import SlackWebhookChannel
+
+    title = context.optional_template(slack.title, "title")
+    text = context.optional_template(slack.text, "text", escape)
+    url, token = secret_of(slack, "api_url"), secret_of(slack, "bot_token")
+    if url is None and token is None:
+        token = secret_of(context.router.global_, "slack_bot_token")
+        url = secret_of(context.router.global_, "slack_api_url") if token is None else None
+    if token is not None and slack.channel is not None:
+        return SlackApiChannel(
+            context.session,
+            context.readable(token),
+            slack.channel,
+            slack.web_api_url,
+            mentions=slack.mentions,
+            title=title,
+            text=text,
+        )
+    return SlackWebhookChannel(context.session, context.readable(url), mentions=slack.mentions, title=title, text=text)
+
+
+SLACK = ChannelKind("slack", SlackConfig, check, build)

@@ -1,0 +1,18 @@
+"""Alertmanager's webhook as a kind of channel."""
+
+from __future__ import annotations
+
+from driftbell.alerting.channels.channel import Channel
+from driftbell.alerting.channels.kind import BuildContext, ChannelKind
+from driftbell.alerting.channels.secrets import secret_of
+from driftbell.alerting.channels.webhook.settings import WebhookConfig, check
+
+
+def build(webhook: WebhookConfig, context: BuildContext) -> Channel:
+    """The channel of checked settings."""
+    from driftbell.alerting.channels.webhook.webhook import WebhookChannel
+
+    return WebhookChannel(context.session, context.readable(secret_of(webhook, "url")), webhook.max_alerts)
+
+
+WEBHOOK = ChannelKind("webhook", WebhookConfig, check, build)

@@ -1,0 +1,3 @@
+"""Tests of `alerting/muting`."""
+
+from __future__ import annotations

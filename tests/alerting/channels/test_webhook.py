@@ -17,7 +17,7 @@ from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault
 from driftbell.fakes.server import FakeServer
-from driftbell.schemas.alert import Origin
+from driftbell.schemas import Origin
 from tests.alerting.alerts import make_alert
 from tests.alerting.channels.contract import Bench, ChannelContract, new_sessions
 from tests.alerting.channels.deliveries import delivery, huge

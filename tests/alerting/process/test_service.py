@@ -317,7 +317,7 @@ async def test_without_a_broker_the_start_fails_and_leaves_nothing_behind(vendor
 
 async def test_every_channel_is_closed_when_the_router_ends(vendors: Vendors, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[str] = []
-    build = service.build
+    build = registry.build
 
     def recording(router: RouterConfig, session: aiohttp.ClientSession) -> list[registry.Endpoint]:
         endpoints = build(router, session)

@@ -151,12 +151,12 @@ def _wire(app: DriftbellApp) -> None:
 
     async def on_partitions_revoked(_app: Any, /, *_given: Any, **_: Any) -> None:
         await app.engine.revoked()
-        await consumer().force_commit()
+        await consumer().commits.commit()
 
     async def on_before_shutdown(_app: Any, /, *_given: Any, **_: Any) -> None:
         # The producer and the consumer's thread still run here, so the last save can be published and shown.
         await app.engine.stop()
-        await consumer().force_commit()
+        await consumer().commits.commit()
 
     app.on_partitions_assigned.connect(on_partitions_assigned, weak=False)
     app.on_rebalance_complete.connect(on_rebalance_complete, weak=False)

@@ -38,6 +38,3 @@ class Broker(Publisher, Protocol):
 
     async def rewind(self, offsets: Mapping[Source, int]) -> None:
         """Read on from these offsets; what was fetched before is not delivered any more."""
-
-    async def commit(self, offsets: Mapping[Source, int]) -> None:
-        """Show progress in Kafka; may fail silently, the checkpoint is the truth."""

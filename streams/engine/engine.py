@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from driftbell.runtime.config.model import Config
-from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore
+from driftbell.streams.checkpoints.checkpoint import CheckpointStore
 from driftbell.streams.engine.agreed_clock import AgreedClock
+from driftbell.streams.engine.assignment import Assignment
 from driftbell.streams.engine.broker import Broker, Source
 from driftbell.streams.engine.clock import Clock
 from driftbell.streams.engine.counters import EngineCounts
@@ -73,14 +75,13 @@ class Engine:
         self._past_counts: Counter[str] = Counter()
         self._past_joins: Counter[str] = Counter()
         self._stopping = False
-        #: The latest claims, in progress or done.
-        self._claim_tasks: list[asyncio.Task[None]] = []
-        #: How often everything was revoked: a claim that began before the latest is for a rebalance that is over.
-        self._revocations = 0
+        #: What the group has assigned last; after a revocation, what it will.
+        self._assignment = Assignment()
         self._assigning = asyncio.Lock()
         self._time_slice = TimeSlice(self._clock)
         self._settled = False
-        self._reclaims: dict[int, asyncio.Task[None]] = {}
+        #: Partitions that are claimed and read again, as the store has lost saves.
+        self._rewinding: set[int] = set()
         self._ownership = Ownership(
             config, store, broker, self.counts, owner=owner, clock=self._clock, time_slice=self._time_slice
         )
@@ -115,34 +116,25 @@ class Engine:
                 asyncio.create_task(measure_loop_lag(self.counts.blocked, self._clock), name="loop-lag"),
                 asyncio.create_task(self._ask_the_store_for_the_time(), name="store-time"),
             ]
-        asked_in = self._revocations
+        # Of the moment: when it is our turn, the group may have revoked it.
+        assignment = self._assignment
         async with self._assigning:
-            await self._assigned(set(partitions), generation, asked_in)
+            if not assignment.revoked:
+                await self._take_over(assignment, set(partitions), generation)
         self._settled = True
 
-    async def _assigned(self, wanted: set[int], generation: int, asked_in: int) -> None:
-        if asked_in == self._revocations:
-            await self._let_go([p for p, r in self._runners.items() if p not in wanted or r.generation != generation])
-        if asked_in != self._revocations:
-            return
-        new = sorted(wanted - self._runners.keys() - self._reclaims.keys())
-        if new:
+    async def _take_over(self, assignment: Assignment, wanted: set[int], generation: int) -> None:
+        await self._let_go([p for p, r in self._runners.items() if p not in wanted or r.generation != generation])
+        new = sorted(wanted - self._runners.keys() - self._rewinding)
+        if new and not assignment.revoked:
             self.counts.rebalances += 1
-        self._claim_tasks = [asyncio.create_task(self._claim(p, generation), name=f"claim-{p}") for p in new]
-        try:
-            await asyncio.gather(*self._claim_tasks)
-        except asyncio.CancelledError:
-            if asked_in == self._revocations:
-                raise
-            await asyncio.wait(self._claim_tasks)
+        await assignment.run({f"claim-{p}": partial(self._claim, assignment, p, generation) for p in new})
 
     async def revoked(self) -> None:
         """Save and let go of everything: Faust's rebalances revoke all partitions before they assign some."""
-        self._revocations += 1
-        # What claims ask may have no answer any more: on the way out Faust has stopped the consumer.
-        for task in (*self._claim_tasks, *self._reclaims.values()):
-            task.cancel()
-        await asyncio.gather(*self._reclaims.values(), return_exceptions=True)
+        assignment, self._assignment = self._assignment, Assignment()
+        # Not waited for: what claims ask may have no answer any more, as on the way out Faust has stopped the consumer.
+        await assignment.revoke()
         await self._let_go(list(self._runners))
 
     async def _ask_the_store_for_the_time(self) -> None:
@@ -166,7 +158,7 @@ class Engine:
             self._clock.broker_appended(appended_ms)
         stream, partition = source
         runner = self._runners.get(partition)
-        if runner is not None and runner.stopped is None and partition not in self._reclaims:
+        if runner is not None and runner.stopped is None and partition not in self._rewinding:
             runner.push(stream, records)
 
     def positions(self) -> dict[Source, int]:
@@ -196,7 +188,7 @@ class Engine:
     @property
     def ready(self) -> bool:
         """Whether the group has assigned us partitions (or none: we stand by) and none is being claimed."""
-        return self._settled and all(claim.done() for claim in self._claim_tasks)
+        return self._settled and not self._assignment.busy
 
     @property
     def silent_seconds(self) -> float:
@@ -219,11 +211,8 @@ class Engine:
 
     # ---- ownership
 
-    async def _claim(self, index: int, generation: int) -> None:
-        asked_in = self._revocations
-        claimed = await self._ownership.claim(index, generation, lambda: asked_in == self._revocations)
-        if claimed is None:
-            return
+    async def _claim(self, assignment: Assignment, index: int, generation: int) -> None:
+        claimed = await self._ownership.claim(index, generation)
         runner = Runner(
             claimed.partition,
             generation,
@@ -231,21 +220,22 @@ class Engine:
             config=self.config,
             store=self._store,
             publisher=self._broker,
-            commit=self._commit,
             clock=self._clock,
             time_slice=self._time_slice,
             on_failure=self._on_failure,
-            on_rolled_back=self._rolled_back,
+            on_rolled_back=partial(self._rolled_back, assignment),
         )
         self._runners[index] = runner
         runner.start()
 
-    def _rolled_back(self, index: int) -> None:
-        task = asyncio.create_task(self._claim_again(index), name=f"claim-again-{index}")
-        self._reclaims[index] = task
-        task.add_done_callback(lambda done: self._reclaimed(index, done))
+    def _rolled_back(self, assignment: Assignment, index: int) -> None:
+        if assignment.revoked:
+            return
+        self._rewinding.add(index)
+        again = partial(self._claim_again, assignment, index)
+        assignment.start(again, f"claim-again-{index}", partial(self._claimed_again, index))
 
-    async def _claim_again(self, index: int) -> None:
+    async def _claim_again(self, assignment: Assignment, index: int) -> None:
         """Go back to what the store still has, in the middle of a generation."""
         runner = self._runners.pop(index)
         self._leaving.append(runner)
@@ -254,15 +244,14 @@ class Engine:
         finally:
             self._settle(runner)
         self.counts.rolled_back_stores += 1
-        await self._claim(index, runner.generation)
+        await self._claim(assignment, index, runner.generation)
         partition = self._runners[index].partition
         await self._broker.rewind({(stream, index): partition.fetched(stream) for stream in Input})
         # From here on what is delivered was fetched after the rewind.
-        self._reclaims.pop(index, None)
+        self._rewinding.discard(index)
 
-    def _reclaimed(self, index: int, task: asyncio.Task[None]) -> None:
-        if self._reclaims.get(index) is task:
-            del self._reclaims[index]
+    def _claimed_again(self, index: int, task: asyncio.Task[None]) -> None:
+        self._rewinding.discard(index)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_failure(error)
 
@@ -284,9 +273,6 @@ class Engine:
         self._past_counts.update(runner.partition.run_counts)
         self._past_joins.update(runner.partition.run_joins)
         self.counts.add(runner)
-
-    async def _commit(self, index: int, checkpoint: Checkpoint) -> None:
-        await self._broker.commit({(Input.named(name), index): offset for name, offset in checkpoint.offsets.items()})
 
     # ---- what is counted; a counter never falls while this process lives
 

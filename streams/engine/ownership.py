@@ -15,9 +15,8 @@ from driftbell.streams.engine.broker import Broker, Source
 from driftbell.streams.engine.clock import Clock
 from driftbell.streams.engine.counters import EngineCounts
 from driftbell.streams.engine.crash_points import CrashPoint, reach
-from driftbell.streams.engine.runner import RETRY_SECONDS
+from driftbell.streams.engine.retry import BROKER_TIMEOUT_SECONDS, Patience, retry
 from driftbell.streams.engine.time_slice import TimeSlice
-from driftbell.streams.engine.watermarks import BROKER_TIMEOUT_SECONDS
 from driftbell.streams.errors import RefusedError, StateLostError, StoreUnavailableError
 from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import Input
@@ -34,6 +33,10 @@ class OwnedPartition:
 
     partition: Partition
     sequence: int
+
+
+class _HeldError(StateLostError):
+    """A later generation holds the partition."""
 
 
 class Ownership:
@@ -59,27 +62,23 @@ class Ownership:
         self._broker = broker
         self._counts = counts
         self._owner = owner
-        self._clock = clock
+        self._patience = Patience(clock, config.worker.checkpoint_patience)
         self._time_slice = time_slice
 
-    async def claim(self, index: int, generation: int, wanted: Callable[[], bool]) -> OwnedPartition | None:
-        """Take one partition; None as soon as it is no longer ``wanted``.
+    async def claim(self, index: int, generation: int) -> OwnedPartition:
+        """Take one partition.
 
         Raises:
             StateLostError: the store has lost the partition, or a later generation keeps it.
             RefusedError: the checkpoint was written by a newer driftbell, or is damaged.
             StoreUnavailableError, OSError: the store or the brokers did not answer within ``worker.checkpoint_patience``.
         """
-        claim = await self._claim_with_patience(index, generation, wanted)
-        if claim is None:
-            return None
+        claim = await self._claim_with_patience(index, generation)
         reach(CrashPoint.CLAIMED)
         partition = await self._restored(index, claim.stored)
         if claim.outcome is ClaimOutcome.FRESH:
             await self._refuse_lost_state(index)
         await self._compare_with_log(partition)
-        if not wanted():
-            return None
         return OwnedPartition(partition, claim.stored.sequence if claim.stored is not None else 0)
 
     async def _restored(self, index: int, stored: Stored | None) -> Partition:
@@ -94,39 +93,33 @@ class Ownership:
             raise RefusedError(f"the checkpoint of partition {index} cannot be read: {error}") from error
         return partition
 
-    async def _claim_with_patience(self, index: int, generation: int, wanted: Callable[[], bool]) -> Claim | None:
-        """Claim until the store agrees; None when it is no longer wanted."""
-        session = self._config.worker.session_timeout
-        give_up_at = self._clock.monotonic() + self._config.worker.checkpoint_patience
-        tries = 0
-        while wanted():
-            try:
-                claim = await self._store.claim(index, generation, self._owner, stale_after=STALE_SESSIONS * session)
-                if claim.outcome is not ClaimOutcome.FENCED:
-                    if claim.holder > generation:
-                        log.warning(
-                            "partition %d: generation %d, silent for %.0f s, gives way to generation %d: "
-                            "the consumer group was reset",
-                            index, claim.holder, claim.age_seconds, generation,
-                        )  # fmt: skip
-                    return claim
-                reason = (
+    async def _claim_with_patience(self, index: int, generation: int) -> Claim:
+        """Claim until the store agrees."""
+        stale_after = STALE_SESSIONS * self._config.worker.session_timeout
+
+        async def attempt() -> Claim:
+            claim = await self._store.claim(index, generation, self._owner, stale_after=stale_after)
+            if claim.outcome is ClaimOutcome.FENCED:
+                raise _HeldError(
                     f"partition {index} is held by generation {claim.holder}, we are generation {generation}. If the consumer "
-                    f"group was reset, its workers may start again {STALE_SESSIONS * session:.0f} s after their last save "
+                    f"group was reset, its workers may start again {stale_after:.0f} s after their last save "
                     f"({claim.age_seconds:.0f} s ago), or at once after `driftbell state reset-fence`"
                 )
-                if self._clock.monotonic() >= give_up_at:
-                    raise StateLostError(reason)
-                if tries == 0:
-                    log.warning("%s", reason)
-            except StoreUnavailableError as error:
-                if self._clock.monotonic() >= give_up_at:
-                    raise
-                if tries == 0:
-                    log.warning("partition %d waits for the checkpoint store: %s", index, error)
-            await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
-            tries += 1
-        return None
+            return claim
+
+        def report(error: Exception) -> None:
+            if isinstance(error, _HeldError):
+                log.warning("%s", error)
+            else:
+                log.warning("partition %d waits for the checkpoint store: %s", index, error)
+
+        claim = await retry(attempt, self._patience, on=(_HeldError, StoreUnavailableError), report=report)
+        if claim.holder > generation:
+            log.warning(
+                "partition %d: generation %d, silent for %.0f s, gives way to generation %d: the consumer group was reset",
+                index, claim.holder, claim.age_seconds, generation,
+            )  # fmt: skip
+        return claim
 
     async def _refuse_lost_state(self, index: int) -> None:
         """An empty store while Kafka remembers commits means that the store was lost: a cold start must be wanted."""
@@ -166,16 +159,12 @@ class Ownership:
 
     async def _answer(self, ask: Callable[[], Awaitable[Mapping[Source, int]]]) -> Mapping[Source, int]:
         """Ask the brokers until they answer; OSError after ``worker.checkpoint_patience``."""
-        give_up_at = self._clock.monotonic() + self._config.worker.checkpoint_patience
-        tries = 0
-        while True:
-            try:
-                async with asyncio.timeout(BROKER_TIMEOUT_SECONDS):
-                    return await ask()
-            except (OSError, TimeoutError) as error:
-                if self._clock.monotonic() >= give_up_at:
-                    raise
-                if tries == 0:
-                    log.warning("waiting for the brokers to answer: %r", error)
-            await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
-            tries += 1
+
+        async def attempt() -> Mapping[Source, int]:
+            async with asyncio.timeout(BROKER_TIMEOUT_SECONDS):
+                return await ask()
+
+        def report(error: Exception) -> None:
+            log.warning("waiting for the brokers to answer: %r", error)
+
+        return await retry(attempt, self._patience, on=(OSError, TimeoutError), report=report)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from driftbell.runtime.config.model import Config
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore, SaveOutcome
 from driftbell.streams.engine.clock import Clock
 from driftbell.streams.engine.crash_points import CrashPoint, reach
+from driftbell.streams.engine.retry import Patience, retry
 from driftbell.streams.engine.time_slice import TimeSlice
 from driftbell.streams.errors import StateLostError, StoreUnavailableError
 from driftbell.streams.partition.merge import NO_TIME, Step
@@ -33,9 +34,6 @@ CHECKPOINT_SHARE = 0.08
 #: An idle partition renews its checkpoint's age this often, so that nobody takes its holder for dead.
 TOUCH_SECONDS = 10.0
 
-#: Waits between two tries of the store, in seconds.
-RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
-
 #: Bounds of the time that a save took in the store.
 SAVE_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
 
@@ -51,6 +49,9 @@ class Publisher(Protocol):
 
     async def dead_letter(self, partition: int, letters: Sequence[DeadLetterRecord]) -> None:
         """Publish dead letters."""
+
+    def commit_offsets(self, partition: int, offsets: Mapping[Input, int]) -> None:
+        """Show in Kafka, soon, that the inputs of a partition were read up to these offsets. The checkpoint is the truth."""
 
 
 class Stopped(enum.StrEnum):
@@ -71,7 +72,6 @@ class Runner:
         time_slice: shared by everything that computes in this worker.
         on_failure: called once with the exception that ended the loop; the worker must exit.
         on_rolled_back: called once when the store has lost saves; the partition must be claimed again.
-        commit: called after a save with the offsets by input; a refusal is no failure.
     """
 
     def __init__(
@@ -83,7 +83,6 @@ class Runner:
         config: Config,
         store: CheckpointStore,
         publisher: Publisher,
-        commit: Callable[[int, Checkpoint], Awaitable[None]],
         clock: Clock,
         time_slice: TimeSlice,
         on_failure: Callable[[BaseException], None],
@@ -102,7 +101,6 @@ class Runner:
         self._config = config
         self._store = store
         self._publisher = publisher
-        self._commit = commit
         self._clock = clock
         self._time_slice = time_slice
         self._on_failure = on_failure
@@ -282,7 +280,8 @@ class Runner:
             partition.published(checkpoint)
             self._note_delay(checkpoint)
         reach(CrashPoint.PUBLISHED)
-        await self._commit(partition.index, checkpoint)
+        offsets = {Input.named(name): offset for name, offset in checkpoint.offsets.items()}
+        self._publisher.commit_offsets(partition.index, offsets)
         reach(CrashPoint.COMMITTED)
 
     def _note_delay(self, checkpoint: Checkpoint) -> None:
@@ -333,15 +332,9 @@ class Runner:
 
     async def _with_patience(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until the store answers; ``StoreUnavailableError`` after ``worker.checkpoint_patience``."""
-        give_up_at = self._clock.monotonic() + self._config.worker.checkpoint_patience
-        tries = 0
-        while True:
-            try:
-                return await attempt()
-            except StoreUnavailableError as error:
-                if self._clock.monotonic() >= give_up_at:
-                    raise
-                if tries == 0:
-                    log.warning("partition %d waits for the checkpoint store: %s", self.partition.index, error)
-                await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
-                tries += 1
+        patience = Patience(self._clock, self._config.worker.checkpoint_patience)
+
+        def report(error: Exception) -> None:
+            log.warning("partition %d waits for the checkpoint store: %s", self.partition.index, error)
+
+        return await retry(attempt, patience, on=(StoreUnavailableError,), report=report)

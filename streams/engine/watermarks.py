@@ -14,6 +14,7 @@ from driftbell.runtime.config.model import Worker
 from driftbell.streams.engine.broker import Broker, Source
 from driftbell.streams.engine.clock import Clock
 from driftbell.streams.engine.counters import EngineCounts
+from driftbell.streams.engine.retry import BROKER_TIMEOUT_SECONDS
 from driftbell.streams.engine.runner import Runner
 from driftbell.streams.errors import RefusedError
 from driftbell.streams.records import Input
@@ -23,9 +24,6 @@ log = logging.getLogger(__name__)
 #: How often the brokers are asked where the inputs end while records wait for that answer; 50 ms were measured to keep the
 #: order of a joined stream identical to a merge of the topics' contents.
 WATERMARK_SECONDS = 0.05
-
-#: How long one such question may take.
-BROKER_TIMEOUT_SECONDS = 5.0
 
 #: Kafka takes a partition that another worker has claimed from us within a session; after so many sessions it never will.
 FENCED_SESSIONS = 2

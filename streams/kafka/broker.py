@@ -12,15 +12,19 @@ from faust.types import TP
 
 from driftbell.schemas.dead_letter import HEADER_PREFIX, dead_letter_headers
 from driftbell.streams.engine.broker import Source
+from driftbell.streams.engine.clock import SystemClock
+from driftbell.streams.engine.retry import LONG_PAUSES_SECONDS, Patience, retry
+from driftbell.streams.errors import DriftbellError
 from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp
-from driftbell.streams.records import DeadLetterRecord, OutboxRecord, Output
+from driftbell.streams.records import DeadLetterRecord, Input, OutboxRecord, Output
 
 log = logging.getLogger(__name__)
 
-#: Waits between two tries to publish, in seconds; the last one repeats for ever, as processing stops meanwhile.
-RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
-
 _Message = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]
+
+
+class _NotTakenError(DriftbellError):
+    """Kafka did not take our records now; it may later."""
 
 
 class KafkaBroker:
@@ -35,6 +39,8 @@ class KafkaBroker:
             Output.METRICS: topics.metrics,
         }
         self._topics = topics
+        #: For ever, as processing stops meanwhile.
+        self._patience = Patience(SystemClock(), pauses=LONG_PAUSES_SECONDS)
 
     @property
     def _consumer(self) -> ChunkConsumer:
@@ -62,6 +68,10 @@ class KafkaBroker:
             for topic_name, key, value, headers in messages:
                 await self._send_or_name(topic_name, key, value, headers)
 
+    def commit_offsets(self, partition: int, offsets: Mapping[Input, int]) -> None:
+        """See ``Publisher.commit_offsets``."""
+        self._consumer.commits.note({self._app.tp((stream, partition)): offset for stream, offset in offsets.items()})
+
     async def _send_or_name(self, topic: str, key: bytes | None, value: bytes | None, headers: Any) -> None:
         try:
             await self._send_all([(topic, key, value, headers)])
@@ -77,19 +87,19 @@ class KafkaBroker:
         Raises:
             KafkaError: trying again would not help.
         """
-        tries = 0
-        while True:
+
+        async def attempt() -> None:
             try:
-                futures = [await self._send(*message) for message in messages]
-                await asyncio.gather(*futures)
+                await asyncio.gather(*[await self._send(*message) for message in messages])
             except KafkaError as error:
-                if not error.retriable:
-                    raise
-                log.warning("Kafka does not take our records (%r), trying again", error)
-            else:
-                return
-            await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
-            tries += 1
+                if error.retriable:
+                    raise _NotTakenError(repr(error)) from error
+                raise
+
+        def report(error: Exception) -> None:
+            log.warning("Kafka does not take our records (%s), trying again", error)
+
+        await retry(attempt, self._patience, on=(_NotTakenError,), report=report)
 
     async def _send(self, topic: str, key: bytes | None, value: bytes | None, headers: Any) -> Any:
         producer = cast(Any, self._app.producer)
@@ -124,10 +134,6 @@ class KafkaBroker:
     async def rewind(self, offsets: Mapping[Source, int]) -> None:
         """See ``Broker.rewind``."""
         await self._consumer.rewind({self._app.tp(source): offset for source, offset in offsets.items()})
-
-    async def commit(self, offsets: Mapping[Source, int]) -> None:
-        """See ``Broker.commit``: shown with Faust's next commit interval."""
-        self._consumer.show_progress({self._app.tp(source): offset for source, offset in offsets.items()})
 
     def _tps(self, sources: Iterable[Source]) -> list[TP]:
         return [self._app.tp(source) for source in sources]

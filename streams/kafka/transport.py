@@ -8,7 +8,7 @@ Faust keeps what it is good at: the consumer group, the rebalance sequence, agen
 - ``perform_seek`` overwrites every earlier seek, so the position is restored in ``seek_to_committed``; that is called out of
   turn in the middle of rebalances and so only seeks.
 - aiokafka parks its coordinator on an unexpected error until somebody calls ``check_errors``; Faust never does.
-- Inputs are declared with ``acks=False``: Faust tracks and commits nothing; ``force_commit`` shows our offsets instead.
+- Inputs are declared with ``acks=False``: Faust tracks and commits nothing; ``force_commit`` commits ours (``commits``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import aiokafka
 import faust
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -37,6 +37,7 @@ from driftbell.runtime.kafka.fetching import tolerate_unreadable_records
 from driftbell.streams.engine.broker import Source
 from driftbell.streams.engine.engine import Engine
 from driftbell.streams.errors import DriftbellError
+from driftbell.streams.kafka.commits import CommitOutcome, OffsetCommits
 from driftbell.streams.kafka.log_end import log_end_offsets
 from driftbell.streams.records import Input
 
@@ -55,9 +56,6 @@ LOG_APPEND_TIME = 1
 
 #: Coordinator errors in a row after which the worker gives up; one a second.
 COORDINATOR_PATIENCE = 30
-
-#: A commit that the coordinator does not answer is only a progress display that stands still.
-COMMIT_SECONDS = 5.0
 
 
 class ChunkLostError(DriftbellError):
@@ -107,7 +105,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         if coordinator is not None:
             coordinator.check_errors()
 
-    async def show_progress(self, offsets: Mapping[TP, int]) -> None:
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
         """Commit offsets of what is still assigned."""
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()
@@ -134,7 +132,8 @@ class ChunkConsumer(driver.Consumer):
         #: taking it for the other loses records (seen under SIGKILL: 108 labels).
         self._seeking = asyncio.Lock()
         self._fetches = 0
-        self._progress: dict[TP, int] = {}
+        #: Everything about committed offsets.
+        self.commits = OffsetCommits(lambda offsets: self._thread.call_thread(self._thread.commit_offsets, offsets))
         self.coordinator_errors = 0
 
     @property
@@ -229,24 +228,9 @@ class ChunkConsumer(driver.Consumer):
             self._delivered.pop(tp, None)
             self._seeks[tp] += 1
 
-    def show_progress(self, offsets: Mapping[TP, int]) -> None:
-        """Commit these with the next interval."""
-        self._progress.update(offsets)
-
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
-        """Show the checkpoints' offsets in Kafka. A refusal is normal while the group rebalances."""
-        offsets, self._progress = self._progress, {}
-        if not offsets:
-            return False
-        try:
-            async with asyncio.timeout(COMMIT_SECONDS):
-                await self._thread.call_thread(self._thread.show_progress, offsets)
-        except (KafkaError, IllegalStateError, TimeoutError, RuntimeError) as error:
-            # RuntimeError: the consumer's thread has ended before us, in a crash.
-            log.info("Kafka did not take the offsets (%r); the checkpoint is the truth", error)
-            self._progress = offsets | self._progress
-            return False
-        return True
+        """Faust's interval commit, and ours before letting go; see ``OffsetCommits.commit``."""
+        return await self.commits.commit() is CommitOutcome.COMMITTED
 
     # ---- health
 

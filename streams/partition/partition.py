@@ -56,7 +56,7 @@ class Partition:
         self.counts: Counter[str] = Counter()
         self._decoder = Decoder(index, config, self.counts)
         #: What is done with the records of each input.
-        self._handlers: Mapping[Input, Callable[[Slice, Emitted], None]] = {
+        self._handlers: dict[Input, Callable[[Slice, Emitted], None]] = {
             Input.PREDICTIONS: self._predictions,
             Input.FEEDBACK: self._labels,
         }

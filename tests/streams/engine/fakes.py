@@ -80,10 +80,10 @@ class MemoryBroker:
         self.rewound.append(dict(offsets))
         self.while_rewinding()
 
-    async def commit(self, offsets: Mapping[Source, int]) -> None:
-        """See ``Broker``."""
+    def commit_offsets(self, partition: int, offsets: Mapping[Input, int]) -> None:
+        """See ``Publisher``."""
         self.order.append("commit")
-        self.commits |= offsets
+        self.commits |= {(stream, partition): offset for stream, offset in offsets.items()}
 
 
 def prediction(number: int, time_ms: int, *, model: str = "fraud", value: float = 1.0) -> Record:

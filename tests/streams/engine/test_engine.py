@@ -15,7 +15,7 @@ from driftbell.streams.checkpoints.memory import MemoryCheckpointStore
 from driftbell.streams.engine.engine import Engine
 from driftbell.streams.errors import StateLostError, StoreUnavailableError, TooManyDeadLettersError
 from driftbell.streams.partition.merge import RECORD_BYTES
-from driftbell.streams.partition.partition import CORE_FORMAT, Partition
+from driftbell.streams.partition.partition import CORE_FORMAT
 from driftbell.streams.records import Input, OutboxRecord, Output, Record
 from tests.services.waiting import eventually
 from tests.streams.engine.fakes import FEEDBACK, PREDICTIONS, HeldClock, MemoryBroker, label, prediction
@@ -159,7 +159,7 @@ async def test_an_exception_in_the_core_fails_the_worker_and_saves_nothing_more(
     def broken(*_: object) -> None:
         raise RuntimeError("half way")
 
-    monkeypatch.setattr(Partition, "_predictions", broken)
+    monkeypatch.setitem(house.engine.partitions[0]._handlers, Input.PREDICTIONS, broken)
     house.deliver(*predictions(5, start=20))
     await eventually(lambda: house.failures, "the failure")
     await house.engine.revoked()

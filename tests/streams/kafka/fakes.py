@@ -81,7 +81,7 @@ class StubThread:
     async def call_thread(self, call: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         return await call(*args)
 
-    async def show_progress(self, offsets: Mapping[TP, int]) -> None:
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
         if self.refusals:
             raise self.refusals.popleft()
         self.shown.append(dict(offsets))

@@ -192,8 +192,8 @@ async def test_the_position_is_told_once_nothing_older_can_still_arrive(rig: Rig
 
 
 async def test_progress_is_shown_once_with_the_newest_offsets(rig: Rig) -> None:
-    rig.consumer.show_progress({P0: 5, F0: 2})
-    rig.consumer.show_progress({P0: 9})
+    rig.consumer.commits.note({P0: 5, F0: 2})
+    rig.consumer.commits.note({P0: 9})
 
     assert await rig.consumer.force_commit()
     assert not await rig.consumer.force_commit()
@@ -207,10 +207,10 @@ async def test_progress_is_shown_once_with_the_newest_offsets(rig: Rig) -> None:
 )
 async def test_a_refused_commit_is_shown_later_unless_there_is_something_newer(rig: Rig, error: BaseException) -> None:
     rig.thread.refusals.append(error)
-    rig.consumer.show_progress({P0: 5, F0: 2})
+    rig.consumer.commits.note({P0: 5, F0: 2})
 
     assert not await rig.consumer.force_commit()
-    rig.consumer.show_progress({P0: 9})
+    rig.consumer.commits.note({P0: 9})
     assert await rig.consumer.force_commit()
     assert rig.thread.shown == [{P0: 9, F0: 2}]
 
@@ -221,15 +221,15 @@ async def test_a_commit_that_is_not_answered_does_not_hold_anybody_up(
     async def never(_offsets: Any) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("driftbell.streams.kafka.transport.COMMIT_SECONDS", 0.01)
-    monkeypatch.setattr(rig.thread, "show_progress", never)
-    rig.consumer.show_progress({P0: 5})
+    monkeypatch.setattr("driftbell.streams.kafka.commits.COMMIT_SECONDS", 0.01)
+    monkeypatch.setattr(rig.thread, "commit_offsets", never)
+    rig.consumer.commits.note({P0: 5})
 
     assert not await rig.consumer.force_commit()
 
 
 async def test_the_interval_commit_goes_through_our_own(rig: Rig) -> None:
-    rig.consumer.show_progress({P0: 5})
+    rig.consumer.commits.note({P0: 5})
     await rig.consumer.commit()
 
     assert rig.thread.shown == [{P0: 5}]
@@ -238,7 +238,7 @@ async def test_the_interval_commit_goes_through_our_own(rig: Rig) -> None:
 async def test_a_revoked_partition_is_committed_while_the_interval_commit_is_in_flight(rig: Rig) -> None:
     """Faust's ``commit`` is single flight: a second caller waits for the first and commits nothing of its own."""
     held = asyncio.Event()
-    show = rig.thread.show_progress
+    show = rig.thread.commit_offsets
 
     async def show_slowly(offsets: Any) -> None:
         if not held.is_set():
@@ -246,11 +246,11 @@ async def test_a_revoked_partition_is_committed_while_the_interval_commit_is_in_
             await asyncio.Event().wait()
         await show(offsets)
 
-    rig.thread.show_progress = show_slowly  # type: ignore[method-assign]
-    rig.consumer.show_progress({P0: 5})
+    rig.thread.commit_offsets = show_slowly  # type: ignore[method-assign]
+    rig.consumer.commits.note({P0: 5})
     interval = asyncio.ensure_future(rig.consumer.commit())
     await asyncio.wait_for(held.wait(), 5)
-    rig.engine.on_revoked = lambda: rig.consumer.show_progress({P0: 9})
+    rig.engine.on_revoked = lambda: rig.consumer.commits.note({P0: 9})
     signal: Any = rig.app.on_partitions_revoked
     await asyncio.wait_for(signal.send({P0}), 5)
     interval.cancel()

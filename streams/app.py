@@ -24,8 +24,8 @@ from driftbell.runtime.redis import connect, is_memory
 from driftbell.streams.checkpoints.checkpoint import CheckpointStore
 from driftbell.streams.checkpoints.memory import MemoryCheckpointStore
 from driftbell.streams.checkpoints.redis import RedisCheckpointStore
-from driftbell.streams.engine.clock import SystemClock
 from driftbell.streams.engine.engine import Engine
+from driftbell.streams.engine.timing.clock import SystemClock
 from driftbell.streams.errors import RefusedError
 from driftbell.streams.kafka import preflight as startup
 from driftbell.streams.kafka.broker import KafkaBroker

@@ -14,14 +14,14 @@ from functools import partial
 
 from driftbell.runtime.config.model import Config
 from driftbell.streams.checkpoints.checkpoint import CheckpointStore
-from driftbell.streams.engine.agreed_clock import AgreedClock
 from driftbell.streams.engine.assignment import Assignment
 from driftbell.streams.engine.broker import Broker, Source
-from driftbell.streams.engine.clock import Clock
 from driftbell.streams.engine.counters import EngineCounts
 from driftbell.streams.engine.ownership import Ownership
 from driftbell.streams.engine.runner import Runner, Stopped
-from driftbell.streams.engine.time_slice import TimeSlice, measure_loop_lag
+from driftbell.streams.engine.timing.agreed_clock import AgreedClock
+from driftbell.streams.engine.timing.clock import Clock
+from driftbell.streams.engine.timing.time_slice import TimeSlice, measure_loop_lag
 from driftbell.streams.engine.watermarks import Watermarks
 from driftbell.streams.errors import StoreUnavailableError
 from driftbell.streams.partition.partition import Partition

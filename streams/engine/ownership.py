@@ -12,11 +12,11 @@ from driftbell.streams.alerts.reasons import Loss
 from driftbell.streams.checkpoints.checkpoint import CheckpointStore, Claim, ClaimOutcome, Stored
 from driftbell.streams.encoding import BadStateError
 from driftbell.streams.engine.broker import Broker, Source
-from driftbell.streams.engine.clock import Clock
 from driftbell.streams.engine.counters import EngineCounts
 from driftbell.streams.engine.crash_points import CrashPoint, reach
-from driftbell.streams.engine.retry import BROKER_TIMEOUT_SECONDS, Patience, retry
-from driftbell.streams.engine.time_slice import TimeSlice
+from driftbell.streams.engine.timing.clock import Clock
+from driftbell.streams.engine.timing.retry import BROKER_TIMEOUT_SECONDS, Patience, retry
+from driftbell.streams.engine.timing.time_slice import TimeSlice
 from driftbell.streams.errors import RefusedError, StateLostError, StoreUnavailableError
 from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import Input

@@ -14,10 +14,10 @@ from typing import Protocol, TypeVar
 
 from driftbell.runtime.config.model import Config
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore, SaveOutcome
-from driftbell.streams.engine.clock import Clock
 from driftbell.streams.engine.crash_points import CrashPoint, reach
-from driftbell.streams.engine.retry import Patience, retry
-from driftbell.streams.engine.time_slice import TimeSlice
+from driftbell.streams.engine.timing.clock import Clock
+from driftbell.streams.engine.timing.retry import Patience, retry
+from driftbell.streams.engine.timing.time_slice import TimeSlice
 from driftbell.streams.errors import StateLostError, StoreUnavailableError
 from driftbell.streams.partition.merge import NO_TIME, Step
 from driftbell.streams.partition.partition import Partition

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from driftbell.runtime.config.model import Worker
 from driftbell.streams.engine.broker import Broker, Source
-from driftbell.streams.engine.clock import Clock
 from driftbell.streams.engine.counters import EngineCounts
-from driftbell.streams.engine.retry import BROKER_TIMEOUT_SECONDS
 from driftbell.streams.engine.runner import Runner
+from driftbell.streams.engine.timing.clock import Clock
+from driftbell.streams.engine.timing.retry import BROKER_TIMEOUT_SECONDS
 from driftbell.streams.errors import RefusedError
 from driftbell.streams.records import Input
 

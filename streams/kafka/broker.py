@@ -12,8 +12,8 @@ from faust.types import TP
 
 from driftbell.schemas.dead_letter import HEADER_PREFIX, dead_letter_headers
 from driftbell.streams.engine.broker import Source
-from driftbell.streams.engine.clock import SystemClock
-from driftbell.streams.engine.retry import LONG_PAUSES_SECONDS, Patience, retry
+from driftbell.streams.engine.timing.clock import SystemClock
+from driftbell.streams.engine.timing.retry import LONG_PAUSES_SECONDS, Patience, retry
 from driftbell.streams.errors import DriftbellError
 from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp
 from driftbell.streams.records import DeadLetterRecord, Input, OutboxRecord, Output

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from driftbell.streams.engine.agreed_clock import AgreedClock
+from driftbell.streams.engine.timing.agreed_clock import AgreedClock
 
 T = 1_700_000_000_000
 HOUR = 3_600_000

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from driftbell.streams.engine.retry import REMIND_SECONDS, Patience, retry
+from driftbell.streams.engine.timing.retry import REMIND_SECONDS, Patience, retry
 from tests.streams.engine.fakes import HeldClock
 
 

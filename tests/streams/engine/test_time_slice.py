@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from driftbell.streams.engine.clock import SystemClock
-from driftbell.streams.engine.time_slice import TimeSlice
+from driftbell.streams.engine.timing.clock import SystemClock
+from driftbell.streams.engine.timing.time_slice import TimeSlice
 
 
 async def test_the_loop_comes_round_after_every_slice_however_many_partitions_are_busy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("driftbell.streams.engine.time_slice.SLICE_SECONDS", 0.0)
+    monkeypatch.setattr("driftbell.streams.engine.timing.time_slice.SLICE_SECONDS", 0.0)
     rounds = 0
     slices: Counter[int] = Counter()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 
-from driftbell.streams.engine.clock import Clock
+from driftbell.streams.engine.timing.clock import Clock
 
 log = logging.getLogger(__name__)
 

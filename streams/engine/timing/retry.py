@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from driftbell.streams.engine.clock import Clock
+from driftbell.streams.engine.timing.clock import Clock
 
 T = TypeVar("T")
 

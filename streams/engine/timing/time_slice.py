@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 
-from driftbell.streams.engine.clock import Clock
+from driftbell.streams.engine.timing.clock import Clock
 
 #: Length of a slice.
 SLICE_SECONDS = 0.02

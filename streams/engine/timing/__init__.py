@@ -1,0 +1,1 @@
+"""Clocks, shares of the event loop, and waiting for what does not answer."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
@@ -11,7 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import NoScriptError, RedisError
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
 
 from driftbell.runtime.redis import close
 from driftbell.streams.checkpoints.checkpoint import (
@@ -40,21 +40,6 @@ _SAVE_OUTCOMES: Final = {
 _OFFSET, _MODEL = b"off:", b"m:"
 
 
-class _Script:
-    """A Lua script, sent by its hash and, once per server, by its text."""
-
-    def __init__(self, name: str) -> None:
-        self.text = files("driftbell.streams.checkpoints").joinpath(name).read_text(encoding="utf-8")
-        # Redis names scripts by their SHA-1; nothing here is about secrecy.
-        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-
-    async def __call__(self, redis: Redis | RedisCluster, keys: Sequence[bytes], args: Sequence[Any]) -> Any:
-        try:
-            return await redis.evalsha(self.sha, len(keys), *keys, *args)
-        except NoScriptError:
-            return await redis.eval(self.text, len(keys), *keys, *args)
-
-
 class RedisCheckpointStore:
     """A ``CheckpointStore`` in Redis. All keys of one partition share the hash tag ``{group:partition}``.
 
@@ -69,7 +54,7 @@ class RedisCheckpointStore:
         #: Tells this process from others of the same generation: a static member that comes back keeps its generation, and
         #: what it takes over from may be frozen, not dead.
         self._token = secrets.token_hex(8)
-        self._claim, self._save, self._touch = _Script("claim.lua"), _Script("save.lua"), _Script("touch.lua")
+        self._claim, self._save, self._touch = (_script(redis, f"{name}.lua") for name in ("claim", "save", "touch"))
 
     def _key(self, partition: int, suffix: str = "") -> bytes:
         return f"driftbell:{{{self._group}:{partition}}}{suffix}".encode()
@@ -207,8 +192,8 @@ class RedisCheckpointStore:
         escaped = self._group.replace("\\", "\\\\").replace("*", "\\*").replace("?", "\\?").replace("[", "\\[")
         return f"driftbell:{{{escaped}:{partition}}}:pending:*".encode()
 
-    async def _run(self, script: _Script, keys: Sequence[bytes], args: Sequence[Any]) -> Any:
-        return await self._guard(script(self._redis, keys, args))
+    async def _run(self, script: AsyncScript, keys: Sequence[bytes], args: Sequence[Any]) -> Any:
+        return await self._guard(script(keys=keys, args=args))
 
     @staticmethod
     async def _guard(awaitable: Any) -> Any:
@@ -216,6 +201,11 @@ class RedisCheckpointStore:
             return await awaitable
         except (TimeoutError, RedisError, OSError) as error:
             raise StoreUnavailableError(f"Redis: {type(error).__name__}: {error}") from error
+
+
+def _script(redis: Redis | RedisCluster, name: str) -> AsyncScript:
+    """A Lua script of this folder; redis-py sends it by its hash and, to a server that does not know it, by its text."""
+    return redis.register_script(files("driftbell.streams.checkpoints").joinpath(name).read_bytes())
 
 
 def _pairs(flat: Any) -> dict[bytes, bytes]:

@@ -27,6 +27,8 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     #: The quantity watched, by its field name (``error_rate``, ``psi``, ``missing_rate``, ``latency_p95_ms``).
     metric: str
+    #: Why the monitor raised it, by name (``error_rate_rose``); the alert's own ``reason`` names the transition.
+    reason: str | None = None
     value: float | None = None
     baseline: float | None = None
     threshold: float | None = None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+#: A record names so many unwatched features: a producer may send any number.
+MAX_UNWATCHED_NAMED = 20
+
 
 class Metric(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """All windowed metrics of one (model, version, variant) for one window, published to ``metrics``, key ``model``.
@@ -27,3 +30,9 @@ class Metric(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     values: dict[str, float]
     #: True when the window can still change (labels within the horizon may come).
     provisional: bool = True
+    #: Features whose distribution is not watched, with the reason (the first ``MAX_UNWATCHED_NAMED`` by name, cut at
+    #: ``MAX_IDENTIFIER`` characters), and how many there are; ``prediction`` stands for the prediction itself.
+    unwatched: dict[str, str] = {}
+    unwatched_features: int = 0
+    #: Events of this version and variant that are in no window so far, by reason.
+    uncounted: dict[str, int] = {}

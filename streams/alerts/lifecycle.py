@@ -239,6 +239,7 @@ def _labels(subject: Subject, condition: Condition, settings: Monitoring) -> dic
 def _evidence(condition: Condition, now_ms: int) -> Evidence:
     return Evidence(
         metric=condition.metric,
+        reason=condition.reason,
         value=_finite(condition.value),
         baseline=_finite(condition.baseline),
         threshold=_finite(condition.threshold),

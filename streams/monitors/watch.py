@@ -219,10 +219,17 @@ class Watch(_Watching):
         return sorted(found, key=lambda shift: -shift.evidence)[:limit]
 
     def unwatched(self) -> dict[str, Unwatched]:
-        """Features whose distribution is not watched, with the reason; empty while the reference is learned."""
+        """What is not watched for drift, by name with the reason; empty while the reference is learned.
+
+        The prediction is listed under its own name, features beyond ``reference.max_features`` as such.
+        """
         if not self.reference.ready:
             return {}
-        return {p.name: p.unwatched for p in self.reference.features.profiles if p.unwatched is not None}
+        profiles = (*self.reference.prediction.profiles, *self.reference.features.profiles)
+        return {
+            **dict.fromkeys(sorted(self.reference.ignored), Unwatched.TOO_MANY_FEATURES),
+            **{profile.name: profile.unwatched for profile in profiles if profile.unwatched is not None},
+        }
 
     def state(self) -> WatchState:
         """Everything needed to continue, copied."""

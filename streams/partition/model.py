@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from driftbell.runtime.config.model import Monitoring
-from driftbell.schemas import Alert, Metric, Prediction
+from driftbell.schemas import MAX_IDENTIFIER, Alert, Metric, Prediction
+from driftbell.schemas.metric import MAX_UNWATCHED_NAMED
 from driftbell.streams.alerts.lifecycle import Lifecycle
 from driftbell.streams.batch import JoinedBatch, JoinedEvent, PredictionBatch
 from driftbell.streams.encoding import Format
@@ -128,7 +130,7 @@ class Model:
         """Close all open batches and evaluate what depends on time."""
         for watched in self._subjects.values():
             self._close(watched, now_ms, out)
-            out.metrics.extend(watched.windows.collect(now_ms))
+            out.metrics.extend(_with_unwatched(watched, watched.windows.collect(now_ms)))
         for subject, arm in self._arms.items():
             conditions = arm.conditions(now_ms)
             out.alerts.extend(self._lifecycle.observe(subject, conditions, now_ms, settings=self.settings))
@@ -193,7 +195,7 @@ class Model:
         """Let the longest unseen subject go, and close what it had open."""
         key, watched = min(self._subjects.items(), key=lambda item: (item[1].last_ms, item[0]))
         self._close(watched, now_ms, out)
-        out.metrics.extend(watched.windows.close(now_ms))
+        out.metrics.extend(_with_unwatched(watched, watched.windows.close(now_ms)))
         out.alerts.extend(self._lifecycle.retire(watched.subject, now_ms))
         del self._subjects[key]
 
@@ -245,6 +247,14 @@ class Model:
             watched = self._begin(Subject(self.name, entry["version"], entry["variant"]), entry["last_ms"])
             watched.watch.restore(entry["watch"])
             watched.windows.restore(entry["windows"])
+
+
+def _with_unwatched(watched: _Watched, metrics: list[Metric]) -> list[Metric]:
+    """Each record says what of its subject is not watched for drift, and why."""
+    if not metrics or not (unwatched := watched.watch.unwatched()):
+        return metrics
+    named = {name[:MAX_IDENTIFIER]: unwatched[name].value for name in sorted(unwatched)[:MAX_UNWATCHED_NAMED]}
+    return [replace(metric, unwatched=named, unwatched_features=len(unwatched)) for metric in metrics]
 
 
 __all__: Sequence[str] = ("MODEL_FORMAT", "Emitted", "Model")

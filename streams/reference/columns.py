@@ -149,11 +149,6 @@ class Columns:
         """The profiles that ``numbers``, ``bins`` and ``outside`` are about."""
         return self._lookup.profiles.numeric
 
-    @property
-    def categorical_rows(self) -> Sequence[int]:
-        """The profiles that ``categories`` is about."""
-        return self._lookup.profiles.categorical
-
     @cached_property
     def outside(self) -> Ints:
         """Values outside the learned range, shape (numeric,)."""

@@ -33,6 +33,8 @@ class Unwatched(enum.StrEnum):
     TOO_FEW_VALUES = "too_few_values"
     #: No one type makes up nine tenths of its values.
     MIXED_TYPES = "mixed_types"
+    #: It came when ``reference.max_features`` were learned already.
+    TOO_MANY_FEATURES = "too_many_features"
 
 
 class Numbers(Versioned, frozen=True):

@@ -195,6 +195,7 @@ class MetricWindows:
             labels=window.volume.labelled,
             values=window.values(self._answers),
             provisional=provisional,
+            uncounted={reason.value: count for reason, count in sorted(self._uncounted.items())},
         )
 
     def _schedule(self, window: Window) -> None:

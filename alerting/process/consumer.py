@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from driftbell.alerting.process.assignor import single_owner_assignor
-from driftbell.alerting.process.router import Record
+from driftbell.alerting.process.router import AlertRecord
 from driftbell.runtime.kafka.fetching import tolerate_unreadable_records
 from driftbell.schemas import BadRecord, decode_alert
 
@@ -105,7 +105,7 @@ class AlertsConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """
         self._consumer._coordinator.check_errors()
 
-    async def poll(self, timeout_seconds: float) -> list[Record]:
+    async def poll(self, timeout_seconds: float) -> list[AlertRecord]:
         """The next records, in order within each partition; empty after ``timeout_seconds`` without any."""
         batches = await self._consumer.getmany(timeout_ms=round(timeout_seconds * 1000))
         return [_record(raw) for batch in batches.values() for raw in batch]
@@ -139,11 +139,11 @@ class AlertsConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             log.info("offsets not committed, the store has them", extra={"error": str(error)})
 
 
-def _record(raw: Any) -> Record:
+def _record(raw: Any) -> AlertRecord:
     if raw.value is None:
-        return Record(raw.partition, raw.offset, None)
+        return AlertRecord(raw.partition, raw.offset, None)
     try:
-        return Record(raw.partition, raw.offset, decode_alert(raw.value, raw.headers))
+        return AlertRecord(raw.partition, raw.offset, decode_alert(raw.value, raw.headers))
     except BadRecord as error:
         log.error(
             "alert record cannot be used",
@@ -154,4 +154,4 @@ def _record(raw: Any) -> Record:
                 "detail": error.detail,
             },
         )
-        return Record(raw.partition, raw.offset, None)
+        return AlertRecord(raw.partition, raw.offset, None)

@@ -11,7 +11,7 @@ from typing import Any
 from driftbell.alerting.channels.registry import Endpoint
 from driftbell.alerting.errors import FencedError, StoreUnavailableError
 from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
-from driftbell.alerting.process.router import Record, Router
+from driftbell.alerting.process.router import AlertRecord, Router
 from driftbell.alerting.process.sender import RateLimits, Sender
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Leader:
         self._ends: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
         #: Read and not saved yet.
-        self._records: list[Record] = []
+        self._records: list[AlertRecord] = []
         self._started = self._committed = time.monotonic()
 
     async def start(self, assignment: Assignment) -> None:
@@ -76,7 +76,7 @@ class Leader:
         """Whether records that were read are not saved yet: then no more are to be read, which bounds what waits here."""
         return bool(self._records)
 
-    async def turn(self, records: Sequence[Record]) -> None:
+    async def turn(self, records: Sequence[AlertRecord]) -> None:
         """Take in what was read; what the store does not take is tried again in the next turn.
 
         Raises:

@@ -46,7 +46,7 @@ FAILOVER_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class AlertRecord:
     """One record of the alerts topic; ``alert`` is None when it could not be used (its offset still counts)."""
 
     partition: int
@@ -143,7 +143,7 @@ class Router:
             await self._write(draft)
         self._wake_all()
 
-    async def apply(self, records: Sequence[Record]) -> list[Observation]:
+    async def apply(self, records: Sequence[AlertRecord]) -> list[Observation]:
         """Take a batch of records in, with their offsets, in one write. Records below the saved offset are skipped."""
         async with self._commit() as draft:
             results: list[Observation] = []
@@ -243,7 +243,7 @@ class Router:
         """Bring the gauges up to date."""
         measure(self.metrics, self.state, self._dispatch.destinations.values(), self.clock())
 
-    def _take_in(self, draft: Draft, record: Record, now_ms: int) -> Observation | None:
+    def _take_in(self, draft: Draft, record: AlertRecord, now_ms: int) -> Observation | None:
         alert = record.alert
         assert alert is not None
         try:

@@ -24,7 +24,7 @@ ALL_LABELS = "..."
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RouteOptions:
     """What a route says about its groups, complete after inheritance."""
 
     receiver: str
@@ -53,7 +53,7 @@ class Node:
     key: str
     matchers: tuple[Matcher, ...]
     continues: bool
-    options: Options
+    options: RouteOptions
     children: tuple[Node, ...] = field(repr=False)
 
     def match(self, labels: Mapping[str, str]) -> list[Node]:
@@ -77,11 +77,13 @@ class Node:
 
 def compile_tree(root: Route) -> Node:
     """Compile a checked routing tree (``driftbell.runtime.config.router_check.check`` found no problem)."""
-    defaults = Options(root.receiver or "", frozenset(), False, GROUP_WAIT_MS, GROUP_INTERVAL_MS, REPEAT_INTERVAL_MS)
+    defaults = RouteOptions(
+        root.receiver or "", frozenset(), False, GROUP_WAIT_MS, GROUP_INTERVAL_MS, REPEAT_INTERVAL_MS
+    )
     return _compile(root, defaults, "", "", {})
 
 
-def _compile(route: Route, inherited: Options, parent_id: str, parent_key: str, taken: dict[str, int]) -> Node:
+def _compile(route: Route, inherited: RouteOptions, parent_id: str, parent_key: str, taken: dict[str, int]) -> Node:
     matchers = _matchers(route)
     text = describe(matchers)
     step = text if route.name is None else route.name
@@ -106,14 +108,14 @@ def _matchers(route: Route) -> tuple[Matcher, ...]:
     return tuple(sorted(found, key=lambda matcher: matcher.sort_key))
 
 
-def _inherit(route: Route, above: Options) -> Options:
+def _inherit(route: Route, above: RouteOptions) -> RouteOptions:
     by_all, by = above.group_by_all, above.group_by
     # An empty list does not override the parent's, as in Alertmanager 0.25 (fixed in 0.31, #4825): see
     # driftbell.alerting.routing.differences.
     if route.group_by:
         by_all = ALL_LABELS in route.group_by
         by = frozenset() if by_all else frozenset(route.group_by)
-    return Options(
+    return RouteOptions(
         receiver=above.receiver if route.receiver is None else route.receiver,
         group_by=by,
         group_by_all=by_all,

@@ -84,7 +84,7 @@ class RouterConfig(Section, frozen=True):
     external_url: str = ""
     #: Name of the router's consumer group; absent: the worker's group with ``-router`` behind it.
     group: str | None = None
-    #: How long the active router may be silent before one that stands by takes over.
+    #: How long the leader may be silent before a router that stands by takes over.
     session_timeout: Duration = 10.0
     #: How long a stop waits for what is being sent.
     shutdown_grace: Duration = 20.0

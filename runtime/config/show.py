@@ -19,9 +19,8 @@ _LOGIN = re.compile(r"(?<=//)[^/@]*:[^/@]*@")
 
 def show(config: Config, *, secrets: bool = False) -> str:
     """Every key with its value in force. Secrets read ``<secret>`` unless ``secrets`` is true."""
-    plain = msgspec.to_builtins(config)
-    shown = _shown(plain, inspect.type_info(type(config)), secrets)
-    for name, overrides in plain["models"].items():
+    shown = _shown(config, inspect.type_info(type(config)), secrets)
+    for name, overrides in config.models.items():
         shown["models"][name] = _shown(overrides, inspect.type_info(Monitoring), secrets)
     if not secrets:
         shown["kafka"] = {name: HIDDEN if name in SECRETS else value for name, value in shown["kafka"].items()}
@@ -45,6 +44,11 @@ def _shown(value: Any, kind: inspect.Type, secrets: bool) -> Any:
             # Unions of the model are "or nothing", or scalars that are shown as they are.
             others = [one for one in kind.types if not isinstance(one, inspect.NoneType)]
             return _shown(value, others[0], secrets) if len(others) == 1 else value
+        case inspect.StructType() if isinstance(value, msgspec.Struct):
+            # By its own type: a receiver may have settings of channels that the section's type does not know.
+            own = msgspec.structs.fields(type(value))
+            named = {field.name: (field.encode_name, inspect.type_info(field.type)) for field in own}
+            return {key: _shown(getattr(value, name), below, secrets) for name, (key, below) in named.items()}
         case inspect.StructType():
             types = {field.encode_name: field.type for field in kind.fields}
             return {key: _shown(item, types[key], secrets) for key, item in value.items()}
@@ -53,4 +57,4 @@ def _shown(value: Any, kind: inspect.Type, secrets: bool) -> Any:
         case inspect.ListType():
             return [_shown(item, kind.item_type, secrets) for item in value]
         case _:
-            return value
+            return msgspec.to_builtins(value)

@@ -20,7 +20,7 @@ from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.outbox.outcome import Outcome, sent
 from driftbell.alerting.process.metrics import RouterMetrics
-from driftbell.alerting.process.router import Record, Router, no_crash
+from driftbell.alerting.process.router import AlertRecord, Router, no_crash
 from driftbell.alerting.process.sender import RateLimits, Sender
 from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.memory import MemoryStore
@@ -188,7 +188,7 @@ class Rig:
     async def read(self) -> list[Observation]:
         """Read the topic to its end, from where the state says."""
         position = self.router.state.offsets.get(0, 0)
-        records = [Record(0, offset, self.topic[offset]) for offset in range(position, len(self.topic))]
+        records = [AlertRecord(0, offset, self.topic[offset]) for offset in range(position, len(self.topic))]
         return await self.router.apply(records) if records else []
 
     async def fire(self, model: str = "fraud", *, episode: int = 1, **labels: str) -> list[Observation]:

@@ -81,3 +81,12 @@ def test_without_the_kinds_receivers_are_read_by_name_only(tmp_path: Path) -> No
     config = load(_file(tmp_path, "{anything: 1}"), env={})
 
     assert config.router.receivers == [Receiver(name="r")]
+
+
+def test_receivers_are_shown_by_their_own_type(tmp_path: Path) -> None:
+    router = load(_file(tmp_path, "{url: 'https://chat.example/hidden'}"), env={}, model=model()).router
+
+    shown = show(Config(router=router))
+
+    assert "colour: red" in shown
+    assert "hidden" not in shown

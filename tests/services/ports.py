@@ -28,7 +28,9 @@ def claim_port() -> int:
     """
     folder = Path(tempfile.gettempdir()) / f"driftbell-test-ports-{os.getuid()}"
     folder.mkdir(exist_ok=True)
-    for port in random.sample(RANGE, len(RANGE)):
+    first = random.randrange(len(RANGE))
+    for step in range(len(RANGE)):
+        port = RANGE[(first + step) % len(RANGE)]
         claim = (folder / str(port)).open("w")
         try:
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)

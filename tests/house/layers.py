@@ -8,7 +8,7 @@ from __future__ import annotations
 
 #: Modules that every folder of the room may import, and that import no folder of it.
 BASE: dict[str, set[str]] = {
-    "streams": {"agreement", "batch", "encoding", "errors", "records", "subject"},
+    "streams": {"agreement", "batch", "encoding", "errors", "records", "subject", "versioned"},
     "alerting": {"errors", "times"},
 }
 
@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, dict[str, set[str]]] = {
         "state": set(),
         "routing": set(),
         "outbox": {"routing", "state"},
-        "muting": {"state"},
+        "muting": {"routing", "state"},
         "rendering": {"outbox", "state"},
         "incidents": {"muting", "outbox", "rendering", "routing", "state"},
         "channels": {"outbox", "rendering", "state"},

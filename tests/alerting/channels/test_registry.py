@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from driftbell.alerting.channels.slack.api import SlackApiChannel
 from driftbell.alerting.channels.slack.webhook import SlackWebhookChannel
 from driftbell.alerting.channels.webhook.webhook import WebhookChannel
 from driftbell.alerting.errors import RefusedError, SecretError
+from driftbell.runtime.config.router import Receiver, Route, RouterConfig
 from driftbell.runtime.config.router_check import check
 
 
@@ -120,3 +123,18 @@ async def test_an_empty_secret_is_no_secret(tmp_path: Path) -> None:
     file.write_text("\n")
     with pytest.raises(SecretError, match="is empty"):
         await built({"pagerduty_configs": [{"routing_key_file": str(file)}]})
+
+
+def test_knowing_the_settings_of_all_channels_brings_no_client_library_along() -> None:
+    code = "import sys, driftbell.alerting.channels.registry; print({'aiohttp', 'aiosmtplib', 'jinja2'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert found.stdout.strip() == "set()"
+
+
+def test_a_configuration_whose_channels_were_not_read_is_refused_and_not_silent() -> None:
+    router = RouterConfig(route=Route(receiver="r"), receivers=[Receiver(name="r")])
+
+    assert [(wrong.path, wrong.message) for wrong in MODEL.check(router)] == [
+        (("receivers", 0), "the channels of 'r' were not read")
+    ]

@@ -21,13 +21,29 @@ def register(commands: Commands) -> None:
         description="Reads predictions and feedback from files, merges them by time, and runs them through the same core as\n"
         "the worker, with the configuration given. No Kafka, no Redis, nothing is sent. Use it to see what driftbell\n"
         "would have told you last month, and to try settings before you trust them.\n\n"
-        "Files: JSON lines (.jsonl, .jsonl.gz, or - for standard input), the output of `kcat -J`, and Parquet.\n"
+        "Files: JSON lines (.jsonl, .jsonl.gz, or - for standard input), the output of `kcat -J`, CSV and Parquet.\n"
+        "--map says which columns hold what, where they have other names than the fields of an event.\n"
         "Predictions and feedback may share a file or come in several, in any order. docs/cli.md has the formats.",
         example="driftbell replay predictions.jsonl labels.jsonl\n"
+        "driftbell replay loans.csv --map prediction=score,label=y,timestamp=ts,features=*\n"
         "driftbell replay --json history.parquet > pages.jsonl\n"
         "kcat -b localhost:9092 -C -J -e -t predictions > p.jsonl && driftbell replay p.jsonl",
     )
     replay.add_argument("files", nargs="+", metavar="FILE", help="a file of events; several are merged by time")
+    replay.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="FIELD=COLUMN,...",
+        help="where the fields of an event stand; `features=*` takes every column that is not used otherwise",
+    )
+    replay.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE,...",
+        help="fields that are the same in every row, such as model=fraud,version=3",
+    )
     replay.add_argument(
         "--json",
         action="store_true",
@@ -40,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
     """Replay and report."""
     config = configured(options)
     from driftbell.history import History, HistoryRecord
+    from driftbell.history.mapping import ColumnMapping
     from driftbell.history.record import InputTopics
     from driftbell.progress import Progress
     from driftbell.replay import Report, lines
@@ -47,7 +64,8 @@ def run(options: argparse.Namespace) -> int:
     from driftbell.streams.errors import TooManyDeadLettersError
     from driftbell.streams.replay import replay
 
-    history = History.open(options.files, InputTopics(config.topics.predictions, config.topics.feedback))
+    mapping = ColumnMapping.parse(options.map, options.set)
+    history = History.open(options.files, InputTopics(config.topics.predictions, config.topics.feedback), mapping)
     progress = Progress("events")
 
     def counted() -> Iterator[HistoryRecord]:
@@ -70,4 +88,11 @@ def run(options: argparse.Namespace) -> int:
     sys.stdout.flush()
     for line in lines(report, history, seconds):
         print(line, file=sys.stderr if options.json else sys.stdout)
+    for note in history.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if (failure := history.failure()) is not None:
+        raise failure
+    read, dead = history.records.total(), report.dead_letters.total()
+    if read == dead:
+        raise CommandError(f"not one of the {read:,} events could be used", "the reasons are above")
     return ExitCode.OK

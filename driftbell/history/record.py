@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-import msgspec
-
 from driftbell.schemas.timestamps import to_epoch_ms
 
 Input = Literal["predictions", "feedback"]
@@ -22,6 +20,12 @@ class HistoryRecord(NamedTuple):
     value: bytes
 
 
+class LaterLabel(NamedTuple):
+    """A label that stands beside its prediction and became known later: it waits for its time."""
+
+    record: HistoryRecord
+
+
 class SkipReason(enum.StrEnum):
     """Why an entry of a file is not replayed. What is wrong with an *event* is the core's business, not this list's."""
 
@@ -30,6 +34,10 @@ class SkipReason(enum.StrEnum):
     NO_TIME = "no_time"
     OTHER_TOPIC = "other_topic"
     TOMBSTONE = "tombstone"
+    #: A row of a table that has not as many cells as the table has columns.
+    BAD_ROW = "bad_row"
+    #: The file ends in the middle; what stands before is read.
+    CUT_SHORT = "cut_short"
 
 
 class Skip(NamedTuple):
@@ -38,6 +46,10 @@ class Skip(NamedTuple):
     reason: SkipReason
     place: str
     detail: str
+
+
+#: What a source gives.
+Entry = HistoryRecord | LaterLabel | Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +73,29 @@ class Source(Protocol):
     bytes_total: int
     bytes_read: int
 
-    def entries(self) -> Iterator[HistoryRecord | Skip]:
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about how the file was understood, complete when the entries are exhausted."""
+
+    def entries(self) -> Iterator[Entry]:
         """Every entry, each as a record or as the reason why not."""
 
 
-def input_of(fields: msgspec.Struct | dict[str, object]) -> Input | None:
-    """Which input an event belongs to: a prediction has a version, a label has a label; None for neither."""
-    has = fields.__contains__ if isinstance(fields, dict) else lambda name: getattr(fields, name) is not msgspec.UNSET
-    if has("version"):
-        return "predictions"
-    return "feedback" if has("label") else None
+def inputs_of(*, version: bool, answer: bool, label: bool) -> tuple[Input, ...]:
+    """Which inputs an entry belongs to, by the fields it has; both if it holds a prediction and its label; none if neither.
+
+    Args:
+        answer: it has a ``prediction`` or an ``error``.
+    """
+    if label:
+        return ("predictions", "feedback") if answer else ("feedback",)
+    return ("predictions",) if version or answer else ()
 
 
 def record_time(timestamp: object) -> int:
     """The event's own time, which stands for the record's where the file has none. Raises ValueError."""
     if isinstance(timestamp, bool) or not isinstance(timestamp, int | float | str):
-        raise ValueError("no `timestamp`")  # noqa: TRY004 - the caller tells one error from the rest, not two
+        raise ValueError(  # noqa: TRY004 - the caller tells one error from the rest, not two
+            "no `timestamp`, and a file has no time of a record; name its column with --map timestamp=COLUMN"
+        )
     return to_epoch_ms(timestamp)

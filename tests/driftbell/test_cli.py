@@ -240,7 +240,7 @@ def test_the_module_runs_like_the_script(empty_directory: Path) -> None:
 def test_replay_reports_what_it_left_out(empty_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (empty_directory / "p.jsonl").write_text(json.dumps({"nothing": 1}) + "\n{oops\n")
 
-    assert exit_code("replay", "--quiet", "p.jsonl") == ExitCode.OK
+    assert exit_code("replay", "--quiet", "p.jsonl") == ExitCode.FAILED
 
     text = capsys.readouterr().out
     assert "2 entries were left out: not_an_event 1, not_json 1" in text

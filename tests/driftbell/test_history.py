@@ -197,6 +197,7 @@ class Listed:
     """A source made by hand."""
 
     name, bytes_total, bytes_read = "listed", 0, 0
+    notes: list[str] = []
 
     def __init__(self, listed: list[HistoryRecord]) -> None:
         self._listed = listed

@@ -19,7 +19,11 @@ def is_number(value: Any) -> bool:
 
 
 def agrees(prediction: Any, label: Any) -> bool:
-    """Whether both name the same class: numbers by value, else by JSON text (1 agrees with "1", true with "true")."""
+    """Whether both name the same class: numbers by value, else by JSON text (1 agrees with "1", true with "true").
+
+    >>> agrees(1, "1"), agrees(1.0, 1), agrees(True, "true"), agrees(True, 1)
+    (True, True, True, False)
+    """
     if is_number(prediction) and is_number(label):
         return bool(prediction == label)
     return _text(prediction) == _text(label)

@@ -35,6 +35,16 @@ class BernoulliESR:
     The null is "the conditional probability is at most p0", whatever the dependence between events; x may also be any
     value in [0, 1] with mean at most p0, because the increment is convex in x. The log likelihood ratio of n events
     with k successes is k log(p1/p0) + (n - k) log((1-p1)/(1-p0)). Source of the statistic: ``ShiryaevRoberts``.
+
+    >>> rng = np.random.default_rng(1)
+    >>> detector = BernoulliESR(p0=0.05, events_per_false_alarm=100_000)
+    >>> for at in range(40):
+    ...     rate = 0.04 if at < 20 else 0.12
+    ...     detector.update(100, rng.binomial(100, rate), start_ms=at)
+    ...     if detector.drift_detected:
+    ...         print(f"found in batch {at}; it began in batch {detector.evidence.change_point(0)[0]}")
+    ...         break
+    found in batch 22; it began in batch 20
     """
 
     name: ClassVar[str] = "bernoulli-e-SR"

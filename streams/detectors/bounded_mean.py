@@ -26,6 +26,15 @@ class BoundedMeanESR:
 
     Any metric is such a mean (statistics: accuracy, F1, MAE clipped at a cap, ...). It uses the variance that
     x really has, where a Bernoulli likelihood assumes the largest one. Source: as ``ShiryaevRoberts``.
+
+    >>> rng = np.random.default_rng(1)
+    >>> detector = BoundedMeanESR(mean=0.22, events_per_false_alarm=100_000)
+    >>> for at in range(40):
+    ...     detector.update(rng.beta(2, 8 if at < 20 else 4, 100), start_ms=at)
+    ...     if detector.drift_detected:
+    ...         print(f"found in batch {at}; it began in batch {detector.evidence.change_point(0)[0]}")
+    ...         break
+    found in batch 20; it began in batch 20
     """
 
     name: ClassVar[str] = "bounded-mean-e-SR"

@@ -25,6 +25,16 @@ class CategoryESR:
 
     The reference's share is widened by its own error (Wilson, 3 standard errors) on either side, so that the reference
     being a sample costs no false alarms. Statistic and budget: ``ShiryaevRoberts``, ``alarms``.
+
+    >>> rng = np.random.default_rng(1)
+    >>> detector = CategoryESR([np.array([2500, 1500, 1000])], events_per_false_alarm=100_000)
+    >>> for at in range(40):
+    ...     mix = [0.5, 0.3, 0.2] if at < 20 else [0.35, 0.3, 0.35]
+    ...     detector.update(rng.multinomial(100, mix)[None], start_ms=at)
+    ...     if detector.drift_detected:
+    ...         print(f"found in batch {at}: category {detector.moved(0)[0]} moved")
+    ...         break
+    found in batch 21: category 2 moved
     """
 
     name: ClassVar[str] = "category-e-SR"

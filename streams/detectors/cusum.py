@@ -20,6 +20,9 @@ def run_length(threshold: float, drift: float) -> float:
 
     Siegmund's approximation: with b = threshold + 1.166, (exp(-2 d b) + 2 d b - 1) / (2 d^2). Asked for 10,000 it gave
     10,152 and 9,615 in simulation.
+
+    >>> round(run_length(threshold=4.0, drift=-0.5)), round(run_length(threshold=4.0, drift=0.5), 1)
+    (338, 8.3)
     """
     b = threshold + _OVERSHOOT
     if abs(drift) < 1e-9:
@@ -31,7 +34,11 @@ def run_length(threshold: float, drift: float) -> float:
 
 
 def threshold_for(steps_per_false_alarm: float, reference_value: float) -> float:
-    """The threshold at which one side's run length without a change is ``steps_per_false_alarm`` (bisection)."""
+    """The threshold at which one side's run length without a change is ``steps_per_false_alarm`` (bisection).
+
+    >>> round(threshold_for(10_000, reference_value=0.5), 2)
+    7.35
+    """
     low, high = 0.0, 1.0
     while run_length(high, -reference_value) < steps_per_false_alarm:
         high *= 2
@@ -58,6 +65,15 @@ class CUSUM:
 
     S+ <- max(0, S+ + z - k), S- <- max(0, S- - z - k); an alarm when either passes h. Meant for means of blocks of 20
     and more events, which are near enough to normal.
+
+    >>> rng = np.random.default_rng(1)
+    >>> detector = CUSUM(rows=1, steps_per_false_alarm=10_000)
+    >>> for at in range(60):
+    ...     detector.update(rng.normal(0 if at < 30 else 1, 1, 1), start_ms=at)
+    ...     if detector.drift_detected:
+    ...         print(f"found at step {at}; it began at step {detector.change_point(0)[0]}")
+    ...         break
+    found at step 48; it began at step 30
     """
 
     name: ClassVar[str] = "CUSUM"

@@ -19,6 +19,19 @@ class RankESR:
     normal scores and of their squares. Idea: conformal test martingales against a fixed reference
     (Shaer, Bar, Prinster, Romano, arXiv 2602.13848). The null is exchangeability: an autocorrelated feature belongs to
     ``BlockCUSUM``.
+
+    >>> rng = np.random.default_rng(1)
+    >>> edges = np.linspace(-3, 3, 20)
+    >>> def counted(values):
+    ...     return np.bincount(np.digitize(values, edges), minlength=len(edges) + 1)
+    >>> reference = RankScores(counted(rng.normal(0, 1, 2000)))
+    >>> detector = RankESR([reference], events_per_false_alarm=100_000)
+    >>> for at in range(40):
+    ...     detector.update(counted(rng.normal(0 if at < 20 else 0.5, 1, 100))[None], start_ms=at)
+    ...     if detector.drift_detected:
+    ...         print(f"found in batch {at}; it began in batch {detector.evidence.change_point(0)[0]}")
+    ...         break
+    found in batch 20; it began in batch 20
     """
 
     name: ClassVar[str] = "rank-e-SR"

@@ -30,6 +30,10 @@ class RankScores:
     For bins with counts f_j of n reference values: p_j = (values below + f_j/2 + 1/2) / (n + 1), the mid rank, and
     u_j = abs(2 p_j - 1), the distance from the middle. Both have standard deviation 1/sqrt(12) under the reference, so
     ``tolerance`` = z / sqrt(12 n) covers the reference's own error in either mean.
+
+    >>> scores = RankScores(np.array([25, 50, 25]))
+    >>> [round(rank, 2) for rank in scores.rank.tolist()], [round(width, 2) for width in scores.width.tolist()]
+    ([0.13, 0.5, 0.87], [0.74, 0.0, 0.74])
     """
 
     __slots__ = ("events", "normal", "rank", "rank_mean", "share", "tolerance", "width", "width_mean")
@@ -58,6 +62,10 @@ def log_constants(scores: RankScores) -> Floats:
     its distribution and ties, and for the distribution from which the reference was drawn. (Bets linear in the rank,
     L = 1 + l (p - 1/2), need no scores, but twice
     as many events for a shift of one standard deviation.)
+
+    >>> constants = log_constants(RankScores(np.array([25, 50, 25])))
+    >>> len(constants) == BETS, bool((constants[: len(LOCATIONS)] > 0).all())
+    (True, True)
     """
     z = scores.normal[:, None]
     powers = np.where(np.arange(BETS) < len(LOCATIONS), z, z * z)
@@ -78,6 +86,10 @@ def observed_shift(scores: RankScores, bet: int, log_ratio: float, events: int) 
         bet: the bet that won.
         log_ratio: its summed log increments since the change point.
         events: events since the change point.
+
+    >>> scores = RankScores(np.full(20, 100))
+    >>> round(observed_shift(scores, bet=2, log_ratio=40.0, events=200), 2)
+    0.18
     """
     z = scores.normal
     statistic = z if bet < len(LOCATIONS) else z * z

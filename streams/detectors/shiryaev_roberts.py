@@ -37,6 +37,12 @@ class ShiryaevRoberts:
 
     Evidence is kept as logarithms in float32: the state of a model must stay small, and an alarm threshold of log A =
     20 does not feel a relative error of 1e-7.
+
+    >>> evidence = ShiryaevRoberts(np.array([[0.5, 0.5]]))
+    >>> for at in range(3):
+    ...     evidence.update(np.array([[1.0, -1.0]]), np.array([10.0]), start_ms=at)
+    >>> [round(value, 2) for value in evidence.log_evidence.tolist()], evidence.best_bet(0), evidence.change_point(0)
+    ([5.04], 0, (0, 30))
     """
 
     def __init__(self, weights: Floats) -> None:
@@ -145,6 +151,9 @@ def alarms(log_evidence: Floats, events_per_false_alarm: float) -> Bools:
     (e-d-BH: Dandapanthula & Ramdas, "Multiple testing in multi-stream sequential change detection", arXiv 2501.04130).
     Whenever any row alarms, the mean of all M is at least A, and the mean of e-SR statistics is one: so the budget
     holds for the whole, while k rows that moved together need k times less evidence each than Bonferroni asks.
+
+    >>> alarms(np.log([5e5, 4e5, 1.0]), events_per_false_alarm=100_000).tolist()
+    [True, True, False]
     """
     rows = len(log_evidence)
     if rows == 0:

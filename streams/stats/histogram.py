@@ -12,6 +12,12 @@ class Distribution:
 
     Args:
         bounds: upper bounds of the buckets, inclusive and ascending, in the unit of what is observed.
+
+    >>> seconds = Distribution([0.1, 1.0])
+    >>> for value in (0.05, 0.5, 0.7, 30.0):
+    ...     seconds.observe(value)
+    >>> list(seconds.buckets())
+    [(0.1, 1), (1.0, 3), (inf, 4)]
     """
 
     __slots__ = ("_counts", "bounds", "sum")

@@ -29,7 +29,13 @@ class SketchState(Versioned, frozen=True):
 
 
 class QuantileSketch:
-    """Counts in logarithmic bins: DDSketch (Masson, Rim, Lee, VLDB 2019) over a fixed range, so memory is constant."""
+    """Counts in logarithmic bins: DDSketch (Masson, Rim, Lee, VLDB 2019) over a fixed range, so memory is constant.
+
+    >>> sketch = QuantileSketch()
+    >>> sketch.update(np.arange(1.0, 1001.0))
+    >>> abs(sketch.quantile(0.95) / 950 - 1) < RELATIVE_ERROR
+    True
+    """
 
     def __init__(self) -> None:
         self._counts: npt.NDArray[np.uint32] = np.zeros(_BINS, dtype=np.uint32)

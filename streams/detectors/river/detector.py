@@ -66,6 +66,16 @@ class RiverDetector:
 
     River's FHDDM alarms when the mean of what it is fed drops, against its own documentation (0.2 to 0.5 takes it 3,534
     events as documented, 50 when fed the opposite): it is fed 1 - x.
+
+    >>> import random
+    >>> rng = random.Random(1)
+    >>> detector = RiverDetector("ADWIN")
+    >>> for at in range(2000):
+    ...     detector.update(int(rng.random() < (0.1 if at < 1000 else 0.3)))
+    ...     if detector.drift_detected:
+    ...         print(f"found at event {at}")
+    ...         break
+    found at event 1087
     """
 
     calibrated: ClassVar[bool] = False

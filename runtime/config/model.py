@@ -90,6 +90,9 @@ class Worker(Section, frozen=True):
     max_idle: Duration = 120.0
     #: How far the clocks of producers and brokers may disagree with ours before the merge order may differ in a replay.
     clock_margin: Duration = 0.02
+    #: How far a record's Kafka timestamp may lie ahead of the clock when it is fetched; its partition waits until then. One
+    #: further ahead is not believed, and the record takes the time of the one before it.
+    max_clock_lead: Duration = 30.0
     #: Longer records are dead-lettered unread.
     max_record_bytes: Positive = 1_048_576
     #: Stop after this many bad records in a row without one good record in the partition (0: never).

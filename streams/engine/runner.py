@@ -19,7 +19,7 @@ from driftbell.streams.engine.timing.clock import Clock
 from driftbell.streams.engine.timing.retry import Patience, retry
 from driftbell.streams.engine.timing.time_slice import TimeSlice
 from driftbell.streams.errors import StateLostError, StoreUnavailableError
-from driftbell.streams.partition.merge import NO_TIME, Step
+from driftbell.streams.partition.merge import NO_TIME, Slice, Step
 from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import DeadLetterRecord, Input, OutboxRecord, Output
 from driftbell.streams.stats.histogram import Distribution
@@ -33,6 +33,12 @@ CHECKPOINT_SHARE = 0.08
 
 #: An idle partition renews its checkpoint's age this often, so that nobody takes its holder for dead.
 TOUCH_SECONDS = 10.0
+
+#: Records that wait for so long without any being processed are a fault: not ready, and logged.
+STALLED_SECONDS = 60.0
+
+#: The most often that timestamps which are not believed are logged.
+TIMESTAMPS_LOGGED_SECONDS = 60.0
 
 #: Bounds of the time that a save took in the store.
 SAVE_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
@@ -111,6 +117,10 @@ class Runner:
         self._saving_since = 0.0
         self._next_checkpoint = 0.0
         self._loop: asyncio.Task[None] | None = None
+        #: Since when records have waited without any being processed; None while none waits.
+        self._waiting_since: float | None = None
+        self._stall_logged = False
+        self._ahead_logged_at: float | None = None
 
     def start(self) -> None:
         """Begin to process what is pushed."""
@@ -118,7 +128,13 @@ class Runner:
 
     def push(self, source: Input, records: Sequence[object]) -> None:
         """Hand over fetched records."""
-        self.partition.push(source, records)  # type: ignore[arg-type]
+        partition = self.partition
+        ahead = partition.timestamps_ahead[source]
+        partition.push(source, records, self._clock.wall_ms())  # type: ignore[arg-type]
+        if partition.timestamps_ahead[source] > ahead:
+            self._warn_of_timestamps(source)
+        if self._waiting_since is None and partition.buffered(source):
+            self._waiting_since = self._clock.monotonic()
         self._wake.set()
 
     def advance_watermark(self, source: Input, watermark_ms: int) -> None:
@@ -198,6 +214,8 @@ class Runner:
         found = await self._lookup(keys) if keys else None
         await self._time_slice.exhaust(self.partition.run(step, found))
         self._interrupted = False
+        if isinstance(step, Slice):
+            self._records_processed()
 
     async def _lookup(self, keys: list[bytes]) -> dict[bytes, tuple[int, bytes]]:
         slots = self.partition.live_slots
@@ -216,6 +234,44 @@ class Runner:
                 await self._wake.wait()
         except TimeoutError:
             await self._touch_when_due()
+        self._log_stall()
+
+    # ---- standing still
+
+    @property
+    def stalled_seconds(self) -> float:
+        """For how long records have waited without any being processed."""
+        if self._waiting_since is None or self.stopped is not None:
+            return 0.0
+        return self._clock.monotonic() - self._waiting_since
+
+    def _records_processed(self) -> None:
+        if self._stall_logged:
+            log.warning("partition %d goes on after %.0f s", self.partition.index, self.stalled_seconds)
+        waiting = any(self.partition.buffered(source) for source in Input)
+        self._waiting_since = self._clock.monotonic() if waiting else None
+        self._stall_logged = False
+
+    def _log_stall(self) -> None:
+        if self._stall_logged or self.stalled_seconds <= STALLED_SECONDS:
+            return
+        self._stall_logged = True
+        log.error(
+            "partition %d has stood still for %.0f s while records wait: %s",
+            self.partition.index, self.stalled_seconds, self.partition.describe_wait(),
+        )  # fmt: skip
+
+    def _warn_of_timestamps(self, source: Input) -> None:
+        now = self._clock.monotonic()
+        if self._ahead_logged_at is not None and now - self._ahead_logged_at < TIMESTAMPS_LOGGED_SECONDS:
+            return
+        self._ahead_logged_at = now
+        log.warning(
+            "%s [%d] holds records without a timestamp, or with one more than worker.max_clock_lead (%g s) ahead of our clock "
+            "(%d since the start): each is taken at the time of the record before it. Is a producer's clock wrong, or ours? "
+            "With message.timestamp.type=LogAppendTime on the topic the brokers' clocks decide",
+            source.value, self.partition.index, self._config.worker.max_clock_lead, self.partition.timestamps_ahead[source],
+        )  # fmt: skip
 
     # ---- saving
 

@@ -7,6 +7,11 @@ by a record of the empty input seen earlier with a later time, or by a *watermar
 *Stream time* advances in ticks at fixed multiples of ``tick_ms``; a tick comes before every record with a time at or after
 it. Source: ``PartitionGroup`` of Kafka Streams.
 
+A timestamp is believed only up to ``lead_ms`` after the moment at which its record was fetched: a producer's clock that is an
+hour ahead, or a date in 2099, would else hold the partition until then, and stream time would never come back. A record whose
+timestamp is not believed, or that has none, is taken at the time of the record before it: what it holds is kept, and no other
+record's time is touched (docs/engine.md, "Time ahead of the clock").
+
 Times are compared at a resolution (50 ms unless configured): finely interleaved inputs would otherwise be cut into slices of
 one record each. Within one such step predictions go first, which is still a function of the topics' contents alone.
 """
@@ -20,6 +25,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from driftbell.schemas.timestamps import MAX_EPOCH_MS, to_rfc3339
 from driftbell.streams.batch import IntArray
 from driftbell.streams.records import Input, RecordLike
 
@@ -71,16 +77,29 @@ class _Queue:
     #: How many records of the head chunk have been taken.
     taken: int = 0
 
-    def push(self, records: Sequence[RecordLike], resolution_ms: int) -> None:
+    def push(self, records: Sequence[RecordLike], resolution_ms: int, latest_ms: int, unknown_ms: int) -> int:
+        """Buffer records; returns how many of their timestamps are not believed.
+
+        Args:
+            latest_ms: the latest timestamp that is believed.
+            unknown_ms: the time of records before which there is none whose time is known.
+        """
         times = np.fromiter(map(_TIMESTAMP, records), np.int64, len(records))
+        strange = (times > latest_ms) | (times < 0)
+        unbelieved = int(np.count_nonzero(strange))
+        times[strange] = NO_TIME
         times -= times % resolution_ms
         np.maximum.accumulate(times, out=times)
         np.maximum(times, self.last_time, out=times)
+        if times[0] == NO_TIME:
+            known = times[times > NO_TIME]
+            times[times == NO_TIME] = known[0] if len(known) else unknown_ms - unknown_ms % resolution_ms
         self.last_time = int(times[-1])
         memory = RECORD_BYTES * len(records) + sum([len(r.value or b"") + len(r.key or b"") for r in records])
         self.chunks.append((records, times, memory))
         self.size += len(records)
         self.memory += memory
+        return unbelieved
 
     @property
     def head(self) -> int:
@@ -119,22 +138,30 @@ class Merge:
         tick_ms: int,
         resolution_ms: int,
         *,
+        lead_ms: int = 0,
         stream_ms: int = NO_TIME,
         last_times: Mapping[str, int] | None = None,
         inputs: Iterable[Input] = Input,
     ) -> None:
         self.tick_ms = tick_ms
         self.resolution_ms = resolution_ms
+        self.lead_ms = lead_ms
         self.stream_ms = stream_ms
         known = last_times or {}
         self._queues = {i: _Queue(known.get(i, NO_TIME), known.get(i, NO_TIME)) for i in inputs}
         self._merged = [(source, queue) for source, queue in self._queues.items() if source.spec.merged]
         self._unmerged = [(source, queue) for source, queue in self._queues.items() if not source.spec.merged]
 
-    def push(self, source: Input, records: Sequence[RecordLike]) -> None:
-        """Buffer fetched records of one input, in offset order."""
-        if records:
-            self._queues[source].push(records, self.resolution_ms)
+    def push(self, source: Input, records: Sequence[RecordLike], now_ms: int | None = None) -> int:
+        """Buffer fetched records of one input, in offset order; returns how many of their timestamps are not believed.
+
+        Args:
+            now_ms: wall clock when they were fetched; None where it says nothing, as in a replay.
+        """
+        if not records:
+            return 0
+        latest_ms = MAX_EPOCH_MS if now_ms is None else min(MAX_EPOCH_MS, now_ms + self.lead_ms)
+        return self._queues[source].push(records, self.resolution_ms, latest_ms, now_ms or 0)
 
     def advance_watermark(self, source: Input, watermark_ms: int) -> None:
         """Note that every record of ``source`` with a time before ``watermark_ms`` has been pushed."""
@@ -157,6 +184,16 @@ class Merge:
     def waiting_for(self) -> tuple[Input, ...]:
         """Inputs with nothing buffered: advancing their watermarks may allow progress."""
         return tuple(source for source, queue in self._merged if not queue.chunks)
+
+    def describe_wait(self) -> str:
+        """Where both inputs stand, for people."""
+        parts = []
+        for source, queue in self._queues.items():
+            if queue.chunks:
+                parts.append(f"{queue.size:,} records of {source.value} wait, the next is of {_moment(queue.head)}")
+            else:
+                parts.append(f"{source.value} is known to be complete up to {_moment(queue.bound)}")
+        return f"{'; '.join(parts)}; stream time is {_moment(self.stream_ms)}"
 
     def next(self, *, open_batches: bool, due_ms: int | None, most: int) -> Step | None:
         """The next step, or None when it is not yet certain what comes next.
@@ -201,3 +238,7 @@ class Merge:
     def _slice(self, source: Input, before_ms: int, most: int) -> Slice:
         records, times = self._queues[source].take(before_ms, most)
         return Slice(source, records, np.maximum(times, self.stream_ms).tolist())
+
+
+def _moment(time_ms: int) -> str:
+    return "no time" if time_ms == NO_TIME else to_rfc3339(time_ms)

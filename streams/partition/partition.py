@@ -64,12 +64,16 @@ class Partition:
         self.skipped_replay = 0
         #: Jumps in the offsets: legal after compaction and transactions, otherwise records are missing. Not state.
         self.offset_gaps = 0
+        #: Records whose timestamps were not believed, by input. Not state.
+        self.timestamps_ahead: Counter[Input] = Counter()
+        lead_ms = round(worker.max_clock_lead * 1000)
         tick_ms, resolution_ms = round(worker.tick * 1000), round(worker.merge_resolution * 1000)
         if stored is None:
-            self._merge = Merge(tick_ms, resolution_ms)
+            self._merge = Merge(tick_ms, resolution_ms, lead_ms=lead_ms)
         else:
             core: dict[str, Any] = CORE_FORMAT.decode(stored.core)
-            self._merge = Merge(tick_ms, resolution_ms, stream_ms=core["stream_ms"], last_times=core["last_times"])
+            times = {"stream_ms": core["stream_ms"], "last_times": core["last_times"]}
+            self._merge = Merge(tick_ms, resolution_ms, lead_ms=lead_ms, **times)
             self._decoder.bad_in_a_row = core["bad_in_a_row"]
             self._models.forgotten_episode = core["forgotten_episode"]
             self._join.restore(core["join"], stored.waiting)
@@ -138,8 +142,12 @@ class Partition:
         """The alerts that fire now in this partition."""
         return self._models.active() + self._lost.active()
 
-    def push(self, source: Input, records: Sequence[RecordLike]) -> None:
-        """Buffer fetched records, in offset order; what the checkpoint already counts is skipped."""
+    def push(self, source: Input, records: Sequence[RecordLike], now_ms: int | None = None) -> None:
+        """Buffer fetched records, in offset order; what the checkpoint already counts is skipped.
+
+        Args:
+            now_ms: wall clock when they were fetched, which bounds their timestamps; None in a replay.
+        """
         expected = self._fetched.get(source, 0)
         if records and records[0].offset < expected:
             kept = [record for record in records if record.offset >= expected]
@@ -148,7 +156,7 @@ class Partition:
         if records:
             self.offset_gaps += records[0].offset > expected
             self._fetched[source] = records[-1].offset + 1
-            self._merge.push(source, records)
+            self.timestamps_ahead[source] += self._merge.push(source, records, now_ms)
 
     def begin_at(self, source: Input, offset: int) -> None:
         """Say where an input of which nothing has been read begins."""
@@ -165,6 +173,10 @@ class Partition:
     def buffered_bytes(self, source: Input) -> int:
         """What they take in memory, about."""
         return self._merge.buffered_bytes(source)
+
+    def describe_wait(self) -> str:
+        """What the next record waits for, for people."""
+        return self._merge.describe_wait()
 
     @property
     def waiting_for(self) -> tuple[Input, ...]:

@@ -170,3 +170,71 @@ def test_an_input_that_is_not_merged_neither_waits_nor_is_waited_for(monkeypatch
     assert [record.offset for record in second.records] == [0, 1]
     assert merge.waiting_for == (Input.PREDICTIONS,)
     assert merge.next(open_batches=True, due_ms=None, most=10) is None
+
+
+def test_a_timestamp_ahead_of_the_clock_holds_nothing_back() -> None:
+    merge = Merge(TICK_MS, RESOLUTION_MS, lead_ms=30_000)
+    now_ms = 1_000_000
+
+    assert merge.push(Input.PREDICTIONS, records([now_ms, now_ms + 3_300_000, now_ms + 100]), now_ms) == 1
+    assert merge.push(Input.FEEDBACK, records([now_ms + 50, 4_070_908_800_000, now_ms + 150]), now_ms) == 1
+    for source in Input:
+        merge.advance_watermark(source, now_ms + 1_000)
+
+    assert [entry for entry in drain(merge) if entry[0] != "tick"] == [
+        ("predictions", 0),
+        ("predictions", 1),
+        ("feedback", 0),
+        ("feedback", 1),
+        ("predictions", 2),
+        ("feedback", 2),
+    ]
+    assert merge.stream_ms <= now_ms + 1_000, "stream time never runs ahead of what the brokers confirm"
+
+
+@given(timestamps.filter(bool), timestamps.filter(bool), st.data())
+@settings(max_examples=200)
+def test_timestamps_that_are_not_believed_change_no_other_record(
+    predictions: list[int], feedback: list[int], data: st.DataObject
+) -> None:
+    strange = st.sampled_from([-1, -(2**62), 2**62, 10_000_000])
+
+    def run(rows: dict[Input, list[Record]]) -> list[tuple[str, int]]:
+        merge = Merge(TICK_MS, RESOLUTION_MS, lead_ms=3_000)
+        for source, given_rows in rows.items():
+            merge.push(source, given_rows[:1], 7_000)
+            merge.push(source, given_rows[1:], 7_000)
+            merge.advance_watermark(source, 10_000)
+        return [(kind, offset) for kind, offset in drain(merge) if kind == "tick" or offset < 1_000]
+
+    plain = {Input.PREDICTIONS: records(predictions), Input.FEEDBACK: records(feedback)}
+    mixed = {source: list(rows) for source, rows in plain.items()}
+    for rows in mixed.values():
+        for number in range(data.draw(st.integers(0, 5))):
+            rows.insert(data.draw(st.integers(1, len(rows))), Record(1_000 + number, data.draw(strange), b""))
+
+    assert run(mixed) == run(plain)
+
+
+def test_a_gap_of_days_is_no_strange_time() -> None:
+    merge = Merge(TICK_MS, RESOLUTION_MS, lead_ms=30_000)
+    merge.push(Input.PREDICTIONS, records([1_000]), 1_100)
+    merge.advance_watermark(Input.FEEDBACK, 1_100)
+    assert list(drain(merge, open_batches=False)) == [("predictions", 0)]
+    week_ms = 7 * 86_400_000
+
+    assert merge.push(Input.PREDICTIONS, [Record(1, week_ms, b"")], week_ms + 20) == 0
+    merge.advance_watermark(Input.FEEDBACK, week_ms + 100)
+    assert list(drain(merge, open_batches=False)) == [("predictions", 1)]
+    assert merge.last_times()["predictions"] == week_ms
+
+
+def test_records_without_any_known_time_are_taken_at_the_clock() -> None:
+    merge = Merge(TICK_MS, RESOLUTION_MS, lead_ms=30_000)
+
+    assert merge.push(Input.PREDICTIONS, records([-1, 2**62]), 100_010) == 2
+    merge.advance_watermark(Input.FEEDBACK, 101_000)
+    step = merge.next(open_batches=False, due_ms=None, most=10)
+
+    assert isinstance(step, Slice)
+    assert list(step.times) == [100_000, 100_000]

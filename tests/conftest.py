@@ -49,14 +49,14 @@ def broken_monitors() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_monitor_breaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In production a monitor that raises is switched off; in a test it fails the test that made it raise."""
-    watch = sys.modules.get("driftbell.streams.monitors.watch")
-    if watch is not None and "broken_monitors" not in request.fixturenames:
+    """In production a part of a subject that raises is switched off; in a test it fails that test."""
+    guard = sys.modules.get("driftbell.streams.monitors.guard")
+    if guard is not None and "broken_monitors" not in request.fixturenames:
 
-        def fail(_watch: object, name: str, error: Exception) -> None:
-            raise AssertionError(f"monitor {name} raised") from error
+        def fail(_guard: object, part: str, error: Exception) -> None:
+            raise AssertionError(f"{part} raised") from error
 
-        monkeypatch.setattr(watch._Watching, "_break", fail)
+        monkeypatch.setattr(guard.Guard, "switch_off", fail)
 
 
 @pytest.fixture(autouse=True)

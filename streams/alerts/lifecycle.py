@@ -7,6 +7,7 @@ transitions: https://prometheus.io/docs/prometheus/latest/configuration/alerting
 from __future__ import annotations
 
 import copy
+import logging
 import math
 from collections.abc import Sequence
 from typing import Final
@@ -15,11 +16,13 @@ import msgspec
 
 from driftbell.runtime.config.model import Monitoring, MonitorSettings
 from driftbell.schemas import LIVE, Alert, Evidence, Origin, Status, alert_id, fingerprint, to_rfc3339
-from driftbell.streams.alerts.annotations import closing, description, sentence
+from driftbell.streams.alerts.annotations import closing, description, sentence, subject_name
 from driftbell.streams.alerts.reasons import Transition
 from driftbell.streams.monitors.monitor import Condition
 from driftbell.streams.subject import Subject
 from driftbell.streams.versioned import Versioned
+
+log = logging.getLogger(__name__)
 
 #: Conditions that are over and whose episodes are still counted one by one.
 _MOST_REMEMBERED: Final = 1000
@@ -143,6 +146,17 @@ class Lifecycle:
         episodes = [episode for episode in self._active.values() if episode.subject == key]
         return [self._end(episode, Transition.RETIRED, now_ms, None) for episode in episodes]
 
+    def abandon(self, subject: Subject, now_ms: int) -> list[Alert]:
+        """Close everything of a subject whose conditions can no longer be followed, as far as it can be put in words."""
+        key = _key(subject)
+        out: list[Alert] = []
+        for episode in [episode for episode in self._active.values() if episode.subject == key]:
+            try:
+                out.append(self._end(episode, Transition.RETIRED, now_ms, None))
+            except Exception:
+                log.exception("alert %s of %s ends without a word", episode.fingerprint, subject)
+        return out
+
     def active(self) -> list[Alert]:
         """What fires now, with its latest evidence."""
         return [
@@ -186,8 +200,15 @@ class Lifecycle:
 
     def _tell(self, episode: Episode) -> None:
         seen = self._seen.pop(episode.fingerprint, None)
-        if seen is not None:
+        if seen is None:
+            return
+        try:
             episode.text, episode.evidence = sentence(*seen), _evidence(*seen[1:])
+        except Exception:
+            subject, condition, _ = seen
+            log.exception("no words for %s of %s", condition.alertname, subject)
+            episode.text = f"{subject_name(subject)}: {condition.alertname}"
+            episode.evidence = Evidence(metric=condition.metric)
 
     def _alert(
         self, episode: Episode, status: Status, transition: Transition, now_ms: int, origin: Origin | None = None
@@ -258,12 +279,21 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
+def _described(text: str, episode: Episode) -> str:
+    try:
+        return description(text, episode.evidence, episode.number)
+    except Exception:
+        # Whether an alert is sent must not depend on its words.
+        log.exception("no description of %s", text)
+        return text
+
+
 def _alert(
     episode: Episode, status: Status, transition: Transition, now_ms: int, origin: Origin | None = None
 ) -> Alert:
     over = status == "resolved"
     text = closing(transition, episode.text, now_ms - episode.started_ms) if over else episode.text
-    annotations = {"summary": text, "description": description(text, episode.evidence, episode.number)}
+    annotations = {"summary": text, "description": _described(text, episode)}
     if episode.runbook_url:
         annotations["runbook_url"] = episode.runbook_url
     return Alert(

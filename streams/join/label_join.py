@@ -6,6 +6,7 @@ restart falls. The rules for people are in docs/labels.md.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -25,6 +26,8 @@ from driftbell.streams.join.slots import Slot, Slots
 from driftbell.streams.join.subjects import Subjects
 from driftbell.streams.join.waiting import WaitingLabels
 from driftbell.streams.subject import Subject
+
+log = logging.getLogger(__name__)
 
 Joined = list[tuple[Subject, JoinedEvent]]
 Times = Sequence[int] | IntArray
@@ -77,6 +80,11 @@ class LabelJoin:
         return len(self._waiting)
 
     @property
+    def left_out(self) -> list[str]:
+        """What ``restore`` could not read."""
+        return [f"{self._waiting.left_out:,} waiting labels"] if self._waiting.left_out else []
+
+    @property
     def cached_predictions(self) -> int:
         """Predictions in memory."""
         return len(self._memory)
@@ -101,10 +109,13 @@ class LabelJoin:
         waiting = self._waiting if self._waiting.any_of(keys) else ()
         joined: Joined = []
         for event, key, subject, made in zip(events, keys, subjects, _plain(predicted_ms), strict=True):
-            packed = pack((FORM, name, subject, event.prediction, event.scores, made - start, event.tags))
-            puts[key] = entries[key] = packed
-            if waiting and key in waiting:
-                joined.append(self._meet(slot, key, packed))
+            try:
+                packed = pack((FORM, name, subject, event.prediction, event.scores, made - start, event.tags))
+                puts[key] = entries[key] = packed
+                if waiting and key in waiting:
+                    joined.append(self._meet(slot, key, packed))
+            except Exception as error:
+                self._damaged(event, error)
         return joined
 
     def unknown(self, labels: Sequence[Feedback]) -> list[bytes]:
@@ -124,9 +135,6 @@ class LabelJoin:
             events: In stream order, of any models.
             labelled_ms: When each label was known.
             now_ms: Stream time.
-
-        Raises:
-            driftbell.streams.encoding.BadStateError: what ``learn`` took in is damaged.
         """
         self._advance_to(now_ms)
         joined: Joined = []
@@ -135,22 +143,26 @@ class LabelJoin:
         # A dict look-up by an enum member costs a fifth of a microsecond: the common outcomes are counted at the end.
         firsts = duplicates = 0
         for event, key, at in zip(events, self._keys.of(events), _plain(labelled_ms), strict=True):
-            packed = entries.get(key)
-            entry = None if packed is None else open_pending(packed)
-            slot = None if entry is None else slots.get(entry.slot)
-            subject = None if entry is None or slot is None else subjects[entry.subject]
-            if entry is None or slot is None or subject is None or subject.model != event.model:
-                self._wait(key, event, at)
-            elif slot.over:
-                self._counts[JoinOutcome.LATE] += 1
-            elif entry.weight is None:
-                firsts += 1
-                slot.pending[entry.subject] -= 1
-                joined.append((subject, self._first(key, slot, entry, event.label, event.weight, at, event.tags)))
-            elif entry.label == event.label and entry.weight == event.weight:
-                duplicates += 1
-            else:
-                joined.append((subject, self._amend(key, slot, entry, event.label, event.weight, at)))
+            try:
+                packed = entries.get(key)
+                entry = None if packed is None else open_pending(packed)
+                slot = None if entry is None else slots.get(entry.slot)
+                subject = None if entry is None or slot is None else subjects[entry.subject]
+                if entry is None or slot is None or subject is None or subject.model != event.model:
+                    self._wait(key, event, at)
+                elif slot.over:
+                    self._counts[JoinOutcome.LATE] += 1
+                elif entry.weight is None:
+                    firsts += 1
+                    slot.pending[entry.subject] -= 1
+                    joined.append((subject, self._first(key, slot, entry, event.label, event.weight, at, event.tags)))
+                elif entry.label == event.label and entry.weight == event.weight:
+                    duplicates += 1
+                else:
+                    joined.append((subject, self._amend(key, slot, entry, event.label, event.weight, at)))
+            except Exception as error:
+                # One entry that cannot be read, or an event that cannot be written, must not end the worker.
+                self._damaged(event, error)
         self._counts[JoinOutcome.JOINED] += firsts
         self._counts[JoinOutcome.DUPLICATE] += duplicates
         self._memory.release(len(events))
@@ -282,6 +294,11 @@ class LabelJoin:
             (FORM, entry.slot, entry.subject, entry.prediction, entry.scores, entry.made, tags, label, weight)
         )
         self._memory.puts(slot.id)[key] = self._memory.entries[key] = packed
+
+    def _damaged(self, event: Prediction | Feedback, error: Exception) -> None:
+        if not self._counts[JoinOutcome.DAMAGED]:
+            log.error("prediction %r of %s cannot be joined", event.prediction_id, event.model, exc_info=error)
+        self._counts[JoinOutcome.DAMAGED] += 1
 
     def _subject(self, number: int) -> Subject:
         subject = self._subjects.by_number[number]

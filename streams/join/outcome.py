@@ -26,3 +26,5 @@ class JoinOutcome(enum.StrEnum):
     OVERFLOWED = "overflowed"
     #: A prediction whose horizon ended without a label.
     EXPIRED = "expired"
+    #: What is stored of the prediction cannot be read: not applied.
+    DAMAGED = "damaged"

@@ -10,7 +10,7 @@ import msgspec
 
 from driftbell.schemas import Feedback
 from driftbell.streams.batch import Label
-from driftbell.streams.encoding import BadStateError, pack, unpack
+from driftbell.streams.encoding import BadStateError, NewerFormatError, pack, unpack
 
 #: Version of the packing, first in every entry.
 FORM: Final = 1
@@ -45,6 +45,8 @@ class WaitingLabels:
         #: Keys changed since the last ``take``.
         self._changed: dict[bytes, None] = {}
         self._order = 0
+        #: Labels that ``restore`` could not read.
+        self.left_out = 0
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -118,9 +120,17 @@ class WaitingLabels:
     def restore(self, state: int, stored: Mapping[bytes, bytes]) -> None:
         """Continue from ``state`` and the labels written by ``take``."""
         self._order = state
-        labels = {key: _open(packed) for key, packed in stored.items()}
+        labels: dict[bytes, WaitingLabel] = {}
+        for key, packed in stored.items():
+            try:
+                labels[key] = _open(packed)
+            except NewerFormatError:
+                raise
+            except BadStateError:
+                self.left_out += 1
         self._labels = OrderedDict(sorted(labels.items(), key=lambda item: item[1].order))
-        self._changed = {}
+        # What could not be read is deleted with the next save.
+        self._changed = dict.fromkeys(stored.keys() - labels.keys())
 
     def _pop_oldest(self) -> str:
         key, label = self._labels.popitem(last=False)
@@ -134,6 +144,11 @@ def _fields(label: WaitingLabel) -> tuple[Any, ...]:
 
 def _open(packed: bytes) -> WaitingLabel:
     entry = unpack(packed)
-    if not isinstance(entry, list) or entry[:1] != [FORM] or len(entry) != 8:
-        raise BadStateError("a waiting label is damaged, or was packed by a newer driftbell")
-    return WaitingLabel(*entry[1:])
+    if not isinstance(entry, list) or len(entry) != 8 or type(entry[0]) is not int:
+        raise BadStateError("a waiting label is damaged")
+    if entry[0] > FORM:
+        raise NewerFormatError("waiting label", entry[0], FORM)
+    try:
+        return msgspec.convert(dict(zip(WaitingLabel.__struct_fields__, entry[1:], strict=True)), WaitingLabel)
+    except msgspec.ValidationError as error:
+        raise BadStateError(f"a waiting label is damaged: {error}") from error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,8 +13,10 @@ from driftbell.runtime.config.model import Monitoring, MonitorSettings
 from driftbell.schemas import FeatureShift
 from driftbell.streams.batch import JoinedBatch, PredictionBatch
 from driftbell.streams.detectors import Restored
+from driftbell.streams.encoding import NewerFormatError, pack
 from driftbell.streams.monitors.base import BaseMonitor, Context, Options
 from driftbell.streams.monitors.budget import events_per_false_alarm
+from driftbell.streams.monitors.guard import Guard
 from driftbell.streams.monitors.monitor import Condition, Family
 from driftbell.streams.monitors.registry import MODEL_REGISTRY, REGISTRY, Registry
 from driftbell.streams.reference import Reference, Unwatched
@@ -24,10 +26,14 @@ from driftbell.streams.versioned import Versioned
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 #: Features named as the likely cause of a performance alert.
 _CAUSES = 5
 _EXPLAINED = frozenset({Family.PERFORMANCE, Family.CONCEPT})
 _DEFAULT = MonitorSettings()
+#: The reference, as a part that may be switched off.
+REFERENCE = "reference"
 
 
 def check_settings(settings: Monitoring) -> None:
@@ -86,33 +92,29 @@ class ModelWatchState(Versioned, frozen=True):
 
 
 class WatchState(ModelWatchState, frozen=True):
-    """The reference on top."""
+    """The reference on top; None where it is switched off."""
 
-    reference: ReferenceState
+    reference: ReferenceState | None = None
 
 
 class _Watching:
-    """The verbs that both kinds of watch share.
-
-    A monitor that raises is switched off, and that is a condition of its own: one faulty monitor must not blind the others,
-    and a worker that dies of it would read the same events again and die again.
-    """
+    """The verbs that both kinds of watch share. None of them raises: see ``driftbell.streams.monitors.guard``."""
 
     subject: Subject
     settings: Monitoring
+    guard: Guard
     _monitors: dict[str, BaseMonitor[Any]]
-    #: Why monitors were switched off, by name.
-    _broken: dict[str, str]
 
     def conditions(self, now_ms: int) -> list[Condition]:
         """What is wrong at stream time ``now_ms``."""
         found: list[Condition] = []
-        self._each(lambda m: found.extend(replace(c, monitor=m.name) for c in m.conditions(now_ms)))
-        return found + [_broken_condition(name, why) for name, why in self._broken.items()]
+        self._each(lambda m: found.extend([replace(c, monitor=m.name) for c in m.conditions(now_ms)]))
+        return found + self.guard.conditions()
 
     def due_ms(self) -> int | None:
         """The stream time at which ``conditions`` may change though no event comes; None when it cannot."""
-        due = [monitor.due_ms() for monitor in self._monitors.values()]
+        due: list[int | None] = []
+        self._each(lambda monitor: due.append(monitor.due_ms()))
         return min((d for d in due if d is not None), default=None)
 
     def _each(self, call: Callable[[BaseMonitor[Any]], None]) -> None:
@@ -120,45 +122,45 @@ class _Watching:
             try:
                 call(monitor)
             except Exception as error:
-                self._break(name, error)
+                self.guard.switch_off(name, error)
+                self._monitors.pop(name, None)
 
-    def _break(self, name: str, error: Exception) -> None:
-        log.error("monitor %s of %s failed and is switched off", name, self.subject, exc_info=error)
-        self._broken[name] = f"{type(error).__name__}: {error}"[:200]
-        self._monitors.pop(name, None)
+    def _monitor_states(self, check: bool) -> dict[str, Any]:
+        states: dict[str, Any] = {}
+        self._each(lambda monitor: states.update({monitor.name: writable(monitor.state(), check)}))
+        return states
 
-    def _monitor_states(self) -> dict[str, Any]:
-        return {name: monitor.state() for name, monitor in self._monitors.items()}
-
-    def _restore_monitors(self, state: ModelWatchState, fresh: Callable[[], dict[str, BaseMonitor[Any]]]) -> None:
-        """Restore each monitor; one that cannot be restored starts fresh, as after an upgrade that changed its detector."""
-        self._broken = dict(state.broken)
-        for name in self._broken:
-            self._monitors.pop(name, None)
+    def _restore_monitors(self, saved: dict[str, Any], fresh: Callable[[], dict[str, BaseMonitor[Any]]]) -> list[str]:
+        """Restore each monitor; returns those that could not be and start fresh, as after a change of their detector."""
+        left_out: list[str] = []
+        for name in list(self._monitors):
+            if not self.guard.works(name):
+                del self._monitors[name]
         for name, monitor in self._monitors.items():
             # A monitor that was switched on since starts afresh.
-            if name not in state.monitors:
+            if name not in saved:
                 continue
             try:
-                restored = monitor.restore(state.monitors[name])
-            except (ValueError, KeyError, TypeError, IndexError) as error:
+                restored = monitor.restore(saved[name])
+            except Exception as error:
                 log.warning("monitor %s of %s starts fresh: its state does not fit (%s)", name, self.subject, error)
                 self._monitors[name] = fresh()[name]
+                left_out.append(name)
                 continue
             if restored is not Restored.CONTINUED:
                 log.warning("the detector of monitor %s of %s starts fresh: %s", name, self.subject, restored)
+        return left_out
 
 
-def _broken_condition(name: str, why: str) -> Condition:
-    return Condition(
-        alertname="MonitorBroken",
-        family=Family.HEALTH,
-        severity="warning",
-        reason="monitor_raised",
-        metric="monitor",
-        summary=f"monitor {name} failed and is switched off ({why}); the other monitors go on",
-        labels={"monitor": name},
-    )
+def writable(state: T, check: bool) -> T:
+    """The state; with ``check`` only if it can be written.
+
+    Raises:
+        TypeError, ValueError: it holds something that is not plain data.
+    """
+    if check:
+        pack(state)
+    return state
 
 
 class Watch(_Watching):
@@ -172,9 +174,9 @@ class Watch(_Watching):
         """
         self.subject = subject
         self.settings = settings
+        self.guard = Guard(subject)
         self.reference = Reference(settings.reference)
         self._monitors = _build(REGISTRY, subject, settings, self.reference)
-        self._broken = {}
 
     def on_predictions(self, batch: PredictionBatch) -> None:
         """Learn from a batch of predictions."""
@@ -182,10 +184,12 @@ class Watch(_Watching):
         self._each(lambda monitor: monitor.on_predictions(batch))
         # Last, so that the batch that completes the reference is not also compared with it.
         if learning:
-            self.reference.learn(batch)
+            self.guard.run(REFERENCE, lambda: self.reference.learn(batch), None)
         self.reference.forget_batch()
-        if any(monitor.outlived for monitor in self._monitors.values()):
-            self._relearn()
+        outlived: list[bool] = []
+        self._each(lambda monitor: outlived.append(monitor.outlived))
+        if any(outlived):
+            self.guard.run(REFERENCE, self._relearn, None)
 
     def _relearn(self) -> None:
         """Forget the reference and what depends on it: as configured, what stayed so long is the new normal."""
@@ -231,15 +235,41 @@ class Watch(_Watching):
             **{profile.name: profile.unwatched for profile in profiles if profile.unwatched is not None},
         }
 
-    def state(self) -> WatchState:
-        """Everything needed to continue, copied."""
-        return WatchState(reference=self.reference.state(), monitors=self._monitor_states(), broken=dict(self._broken))
+    def state(self, *, check: bool = False) -> WatchState:
+        """Everything needed to continue, copied; ``check`` switches off what cannot be written, which takes longer."""
+        reference = self.guard.run(REFERENCE, lambda: writable(self.reference.state(), check), None)
+        monitors = self._monitor_states(check)
+        return WatchState(reference=reference, monitors=monitors, broken=self.guard.state())
 
-    def restore(self, state: object) -> None:
-        """Continue from ``state``."""
-        saved = WatchState.read(state)
-        self.reference.restore(saved.reference)
-        self._restore_monitors(saved, lambda: _build(REGISTRY, self.subject, self.settings, self.reference))
+    def restore(self, state: object) -> list[str]:
+        """Continue from ``state``; returns the parts that could not be read and begin again.
+
+        Raises:
+            NewerFormatError: the reference was written by a newer driftbell.
+            BadStateError: this is no state of a watch.
+        """
+        left_out: list[str] = []
+        try:
+            saved = WatchState.read(state)
+            self.guard.restore(saved.broken)
+            if saved.reference is not None:
+                self.reference.restore(saved.reference)
+        except NewerFormatError:
+            raise
+        except Exception as error:
+            if not isinstance(state, Mapping):
+                raise
+            log.warning("the reference of %s is learned again: its state does not fit (%s)", self.subject, error)
+            left_out.append(REFERENCE)
+            # What was learned together with the reference goes with it.
+            kept = {n: s for n, s in state["monitors"].items() if n in self._monitors and not self._monitors[n].referenced}
+            saved = WatchState.read({**state, "reference": None, "monitors": kept})
+            self.guard.restore(saved.broken)
+            self._relearn()
+        return left_out + self._restore_monitors(saved.monitors, self._fresh)
+
+    def _fresh(self) -> dict[str, BaseMonitor[Any]]:
+        return _build(REGISTRY, self.subject, self.settings, self.reference)
 
 
 class ModelWatch(_Watching):
@@ -253,8 +283,8 @@ class ModelWatch(_Watching):
         """
         self.subject = subject
         self.settings = settings
+        self.guard = Guard(subject)
         self._monitors = self._fresh()
-        self._broken = {}
 
     def _fresh(self) -> dict[str, BaseMonitor[Any]]:
         return _build(MODEL_REGISTRY, self.subject, self.settings, Reference(self.settings.reference))
@@ -267,10 +297,13 @@ class ModelWatch(_Watching):
         """Learn from a batch of joined labels of any version."""
         self._each(lambda monitor: monitor.on_labels(batch))
 
-    def state(self) -> ModelWatchState:
-        """Everything needed to continue, copied."""
-        return ModelWatchState(monitors=self._monitor_states(), broken=dict(self._broken))
+    def state(self, *, check: bool = False) -> ModelWatchState:
+        """As ``Watch.state``."""
+        monitors = self._monitor_states(check)
+        return ModelWatchState(monitors=monitors, broken=self.guard.state())
 
-    def restore(self, state: object) -> None:
-        """Continue from ``state``."""
-        self._restore_monitors(ModelWatchState.read(state), self._fresh)
+    def restore(self, state: object) -> list[str]:
+        """Continue from ``state``; returns the parts that could not be read and begin again."""
+        saved = ModelWatchState.read(state)
+        self.guard.restore(saved.broken)
+        return self._restore_monitors(saved.monitors, self._fresh)

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-from msgspec.structs import replace
+from typing import Any, Final
 
 from driftbell.runtime.config.model import Monitoring
-from driftbell.schemas import MAX_IDENTIFIER, Alert, Metric, Prediction
-from driftbell.schemas.metric import MAX_UNWATCHED_NAMED
+from driftbell.schemas import Alert, Metric, Prediction
 from driftbell.streams.alerts.lifecycle import Lifecycle
-from driftbell.streams.batch import JoinedBatch, JoinedEvent, PredictionBatch
-from driftbell.streams.encoding import Format
+from driftbell.streams.batch import JoinedEvent
+from driftbell.streams.encoding import BadStateError, Format
+from driftbell.streams.monitors.monitor import Condition
 from driftbell.streams.monitors.watch import ModelWatch, Watch
+from driftbell.streams.partition.watched import Watched
 from driftbell.streams.subject import Subject, subject_key
-from driftbell.streams.windows import MetricWindows
+
+log = logging.getLogger(__name__)
 
 MODEL_FORMAT = Format("model", 1, compress_above=16_384)
 
 
-@dataclass(slots=True)
-class _Watched:
-    """A subject with its open batches."""
-
-    subject: Subject
-    watch: Watch
-    windows: MetricWindows
-    last_ms: int
-    predictions: list[Prediction] = field(default_factory=list)
-    times: list[int] = field(default_factory=list)
-    joined: list[JoinedEvent] = field(default_factory=list)
-    #: Of the latest event in the open batch that carried one.
-    traceparent: str | None = None
+#: The life of a subject's alerts, as a part that may be switched off.
+ALERTS: Final = "alerts"
 
 
 @dataclass(slots=True)
@@ -66,14 +55,15 @@ class Model:
         #: Whether a batch was closed since the last tick. At a safe point none was.
         self._stirred = False
         #: By subject; a plain tuple of the same fields finds it, too.
-        self._subjects: dict[tuple[str, ...], _Watched] = {}
+        self._subjects: dict[tuple[str, ...], Watched] = {}
         #: What spans all versions, by subjects without one.
         self._arms: dict[Subject, ModelWatch] = {}
+        self._floor = floor
         self._lifecycle = Lifecycle(settings, floor=floor)
 
     def wants_tick(self, now_ms: int) -> bool:
         """Whether a tick at ``now_ms`` would do anything."""
-        if self._stirred or any(w.predictions or w.joined for w in self._subjects.values()):
+        if self._stirred or any(watched.open for watched in self._subjects.values()):
             return True
         due_ms = self.due_ms()
         return due_ms is not None and due_ms <= now_ms
@@ -130,48 +120,43 @@ class Model:
         """Close all open batches and evaluate what depends on time."""
         for watched in self._subjects.values():
             self._close(watched, now_ms, out)
-            out.metrics.extend(_with_unwatched(watched, watched.windows.collect(now_ms)))
-        for subject, arm in self._arms.items():
-            conditions = arm.conditions(now_ms)
-            out.alerts.extend(self._lifecycle.observe(subject, conditions, now_ms, settings=self.settings))
+            out.metrics.extend(watched.collect(now_ms))
+        for arm in self._arms.values():
+            self._observe(arm, now_ms, out)
         self._ticked_ms, self._stirred = now_ms, False
         self.dirty = True
 
     def due_ms(self) -> int | None:
         """The stream time of the next tick that can matter though no event comes."""
         due = [self._lifecycle.due_ms(), *(arm.due_ms() for arm in self._arms.values())]
-        for watched in self._subjects.values():
-            due += [watched.watch.due_ms(), watched.windows.due_ms()]
+        due += [watched.due_ms() for watched in self._subjects.values()]
         # What was due at the last tick has been evaluated: a silence that goes on changes nothing by going on.
         return min((d for d in due if d is not None and d > self._ticked_ms), default=None)
 
-    def _close(self, watched: _Watched, now_ms: int, out: Emitted) -> None:
+    def _close(self, watched: Watched, now_ms: int, out: Emitted) -> None:
         """Hand the open batches to what watches, then observe the conditions."""
-        traceparent = watched.traceparent
-        if watched.predictions:
-            batch = PredictionBatch(watched.predictions, np.array(watched.times, np.int64), now_ms)
-            watched.predictions, watched.times, watched.traceparent = [], [], None
-            watched.last_ms = now_ms
-            watched.watch.on_predictions(batch)
-            watched.windows.on_predictions(batch)
-            self._arms[watched.subject.over_versions].on_predictions(batch)
-        if watched.joined:
-            joined = JoinedBatch(watched.joined, now_ms)
-            watched.joined = []
-            watched.watch.on_labels(joined)
-            watched.windows.on_labels(joined)
+        traceparent = watched.close_batches(now_ms, self._arms[watched.subject.over_versions])
         self.dirty = self._stirred = True
-        out.alerts.extend(
-            self._lifecycle.observe(
-                watched.subject,
-                watched.watch.conditions(now_ms),
-                now_ms,
-                settings=self.settings,
-                traceparent=traceparent,
-            )
-        )
+        self._observe(watched.watch, now_ms, out, traceparent)
 
-    def _admit(self, subject: Subject, now_ms: int, out: Emitted) -> _Watched:
+    def _observe(self, watch: Watch | ModelWatch, now_ms: int, out: Emitted, traceparent: str | None = None) -> None:
+        """What the conditions of a subject change. Should the life cycle raise, its alerts end and only that is said."""
+        subject, guard = watch.subject, watch.guard
+        if guard.works(ALERTS):
+            conditions = watch.conditions(now_ms)
+            found = guard.run(ALERTS, lambda: self._observed(subject, conditions, now_ms, traceparent), None)
+            if found is not None:
+                out.alerts += found
+                return
+            out.alerts += self._lifecycle.abandon(subject, now_ms)
+        out.alerts += self._observed(subject, guard.conditions(), now_ms, traceparent)
+
+    def _observed(
+        self, subject: Subject, conditions: Sequence[Condition], now_ms: int, traceparent: str | None
+    ) -> list[Alert]:
+        return self._lifecycle.observe(subject, conditions, now_ms, settings=self.settings, traceparent=traceparent)
+
+    def _admit(self, subject: Subject, now_ms: int, out: Emitted) -> Watched:
         if len(self._subjects) >= self.max_subjects:
             self._retire(now_ms, out)
         watched = self._begin(subject, now_ms)
@@ -180,10 +165,10 @@ class Model:
         self._retire_arms(now_ms, out)
         return watched
 
-    def _begin(self, subject: Subject, now_ms: int) -> _Watched:
+    def _begin(self, subject: Subject, now_ms: int) -> Watched:
         # Interned, as msgspec leaves out a field only if it is the very default: a restart must not change a record's bytes.
         subject = Subject(*map(sys.intern, subject))
-        watched = _Watched(subject, Watch(subject, self.settings), MetricWindows(subject, self.settings), now_ms)
+        watched = Watched(subject, self.settings, now_ms)
         self._subjects[subject] = watched
         return watched
 
@@ -195,7 +180,7 @@ class Model:
         """Let the longest unseen subject go, and close what it had open."""
         key, watched = min(self._subjects.items(), key=lambda item: (item[1].last_ms, item[0]))
         self._close(watched, now_ms, out)
-        out.metrics.extend(_with_unwatched(watched, watched.windows.close(now_ms)))
+        out.metrics.extend(watched.close_windows(now_ms))
         out.alerts.extend(self._lifecycle.retire(watched.subject, now_ms))
         del self._subjects[key]
 
@@ -213,48 +198,50 @@ class Model:
             out.alerts.extend(self._lifecycle.retire(subject, now_ms))
 
     def state(self) -> bytes:
-        """The encoded state; only at a boundary, when no batch is open."""
-        return MODEL_FORMAT.encode(
-            {
-                "ticked_ms": self._ticked_ms,
-                "lifecycle": self._lifecycle.state(),
-                "arms": {subject.variant: arm.state() for subject, arm in self._arms.items()},
-                "subjects": [
-                    {
-                        "version": watched.subject.version,
-                        "variant": watched.subject.variant,
-                        "last_ms": watched.last_ms,
-                        "watch": watched.watch.state(),
-                        "windows": watched.windows.state(),
-                    }
-                    for watched in self._subjects.values()
-                ],
-            }
-        )
+        """The encoded state; only at a boundary, when no batch is open. What cannot be written is switched off."""
+        try:
+            return MODEL_FORMAT.encode(self._plain())
+        except Exception as error:
+            log.error("the state of model %s cannot be written, looking for the part", self.name, exc_info=error)
+            return MODEL_FORMAT.encode(self._plain(check=True))
 
-    def restore(self, blob: bytes) -> None:
-        """Continue from ``state()``.
+    def _plain(self, *, check: bool = False) -> dict[str, Any]:
+        return {
+            "ticked_ms": self._ticked_ms,
+            "lifecycle": self._lifecycle.state(),
+            "arms": {subject.variant: arm.state(check=check) for subject, arm in self._arms.items()},
+            "subjects": [watched.state(check=check) for watched in self._subjects.values()],
+        }
+
+    def restore(self, blob: bytes) -> list[str]:
+        """Continue from ``state()``; returns the parts that could not be read and begin again.
 
         Raises:
-            driftbell.streams.encoding.BadStateError: the blob is damaged or of a newer format.
+            driftbell.streams.encoding.BadStateError: the blob is damaged as a whole, or of a newer format.
         """
         state: Any = MODEL_FORMAT.decode(blob)
-        self._ticked_ms = state["ticked_ms"]
-        self._lifecycle.restore(state["lifecycle"])
-        for variant, arm_state in state["arms"].items():
-            self._begin_arm(Subject(self.name, "", variant)).restore(arm_state)
-        for entry in state["subjects"]:
-            watched = self._begin(Subject(self.name, entry["version"], entry["variant"]), entry["last_ms"])
-            watched.watch.restore(entry["watch"])
-            watched.windows.restore(entry["windows"])
-
-
-def _with_unwatched(watched: _Watched, metrics: list[Metric]) -> list[Metric]:
-    """Each record says what of its subject is not watched for drift, and why."""
-    if not metrics or not (unwatched := watched.watch.unwatched()):
-        return metrics
-    named = {name[:MAX_IDENTIFIER]: unwatched[name].value for name in sorted(unwatched)[:MAX_UNWATCHED_NAMED]}
-    return [replace(metric, unwatched=named, unwatched_features=len(unwatched)) for metric in metrics]
+        left_out: list[str] = []
+        try:
+            self._ticked_ms = state["ticked_ms"]
+            for variant, arm_state in state["arms"].items():
+                left_out += self._begin_arm(Subject(self.name, "", variant)).restore(arm_state)
+            for entry in state["subjects"]:
+                watched = self._begin(Subject(self.name, entry["version"], entry["variant"]), entry["last_ms"])
+                left_out += watched.restore(entry)
+                if watched.subject.over_versions not in self._arms:
+                    self._begin_arm(watched.subject.over_versions)
+            if not self._subjects:
+                raise ValueError("no subject")
+            lifecycle = state["lifecycle"]
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise BadStateError(f"the state of model {self.name} is damaged: {error!r}") from error
+        try:
+            self._lifecycle.restore(lifecycle)
+        except Exception as error:
+            log.warning("alerts of model %s begin again: their state does not fit (%s)", self.name, error)
+            self._lifecycle = Lifecycle(self.settings, floor=self._floor)
+            left_out.append(ALERTS)
+        return left_out
 
 
 __all__: Sequence[str] = ("MODEL_FORMAT", "Emitted", "Model")

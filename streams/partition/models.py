@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
@@ -9,8 +10,11 @@ from msgspec.structs import replace
 from driftbell.runtime.config.model import Config
 from driftbell.schemas import Alert, Prediction
 from driftbell.streams.batch import JoinedEvent
+from driftbell.streams.encoding import BadStateError, NewerFormatError
 from driftbell.streams.partition.model import Emitted, Model
 from driftbell.streams.subject import Subject
+
+log = logging.getLogger(__name__)
 
 
 class Models:
@@ -25,6 +29,10 @@ class Models:
         self._encoded: dict[str, bytes] = {}
         #: The highest episode number of models that were forgotten. Part of the state.
         self.forgotten_episode = 0
+        #: No episode of any model had a higher number when it was last saved. Part of the state.
+        self.highest_episode = 0
+        #: Models, and parts of models, whose state could not be read when the partition was claimed.
+        self.left_out: list[str] = []
 
     @property
     def by_name(self) -> Mapping[str, Model]:
@@ -59,6 +67,7 @@ class Models:
                 model.retire_all(now_ms, out)
                 # Should it come back, its alerts must not be taken for repeats of old ones.
                 self.forgotten_episode = max(self.forgotten_episode, model.last_episode)
+                self.highest_episode = max(self.highest_episode, self.forgotten_episode)
                 del self._models[name]
                 self._removed.add(name)
             yield
@@ -83,6 +92,7 @@ class Models:
         for name, model in self._models.items():
             if model.dirty:
                 self._encoded[name] = model.state()
+                self.highest_episode = max(self.highest_episode, model.last_episode)
                 model.dirty = False
                 yield
 
@@ -96,15 +106,29 @@ class Models:
     def restore(self, blobs: Mapping[str, bytes]) -> Iterator[None]:
         """Continue from what was saved, yielding after each model.
 
+        What cannot be read begins again, and ``left_out`` names it.
+
         Raises:
-            driftbell.streams.encoding.BadStateError: a blob is damaged or of a newer format.
+            driftbell.streams.encoding.NewerFormatError: a blob was written by a newer driftbell.
         """
         for name, blob in blobs.items():
-            self._models[name] = model = self._new(name)
-            model.restore(blob)
+            # Should the life of its alerts be unreadable, new ones must not be taken for repeats of old ones.
+            model = self._new(name, floor=max(self.forgotten_episode, self.highest_episode))
+            try:
+                left_out = model.restore(blob)
+            except NewerFormatError:
+                raise
+            except BadStateError as error:
+                log.error("model %s begins again: %s", name, error)
+                self.left_out.append(name)
+                self.forgotten_episode = max(self.forgotten_episode, self.highest_episode)
+                self._removed.add(name)
+            else:
+                self._models[name] = model
+                self.left_out += [f"{name}: {part}" for part in left_out]
             yield
 
-    def _new(self, name: str) -> Model:
+    def _new(self, name: str, floor: int | None = None) -> Model:
         worker, settings = self._config.worker, self._config.monitoring_for(name)
         if settings.shards > 1:
             settings = replace(settings, labels={**settings.labels, "shard": str(self._partition)})
@@ -113,5 +137,5 @@ class Models:
             settings,
             batch_events=worker.batch_events,
             max_subjects=worker.max_subjects_per_model,
-            floor=self.forgotten_episode,
+            floor=self.forgotten_episode if floor is None else floor,
         )

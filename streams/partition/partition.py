@@ -21,6 +21,7 @@ from driftbell.streams.checkpoints.checkpoint import Checkpoint, Stored
 from driftbell.streams.encoding import Format
 from driftbell.streams.join import LabelJoin
 from driftbell.streams.partition.decode import Decoder
+from driftbell.streams.partition.left_out import LeftOut
 from driftbell.streams.partition.lost_input import LostInput
 from driftbell.streams.partition.merge import NO_TIME, Merge, Slice, Step
 from driftbell.streams.partition.model import Emitted, Model
@@ -46,6 +47,7 @@ class Partition:
         self._join = LabelJoin(config.join)
         self._waiting_joins: list[tuple[Subject, JoinedEvent]] = []
         self._lost = LostInput(index, config)
+        self._left_out = LeftOut(index, config)
         self._outbox: list[OutboxRecord] = []
         self._since_safe_point = 0
         self._decoded: tuple[Slice, list[Feedback | BadRecord | None]] | None = None
@@ -76,20 +78,32 @@ class Partition:
             self._merge = Merge(tick_ms, resolution_ms, lead_ms=lead_ms, **times)
             self._decoder.bad_in_a_row = core["bad_in_a_row"]
             self._models.forgotten_episode = core["forgotten_episode"]
+            # Before it was kept, seconds of stream time were certainly more than there were episodes.
+            self._models.highest_episode = core.get("highest_episode", max(0, core["stream_ms"] // 1000))
             self._join.restore(core["join"], stored.waiting)
             self._lost.restore(core["lost"])
             self.counts.update(core["counts"])
             self.offsets = {Input.named(name): offset for name, offset in stored.offsets.items()}
             self._fetched = dict(self.offsets)
             self._outbox = list(stored.outbox)
+            if "left_out" in core:
+                self._left_out.restore(core["left_out"])
             for _ in self.restore_models(stored.models):
                 pass
-            self._changed = bool(self._outbox)
+            self._changed = bool(self._outbox) or self._changed
         self._counts_before, self._joins_before = Counter(self.counts), Counter(self.join_counts)
 
     def restore_models(self, stored: Mapping[str, bytes]) -> Iterator[None]:
         """Continue with these models, yielding after each; before anything else is done. The constructor does it at once."""
-        return self._models.restore(stored)
+        yield from self._models.restore(stored)
+        if self.left_out:
+            self._left_out.note(self.left_out)
+            self._changed = True
+
+    @property
+    def left_out(self) -> list[str]:
+        """What of the state could not be read when it was restored, and begins again. Not state."""
+        return [*self._models.left_out, *self._join.left_out]
 
     # ---- what the owner asks
 
@@ -140,7 +154,7 @@ class Partition:
 
     def active_alerts(self) -> list[Alert]:
         """The alerts that fire now in this partition."""
-        return self._models.active() + self._lost.active()
+        return self._models.active() + self._lost.active() + self._left_out.active()
 
     def push(self, source: Input, records: Sequence[RecordLike], now_ms: int | None = None) -> None:
         """Buffer fetched records, in offset order; what the checkpoint already counts is skipped.
@@ -275,8 +289,10 @@ class Partition:
                 "last_times": self._merge.last_times(),
                 "bad_in_a_row": self._decoder.bad_in_a_row,
                 "forgotten_episode": self._models.forgotten_episode,
+                "highest_episode": self._models.highest_episode,
                 "join": self._join.state(),
                 "lost": self._lost.state(),
+                "left_out": self._left_out.state(),
                 "counts": dict(sorted(self.counts.items())),
             }
         )
@@ -375,11 +391,12 @@ class Partition:
         self._waiting_joins.clear()
         yield from self._models.tick(now_ms, out)
         out.alerts += self._lost.observe(now_ms)
+        out.alerts += self._left_out.observe(now_ms)
         self._publish(out)
         self._since_safe_point = 0
 
     def _due_ms(self) -> int | None:
-        due = (self._join.due_ms(), self._lost.due_ms(), *self._models.due_ms())
+        due = (self._join.due_ms(), self._lost.due_ms(), self._left_out.due_ms(), *self._models.due_ms())
         return min((d for d in due if d is not None), default=None)
 
     def _hand_over(self, subject: Subject, joined: JoinedEvent, out: Emitted) -> None:

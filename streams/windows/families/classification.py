@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from driftbell.streams.agreement import Task
 from driftbell.streams.batch import FloatArray
+from driftbell.streams.stats.finite_sum import finite_sum
 from driftbell.streams.windows.answers import OTHER, Answers, class_name
 from driftbell.streams.windows.family import LabelColumns, MetricFamily, Values, compact
+
+#: A spread below this share of the largest possible is rounding.
+_FLAT: Final = 1e-12
 
 
 class Classification(MetricFamily):
@@ -58,17 +62,18 @@ class Classification(MetricFamily):
     def values(self, answers: Answers) -> Values:
         """The metrics."""
         cells = {cell: weight for cell, (count, weight) in self._cells.items() if count > 0}
-        total = math.fsum(cells.values())
-        if answers.task is not Task.CLASSIFICATION or total <= 0:
+        total = finite_sum(cells.values())
+        if answers.task is not Task.CLASSIFICATION or not total or total < 0:
             return {}
         values = {"accuracy_score": self._right[1] / total}
-        other = math.fsum(weight for cell, weight in cells.items() if OTHER in cell)
+        other = finite_sum([weight for cell, weight in cells.items() if OTHER in cell])
         if other:
             values["other_class_label_rate"] = other / total
         classes = sorted({number for cell in cells for number in cell})
         matrix = np.zeros((len(classes), len(classes)))
         for (true, said), weight in cells.items():
-            matrix[classes.index(true), classes.index(said)] = weight
+            # Shares: sums of squares of them, unlike those of weights, are always finite.
+            matrix[classes.index(true), classes.index(said)] = weight / total
         return values | _whole(matrix) | self._by_class(matrix, classes, answers)
 
     def _by_class(self, matrix: FloatArray, classes: list[int], answers: Answers) -> Values:
@@ -107,7 +112,7 @@ def _whole(matrix: FloatArray) -> Values:
     values = {"balanced_accuracy_score": float(np.mean(np.diag(matrix)[true > 0] / true[true > 0]))}
     # Gorodkin 2004, "Comparing two K-category assignments by a K-category correlation coefficient", as scikit-learn.
     spread = (total**2 - (said**2).sum()) * (total**2 - (true**2).sum())
-    if spread > 1e-12 * total**4:
+    if spread > _FLAT * total**4:
         values["matthews_corrcoef"] = float((right * total - (said * true).sum()) / math.sqrt(spread))
     return values
 

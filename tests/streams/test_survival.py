@@ -107,7 +107,7 @@ def run(topics: dict[Input, list[Record]], restarts: bool) -> Owner:
 
 # An example takes a tenth of a second, and shrinking one takes thousands.
 @settings(
-    max_examples=60,
+    max_examples=25,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

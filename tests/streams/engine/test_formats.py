@@ -1,4 +1,4 @@
-"""An older checkpoint loads; one that a newer driftbell wrote, or that is damaged, is refused with a sentence."""
+"""An older checkpoint loads, a damaged one as far as it can be read; one that a newer driftbell wrote is refused."""
 
 from __future__ import annotations
 
@@ -48,13 +48,24 @@ async def test_a_model_of_a_newer_release_is_refused_with_the_fix(house: House) 
         await house.engine.assigned([0], 2)
 
 
-async def test_a_damaged_model_is_refused_and_not_forgotten(house: House) -> None:
+async def test_a_damaged_model_begins_again_and_its_partition_is_claimed(house: House) -> None:
     models = house.store._entries[0].models
-    models["fraud"] = damaged = MAGIC + models["fraud"][2:-5]
+    models["fraud"] = MAGIC + models["fraud"][2:-5]
+
+    await house.engine.assigned([0], 2)
+
+    partition = house.engine.partitions[0]
+    assert partition.left_out == ["fraud"]
+    assert partition.counts["predictions"] == 60, "what was counted stays counted"
+    assert "fraud" not in partition.models
+
+
+async def test_a_damaged_core_is_refused(house: House) -> None:
+    entry = house.store._entries[0]
+    entry.core = (entry.core or b"")[:-5]
 
     with pytest.raises(RefusedError, match="partition 0 cannot be read"):
         await house.engine.assigned([0], 2)
-    assert models["fraud"] == damaged
 
 
 async def test_an_older_core_is_lifted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from driftbell.runtime.config.model import Join
 from driftbell.schemas import Feedback, Prediction
 from driftbell.streams.batch import JoinKind
-from driftbell.streams.encoding import BadStateError, decode, encode, pack
+from driftbell.streams.encoding import NewerFormatError, decode, encode, pack
 from driftbell.streams.join import JoinOutcome, LabelJoin
 from driftbell.streams.subject import Subject
 from tests.streams.join.oracle import Oracle
@@ -326,12 +326,34 @@ def test_times_may_be_arrays() -> None:
 
 
 @pytest.mark.parametrize("damaged", [b"", b"\xc1", pack([]), pack([99, 1, 0, 1, None, 0, {}]), pack({"a": 1})])
-def test_a_damaged_entry_is_named_as_such(damaged: bytes) -> None:
+def test_a_stored_prediction_that_cannot_be_read_is_counted_and_the_other_labels_are_joined(damaged: bytes) -> None:
     join = LabelJoin(SHORT)
+    join.predictions([prediction("other")], [START], START)
     (key,) = join.unknown([feedback()])
     join.learn({key: (START // 1000, damaged)})
-    with pytest.raises(BadStateError, match="pending prediction"):
-        join.labels([feedback()], [START], START)
+
+    assert len(join.labels([feedback(), feedback("other")], [START, START], START)) == 1
+    assert join.counts[JoinOutcome.DAMAGED] == 1
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\xc1", pack([1, "x", 0, "m", 1, 1.0, 0, {}]), pack({"a": 1})])
+def test_a_waiting_label_that_cannot_be_read_is_left_out_and_the_others_wait_on(damaged: bytes) -> None:
+    join = LabelJoin(SHORT)
+    join.labels([feedback("kept"), feedback("lost")], [START, START], START)
+    delta = join.delta()
+    (lost,) = [key for key in delta.wait if key.endswith(b"lost")]
+    again = LabelJoin(SHORT)
+    again.restore(join.state(), {**delta.wait, lost: damaged})
+
+    assert again.waiting_labels == 1
+    assert again.left_out == ["1 waiting labels"]
+    assert again.delta().unwait == [lost], "it leaves the store, too"
+
+
+def test_a_waiting_label_of_a_newer_release_is_refused() -> None:
+    join = LabelJoin(SHORT)
+    with pytest.raises(NewerFormatError):
+        join.restore(join.state(), {b"key": pack([2, 0, 0, "m", 1, 1.0, 0, {}])})
 
 
 def test_a_pending_prediction_is_packed_small() -> None:

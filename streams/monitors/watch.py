@@ -262,7 +262,9 @@ class Watch(_Watching):
             log.warning("the reference of %s is learned again: its state does not fit (%s)", self.subject, error)
             left_out.append(REFERENCE)
             # What was learned together with the reference goes with it.
-            kept = {n: s for n, s in state["monitors"].items() if n in self._monitors and not self._monitors[n].referenced}
+            kept = {
+                n: s for n, s in state["monitors"].items() if n in self._monitors and not self._monitors[n].referenced
+            }
             saved = WatchState.read({**state, "reference": None, "monitors": kept})
             self.guard.restore(saved.broken)
             self._relearn()

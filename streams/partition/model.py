@@ -12,7 +12,7 @@ from driftbell.runtime.config.model import Monitoring
 from driftbell.schemas import Alert, Metric, Prediction
 from driftbell.streams.alerts.lifecycle import Lifecycle
 from driftbell.streams.batch import JoinedEvent
-from driftbell.streams.encoding import BadStateError, Format
+from driftbell.streams.encoding import BadStateError, Format, NewerFormatError
 from driftbell.streams.monitors.monitor import Condition
 from driftbell.streams.monitors.watch import ModelWatch, Watch
 from driftbell.streams.partition.watched import Watched
@@ -217,7 +217,8 @@ class Model:
         """Continue from ``state()``; returns the parts that could not be read and begin again.
 
         Raises:
-            driftbell.streams.encoding.BadStateError: the blob is damaged as a whole, or of a newer format.
+            driftbell.streams.encoding.NewerFormatError: a newer driftbell wrote it, or a part of it.
+            driftbell.streams.encoding.BadStateError: the blob is damaged as a whole.
         """
         state: Any = MODEL_FORMAT.decode(blob)
         left_out: list[str] = []
@@ -233,10 +234,14 @@ class Model:
             if not self._subjects:
                 raise ValueError("no subject")
             lifecycle = state["lifecycle"]
+        except NewerFormatError:
+            raise
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise BadStateError(f"the state of model {self.name} is damaged: {error!r}") from error
         try:
             self._lifecycle.restore(lifecycle)
+        except NewerFormatError:
+            raise
         except Exception as error:
             log.warning("alerts of model %s begin again: their state does not fit (%s)", self.name, error)
             self._lifecycle = Lifecycle(self.settings, floor=self._floor)

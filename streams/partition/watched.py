@@ -13,6 +13,7 @@ from driftbell.runtime.config.model import Monitoring
 from driftbell.schemas import MAX_IDENTIFIER, Metric, Prediction
 from driftbell.schemas.metric import MAX_UNWATCHED_NAMED
 from driftbell.streams.batch import JoinedBatch, JoinedEvent, PredictionBatch
+from driftbell.streams.encoding import NewerFormatError
 from driftbell.streams.monitors.watch import ModelWatch, Watch, writable
 from driftbell.streams.subject import Subject
 from driftbell.streams.windows import MetricWindows
@@ -105,6 +106,8 @@ class Watched:
         if state["windows"] is not None:
             try:
                 self.windows.restore(state["windows"])
+            except NewerFormatError:
+                raise
             except Exception as error:
                 log.warning("windows of %s begin again: their state does not fit (%s)", self.subject, error)
                 self.windows = MetricWindows(self.subject, self._settings)

@@ -71,9 +71,10 @@ class Classification(MetricFamily):
             values["other_class_label_rate"] = other / total
         classes = sorted({number for cell in cells for number in cell})
         matrix = np.zeros((len(classes), len(classes)))
+        # Below one in all, so that no square of it overflows; by a power of two, so that no bit is lost.
+        scale = math.ldexp(1.0, -max(math.frexp(total)[1], -1000))
         for (true, said), weight in cells.items():
-            # Shares: sums of squares of them, unlike those of weights, are always finite.
-            matrix[classes.index(true), classes.index(said)] = weight / total
+            matrix[classes.index(true), classes.index(said)] = weight * scale
         return values | _whole(matrix) | self._by_class(matrix, classes, answers)
 
     def _by_class(self, matrix: FloatArray, classes: list[int], answers: Answers) -> Values:

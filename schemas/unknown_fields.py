@@ -50,12 +50,30 @@ class UnknownFields:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self._new: list[str] = []
 
     def add(self, names: Iterable[str]) -> None:
         """One event had fields of these names."""
         for name in names:
             shown = name[:LONGEST_NAME]
-            self.counts[shown if shown in self.counts or len(self.counts) < MOST_NAMES else OTHERS] += 1
+            if shown not in self.counts:
+                shown = shown if len(self.counts) < MOST_NAMES else OTHERS
+                if shown not in self.counts:
+                    self._new.append(shown)
+            self.counts[shown] += 1
+
+    def take_new(self) -> list[str]:
+        """Names met for the first time since the last call."""
+        new, self._new = self._new, []
+        return new
+
+
+def describe(name: str, fields: Collection[str]) -> str:
+    """A sentence about the unknown field ``name`` of an event whose contract has ``fields``."""
+    if name == OTHERS:
+        return "further fields are in no contract and were ignored"
+    meant = nearest(name, fields)
+    return f"the field `{name}` is in no contract and was ignored" + (f"; did you mean `{meant}`?" if meant else "")
 
 
 def nearest(name: str, fields: Collection[str]) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, Self, cast
 from driftbell.runtime.config.model import Topics
 from driftbell.schemas import DeadLetterReason
 from driftbell.schemas.codec import decode_feedbacks, decode_predictions
+from driftbell.schemas.contract import FEEDBACK, PREDICTION
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -20,8 +21,10 @@ class InputSpec:
 
     #: Its role: the name of its setting under ``topics``, its name in checkpoints, and the metric label.
     name: str
-    #: Values, headers and ``max_bytes`` to one event or ``BadRecord`` per value; raises nothing.
+    #: Values, headers, ``max_bytes`` and ``unknown`` to one event or ``BadRecord`` per value; raises nothing.
     decode: Callable[..., list[Any]]
+    #: The fields of its contract: what an unknown one may have been meant for.
+    fields: frozenset[str]
     #: Whether its records have a place among those of the other merged inputs, by their time. An input that is merged waits
     #: for the others, and has as many partitions as they.
     merged: bool = True
@@ -42,8 +45,8 @@ class Input(enum.StrEnum):
         member.spec = spec
         return member
 
-    PREDICTIONS = InputSpec("predictions", decode_predictions)
-    FEEDBACK = InputSpec("feedback", decode_feedbacks)
+    PREDICTIONS = InputSpec("predictions", decode_predictions, PREDICTION.fields)
+    FEEDBACK = InputSpec("feedback", decode_feedbacks, FEEDBACK.fields)
 
     @classmethod
     def named(cls, name: str) -> Self:

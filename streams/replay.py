@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -26,6 +27,8 @@ class ReplayStep:
     records: int
     outbox: list[OutboxRecord] = field(default_factory=list)
     dead_letters: list[DeadLetterRecord] = field(default_factory=list)
+    #: So far, by input and name: fields that no contract names.
+    unknown_fields: dict[Input, Counter[str]] = field(default_factory=dict)
 
 
 class Replay:
@@ -81,6 +84,7 @@ class Replay:
                 pass
             if partition.at_safe_point and partition.changed:
                 self._take(partition.checkpoint(with_state=False), result)
+        result.unknown_fields = {source: unknown.counts.copy() for source, unknown in partition.unknown_fields.items()}
         return result
 
     def _take(self, checkpoint: Checkpoint, result: ReplayStep) -> None:

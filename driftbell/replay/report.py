@@ -7,7 +7,7 @@ from collections import Counter
 import msgspec
 
 from driftbell.schemas import Alert, DeadLetterReason, Metric, decode_alert, decode_metric, to_epoch_ms
-from driftbell.streams.records import Output
+from driftbell.streams.records import Input, Output
 from driftbell.streams.replay import ReplayStep
 
 
@@ -43,6 +43,8 @@ class Report:
         #: The latest revision of every window.
         self._windows: dict[tuple[str, str, str, str], Metric] = {}
         self.dead_letters: Counter[DeadLetterReason] = Counter()
+        #: By input and name: fields of events that no contract names.
+        self.unknown_fields: dict[Input, Counter[str]] = {}
 
     def take(self, step: ReplayStep) -> list[Alert]:
         """Take what one step of the replay gave; returns its alerts."""
@@ -55,6 +57,7 @@ class Report:
                 self.add(alerts[-1])
             elif record.output is Output.METRICS:
                 self.add(decode_metric(record.value))
+        self.unknown_fields = step.unknown_fields
         self.dead_letters.update(letter.reason for letter in step.dead_letters)
         return alerts
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from driftbell.history import History
 from driftbell.replay.report import Episode, Report
 from driftbell.schemas import to_rfc3339
+from driftbell.schemas.unknown_fields import describe
 
 #: Metrics shown of a model where it has them, most telling first.
 SHOWN_VALUES = (
@@ -36,6 +37,9 @@ def lines(report: Report, history: History, seconds: float) -> Iterator[str]:
     if report.dead_letters:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in report.dead_letters.most_common())
         yield f"{sum(report.dead_letters.values()):,} events would have been dead-lettered: {reasons}"
+    for source, names in report.unknown_fields.items():
+        for name, count in names.most_common():
+            yield f"in {count:,} events of {source.value} {describe(name, source.spec.fields)}"
     yield ""
     yield from _models(report)
     yield ""

@@ -29,6 +29,7 @@ class EngineCounts:
     save_seconds: Distribution = field(default_factory=lambda: Distribution(SAVE_SECONDS))
     alert_delay: Distribution = field(default_factory=lambda: Distribution(ALERT_DELAY_SECONDS))
     lost_input: Counter[tuple[Input, Loss]] = field(default_factory=Counter)
+    unknown_fields: Counter[Input] = field(default_factory=Counter)
 
     def blocked(self, seconds: float) -> None:
         """Count a time for which the event loop could not run."""
@@ -40,5 +41,7 @@ class EngineCounts:
         self.fenced_saves += runner.fenced_saves
         self.skipped_replay += runner.partition.skipped_replay
         self.offset_gaps += runner.partition.offset_gaps
+        for source, unknown in runner.partition.unknown_fields.items():
+            self.unknown_fields[source] += unknown.counts.total()
         self.save_seconds.update(runner.save_seconds)
         self.alert_delay.update(runner.alert_delay)

@@ -279,7 +279,10 @@ class Engine:
     def totals(self) -> EngineCounts:
         """The counts of this process, those of the partitions now held included."""
         now = replace(
-            self.counts, save_seconds=self.counts.save_seconds.copy(), alert_delay=self.counts.alert_delay.copy()
+            self.counts,
+            save_seconds=self.counts.save_seconds.copy(),
+            alert_delay=self.counts.alert_delay.copy(),
+            unknown_fields=self.counts.unknown_fields.copy(),
         )
         for runner in (*self._runners.values(), *self._leaving):
             now.add(runner)

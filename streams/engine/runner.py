@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from driftbell.runtime.config.model import Config
+from driftbell.schemas.unknown_fields import describe
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore, SaveOutcome
 from driftbell.streams.engine.crash_points import CrashPoint, reach
 from driftbell.streams.engine.timing.clock import Clock
@@ -213,6 +214,9 @@ class Runner:
             keys = self.partition.lookups(step)
         found = await self._lookup(keys) if keys else None
         await self._time_slice.exhaust(self.partition.run(step, found))
+        for source, unknown in self.partition.unknown_fields.items():
+            for name in unknown.take_new():
+                log.warning("%s [%d]: %s", source.value, self.partition.index, describe(name, source.spec.fields))
         self._interrupted = False
         if isinstance(step, Slice):
             self._records_processed()

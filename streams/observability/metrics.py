@@ -150,6 +150,14 @@ class EngineCollector(Collector):
             for why in Loss:
                 lost.add_metric([stream.value, why.value], now.lost_input[stream, why])
         yield lost
+        unknown = CounterMetricFamily(
+            "driftbell_unknown_fields",
+            "Fields of events that no contract names: ignored, and named in the log.",
+            labels=["input"],
+        )
+        for stream in Input:
+            unknown.add_metric([stream.value], now.unknown_fields[stream])
+        yield unknown
         yield _histogram("driftbell_checkpoint_duration_seconds", "Time a save took in the store.", now.save_seconds)
         yield _histogram(
             "driftbell_alert_delay_seconds",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.unreadable import Unreadable
-from driftbell.schemas import DeadLetterReason, Feedback, Prediction
+from driftbell.schemas import DeadLetterReason, Feedback, Prediction, UnknownFields
 from driftbell.schemas.bad_record import BadRecord
 from driftbell.schemas.timestamps import to_epoch_ms
 from driftbell.streams.errors import TooManyDeadLettersError
@@ -34,18 +35,24 @@ class Decoder:
         self.bad_in_a_row = 0
         self._good_before = 0
         self._letters: list[DeadLetterRecord] = []
+        #: What came in fields of no contract; counted for this process, not state.
+        self.unknown_fields = {source: UnknownFields() for source in Input}
 
     def decode(self, step: Slice) -> list[Any]:
         """One event, ``BadRecord`` or None (a tombstone) per record."""
         records = step.records
         values = [record.value for record in records]
-        limit, decode = self._config.worker.max_record_bytes, step.input.spec.decode
+        decode = partial(
+            step.input.spec.decode,
+            max_bytes=self._config.worker.max_record_bytes,
+            unknown=self.unknown_fields[step.input],
+        )
         if not _BYTES.issuperset(map(type, values)):
             whole = [record for record in records if type(record.value) is bytes]
-            decoded = iter(decode([r.value for r in whole], [r.headers for r in whole], max_bytes=limit))
+            decoded = iter(decode([r.value for r in whole], [r.headers for r in whole]))
             return [next(decoded) if type(value) is bytes else _unreadable(value) for value in values]
         headers = [record.headers for record in records]
-        return decode(values, headers if any(headers) else None, max_bytes=limit)
+        return decode(values, headers if any(headers) else None)
 
     def time_of(self, event: Prediction | Feedback, arrived_ms: int) -> int | BadRecord:
         """The event's own time in epoch ms, if it can be true for a record that arrived at ``arrived_ms``.

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from driftbell.runtime.config.model import Config
-from driftbell.schemas import Alert, Feedback, Prediction
+from driftbell.schemas import Alert, Feedback, Prediction, UnknownFields
 from driftbell.schemas.bad_record import BadRecord
 from driftbell.schemas.trace import traceparent_of
 from driftbell.streams.batch import JoinedEvent
@@ -179,6 +179,11 @@ class Partition:
     def fetched(self, source: Input) -> int:
         """The offset of the record to be pushed next."""
         return self._fetched.get(source, 0)
+
+    @property
+    def unknown_fields(self) -> Mapping[Input, UnknownFields]:
+        """By input: the fields of events that no contract names, counted since this process has held the partition."""
+        return self._decoder.unknown_fields
 
     def buffered(self, source: Input) -> int:
         """How many records of one input wait."""

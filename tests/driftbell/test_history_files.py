@@ -177,6 +177,19 @@ def test_events_that_are_all_dead_letters_are_no_success(tmp_path: Path, capsys:
     assert "not one of the 1 events could be used" in err
 
 
+def test_a_field_under_another_name_is_named_in_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text("".join(json.dumps(prediction(number, inputs={"a": 1})) + "\n" for number in range(3)))
+
+    code, out, _ = replayed(path, capsys)
+
+    assert code == 0
+    assert (
+        "in 3 events of predictions the field `inputs` is in no contract and was ignored; did you mean `features`?"
+        in out
+    )
+
+
 def test_a_folder_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         History.open([str(tmp_path)], TOPICS)

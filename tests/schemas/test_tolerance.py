@@ -20,7 +20,7 @@ from driftbell.schemas import (
     decode_predictions,
 )
 from driftbell.schemas.contract import FEEDBACK, PREDICTION
-from driftbell.schemas.unknown_fields import MOST_NAMES, OTHERS, nearest
+from driftbell.schemas.unknown_fields import MOST_NAMES, OTHERS, describe, nearest
 
 NOON = 1_795_521_600_000
 GOOD: dict[str, Any] = {"prediction_id": "17", "model": "fraud", "version": "3", "timestamp": NOON, "prediction": 1}
@@ -161,6 +161,17 @@ def test_however_many_fields_a_producer_makes_up_few_are_counted_by_name() -> No
 )
 def test_the_nearest_field_is_named(written: str, meant: str | None) -> None:
     assert nearest(written, PREDICTION.fields) == meant
+
+
+def test_a_name_is_new_once_and_its_sentence_says_what_was_probably_meant() -> None:
+    unknown = UnknownFields()
+    unknown.add(["inputs"])
+    unknown.add(["inputs", "colour"])
+
+    assert unknown.take_new() == ["inputs", "colour"]
+    assert unknown.take_new() == []
+    assert describe("inputs", PREDICTION.fields).endswith("was ignored; did you mean `features`?")
+    assert describe("colour", PREDICTION.fields) == "the field `colour` is in no contract and was ignored"
 
 
 def test_what_is_meant_depends_on_the_topic() -> None:

@@ -136,6 +136,24 @@ async def test_what_the_checkpoint_counts_is_skipped_when_it_comes_again(house: 
     assert house.engine.totals().skipped_replay == 20
 
 
+async def test_a_field_that_no_contract_names_is_counted_and_named_in_the_log_once(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    await house.engine.assigned([0], 1)
+    odd = [
+        record._replace(value=(record.value or b"").replace(b'"features"', b'"inputs"')) for record in predictions(20)
+    ]
+    house.deliver(*odd)
+    await house.settle(20)
+    await house.engine.revoked()
+
+    assert house.engine.run_counts()["predictions"] == 20
+    assert house.engine.totals().unknown_fields == {Input.PREDICTIONS: 20, Input.FEEDBACK: 0}
+    assert [record.message for record in caplog.records if "no contract" in record.message] == [
+        "predictions [0]: the field `inputs` is in no contract and was ignored; did you mean `features`?"
+    ]
+
+
 async def test_a_fenced_save_publishes_and_commits_nothing(house: House) -> None:
     await house.engine.assigned([0], 1)
     house.store.answer = SaveOutcome.FENCED

@@ -94,6 +94,35 @@ BAD: dict[DeadLetterReason, tuple[bytes, Headers]] = {
 }
 
 
+def test_an_event_without_a_timestamp_happened_when_its_record_arrived() -> None:
+    untimed = [json.dumps({**json.loads(body(number)), "timestamp": None}).encode() for number in range(3)]
+    without = [
+        json.dumps({k: v for k, v in json.loads(value).items() if k != "timestamp"}).encode() for value in untimed
+    ]
+    label = {"prediction_id": "1", "model": "fraud", "label": True}
+    feedback = [Record(0, START_MS + 1000, json.dumps(label).encode(), b"fraud")]
+
+    owner = finished(topic(*untimed, *without), feedback)
+
+    assert not owner.letters
+    assert owner.partition.counts["predictions"] == 6
+    assert owner.partition.join_counts["joined"] == 1
+
+
+def test_ids_that_one_service_writes_as_numbers_and_another_as_text_meet() -> None:
+    predictions = [body(prediction_id=17), body(prediction_id="18")]
+    labels = [
+        {"prediction_id": "17", "model": "fraud", "label": True},
+        {"prediction_id": 18, "model": "fraud", "label": 1},
+    ]
+    feedback = [Record(n, START_MS + 1000, json.dumps(one).encode(), b"fraud") for n, one in enumerate(labels)]
+
+    owner = finished(topic(*predictions), feedback)
+
+    assert not owner.letters
+    assert owner.partition.join_counts["joined"] == 2
+
+
 def test_every_reason_of_a_dead_letter_has_a_case() -> None:
     assert BAD.keys() == set(DeadLetterReason)
 

@@ -49,6 +49,7 @@ def test_promtool_accepts_the_configuration() -> None:
     assert f"SUCCESS: {len(RULE_FILES)} rule files found" in verdict.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", UNIT_TESTS, ids=lambda file: file.stem)
 def test_the_rules_do_what_their_unit_tests_say(file: Path) -> None:
     verdict = promtool("test", "rules", file)

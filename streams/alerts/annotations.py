@@ -8,7 +8,7 @@ from typing import Final
 from driftbell.schemas import LIVE, Evidence, FeatureShift, to_rfc3339
 from driftbell.streams.alerts.reasons import Transition
 from driftbell.streams.monitors.monitor import Condition
-from driftbell.streams.monitors.wording import duration, quantity
+from driftbell.streams.monitors.wording import duration, pair, quantity
 from driftbell.streams.subject import Subject
 
 #: Features named in the sentence; the evidence lists them all.
@@ -69,15 +69,16 @@ def description(text: str, evidence: Evidence, episode: int) -> str:
 
 
 def _numbers(evidence: Evidence) -> list[str]:
-    known = [
-        f"{what} {quantity(number)}"
-        for what, number in (
-            (f"{evidence.metric} is", evidence.value),
-            ("the reference is", evidence.baseline),
-            ("the limit is", evidence.threshold),
-        )
-        if number is not None
-    ]
+    value, baseline, limit = evidence.value, evidence.baseline, evidence.threshold
+    if value is not None and baseline is not None:
+        now, before = pair(value, baseline, quantity)
+        known = [f"{evidence.metric} is {now}", f"the reference is {before}"]
+    elif value is not None:
+        known = [f"{evidence.metric} is {quantity(value)}"]
+    else:
+        known = [] if baseline is None else [f"the reference is {quantity(baseline)}"]
+    if limit is not None:
+        known.append(f"the limit is {quantity(limit)}")
     if not known:
         return []
     over = "" if evidence.window_events is None else f", over {evidence.window_events:,} events"

@@ -11,13 +11,18 @@ import numpy.typing as npt
 from driftbell.streams.detectors.shiryaev_roberts import Bools, EvidenceState, Floats, ShiryaevRoberts, alarms
 from driftbell.streams.versioned import Array
 
-#: Alternatives stop here: p1 = 1 would make one counter-example infinite evidence.
+#: Alternatives stop here: p1 = 1 would make one counter-example infinite evidence. Above that, where p0 is higher still,
+#: they stop where a counter-example is so many times as rare as under the null.
 _HIGHEST = 0.99
+_RARER = 4.0
 #: The fine grid: p1 = p0 * 1.25^k. The coarse one: odds multiplied, the last one meaning "everything".
 _RATIO = 1.25
 _COARSE_ODDS = np.array([1.3, 1.8, 3.0, 6.0, 15.0, 50.0, 200.0, 1e9])
-#: Null shares stay inside, so that at least one alternative fits above.
-_LOWEST_NULL, _HIGHEST_NULL = 1e-6, 0.95
+#: Null shares stay inside. A share that may be everything cannot rise: see ``_NO_BET``.
+_LOWEST_NULL, _HIGHEST_NULL = 1e-6, 1 - 1e-6
+#: Logarithm of the increment of a row that cannot rise. Below zero, as L = 1 would grow by one per event and reach any
+#: threshold in time.
+_NO_BET = -math.log(2)
 
 
 class BernoulliState(EvidenceState, frozen=True):
@@ -33,7 +38,8 @@ class BernoulliESR:
     """e-SR mixtures over alternatives p1 = p0 * 1.25^k (or a coarse grid of odds), one row per watched share.
 
     The null is "the conditional probability is at most p0", whatever the dependence between events; x may also be any
-    value in [0, 1] with mean at most p0, because the increment is convex in x. The log likelihood ratio of n events
+    value in [0, 1] with mean at most p0, because the increment is convex in x. A share that may be everything (p0 = 1) never
+    alarms. The log likelihood ratio of n events
     with k successes is k log(p1/p0) + (n - k) log((1-p1)/(1-p0)). Source of the statistic: ``ShiryaevRoberts``.
 
     >>> rng = np.random.default_rng(1)
@@ -80,10 +86,11 @@ class BernoulliESR:
             raised = odds / (1 + odds)
         else:
             raised = p0 * self._powers
-        # The last step of a row is cut to _HIGHEST: a total break then has a bet of its own.
-        self.p1: Floats = np.minimum(raised, _HIGHEST)
-        self._gain = np.log(self.p1 / self.p0[:, None])
-        self._loss = np.log1p(-self.p1) - np.log1p(-self.p0)[:, None]
+        # The last step of a row is cut: a total break then has a bet of its own.
+        self.p1: Floats = np.minimum(raised, np.maximum(_HIGHEST, 1 - (1 - p0) / _RARER))
+        hopeless = p0 >= _HIGHEST_NULL
+        self._gain = np.where(hopeless, _NO_BET, np.log(self.p1 / p0))
+        self._loss = np.where(hopeless, _NO_BET, np.log1p(-self.p1) - np.log1p(-p0))
 
     def retarget(self, p0: npt.ArrayLike) -> None:
         """Tolerate other shares from now on, chosen from the past only; the evidence so far stands.
@@ -123,6 +130,8 @@ class BernoulliESR:
         bet = self.evidence.best_bet(row)
         _, events = self.evidence.change_point(row)
         gain, loss = self._gain[row, bet], self._loss[row, bet]
+        if gain <= loss:
+            return float(events)
         return float(np.clip((self.evidence.walk(row) - events * loss) / (gain - loss), 0, events))
 
     def reset(self, rows: Bools | int | slice = slice(None)) -> None:

@@ -70,8 +70,13 @@ def log_constants(scores: RankScores) -> Floats:
     z = scores.normal[:, None]
     powers = np.where(np.arange(BETS) < len(LOCATIONS), z, z * z)
     ratio = np.exp(powers * FACTORS)
-    mean = scores.share @ ratio
-    error = np.sqrt(np.maximum(scores.share @ (ratio * ratio) - mean * mean, 0) / scores.events)
+    share = scores.share.copy()
+    # The outer bins are empty by construction (see ``bin_edges``), but a further value of the same distribution falls into
+    # each with probability 1 / (n + 1). With share 0 a bet on them costs nothing and wins 1,600-fold at the first one.
+    share[[0, -1]] = np.maximum(share[[0, -1]], 1 / (scores.events + 1))
+    share /= share.sum()
+    mean = share @ ratio
+    error = np.sqrt(np.maximum(share @ (ratio * ratio) - mean * mean, 0) / scores.events)
     return np.asarray(np.log(mean + REFERENCE_ERRORS * error))
 
 

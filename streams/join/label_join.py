@@ -15,6 +15,7 @@ import numpy as np
 
 from driftbell.runtime.config.model import Join
 from driftbell.schemas import Feedback, Prediction
+from driftbell.streams.agreement import agrees
 from driftbell.streams.batch import IntArray, JoinedEvent, JoinKind, Label
 from driftbell.streams.encoding import BadStateError, pack
 from driftbell.streams.join.delta import JoinDelta, JoinExpiry
@@ -156,7 +157,7 @@ class LabelJoin:
                     firsts += 1
                     slot.pending[entry.subject] -= 1
                     joined.append((subject, self._first(key, slot, entry, event.label, event.weight, at, event.tags)))
-                elif entry.label == event.label and entry.weight == event.weight:
+                elif entry.weight == event.weight and agrees(entry.label, event.label):
                     duplicates += 1
                 else:
                     joined.append((subject, self._amend(key, slot, entry, event.label, event.weight, at)))
@@ -246,7 +247,7 @@ class LabelJoin:
 
     def _wait(self, key: bytes, event: Feedback, at: int) -> None:
         earlier = self._waiting.get(key)
-        if earlier is not None and earlier.label == event.label and earlier.weight == event.weight:
+        if earlier is not None and earlier.weight == event.weight and agrees(earlier.label, event.label):
             self._counts[JoinOutcome.DUPLICATE] += 1
             return
         self._waiting.put(key, event, at, self._now_ms)

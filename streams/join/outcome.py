@@ -12,7 +12,8 @@ class JoinOutcome(enum.StrEnum):
     JOINED = "joined"
     #: Another label, or another weight, for a prediction that had one.
     AMENDED = "amended"
-    #: The label and weight that the prediction already has, or that already wait for it.
+    #: The label and weight that the prediction already has, or that already wait for it. 1, true and "1" are one label
+    #: (``driftbell.streams.agreement``).
     DUPLICATE = "duplicate"
     #: No prediction yet: the label waits for it.
     WAITING = "waiting"

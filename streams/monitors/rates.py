@@ -19,6 +19,8 @@ Floats = npt.NDArray[np.float64]
 
 #: Odds at which recovery is believed: likelihood ratio of "as tolerated" against "half way to the alarm's level".
 _RECOVERED = math.log(100)
+#: Tolerated shares above this are taken for it: a share of everything has nothing to come back from.
+_HIGHEST = 1 - 1e-6
 #: A recovery window that is convincing on average but not yet clean is dropped after so many events.
 _LONGEST_WINDOW = 500
 #: Quiet batches are handed to the detector together, at the latest after so many events.
@@ -55,7 +57,9 @@ class RateAlarm(msgspec.Struct, omit_defaults=True):
         """Take a batch; True when the rate is back within what is tolerated."""
         self.events += events
         self.bad += bad
-        boundary = math.sqrt(tolerated * max(self.level, tolerated * 1.05))
+        tolerated = min(tolerated, _HIGHEST)
+        # A level near the tolerated one is told from it all the same, without passing 1.
+        boundary = math.sqrt(tolerated * max(self.level, min(tolerated * 1.05, (1 + tolerated) / 2)))
         walk = max(self.walk, 0.0) + bad * math.log(tolerated / boundary)
         walk += (events - bad) * (math.log1p(-tolerated) - math.log1p(-boundary))
         if self.walk <= 0:

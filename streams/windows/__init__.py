@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from driftbell.streams.windows.metric_windows import MetricWindows, Uncounted
+from driftbell.streams.windows.metric_windows import MetricWindows
+from driftbell.streams.windows.uncounted import Uncounted
 
 __all__ = ["MetricWindows", "Uncounted"]

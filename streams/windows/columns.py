@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import compress
 from typing import Any
 
 import numpy as np
 
+from driftbell.streams.agreement import number_of
 from driftbell.streams.batch import JoinedEvent, JoinKind, PredictionBatch
 from driftbell.streams.windows.family import LabelColumns, PredictionColumns
+from driftbell.streams.windows.scores import probabilities
+from driftbell.streams.windows.uncounted import Uncounted
 
 
 def prediction_columns(batch: PredictionBatch, width_ms: int) -> Iterator[tuple[int, PredictionColumns]]:
@@ -36,13 +40,29 @@ def label_columns(events: Sequence[JoinedEvent], width_ms: int) -> Iterator[tupl
 
 def _labels(events: Sequence[JoinedEvent]) -> LabelColumns:
     rows: list[tuple[Any, Any, Any, float, int]] = []
-    firsts = 0
+    uncounted: Counter[Uncounted] = Counter()
+    firsts = not_numbers = 0
     for event in events:
         firsts += event.kind is JoinKind.JOINED
         if event.prediction is None:
             continue
+        scores = probabilities(event.scores)
+        if isinstance(scores, Uncounted):
+            uncounted[scores] += 1
+            scores = None
+        if type(event.label) is str:
+            not_numbers += number_of(event.label) is None
         if event.kind is JoinKind.AMENDED and event.previous_label is not None:
-            rows.append((event.prediction, event.scores, event.previous_label, -event.previous_weight, -1))
-        rows.append((event.prediction, event.scores, event.label, event.weight, 1))
-    predictions, scores, labels, weights, signs = zip(*rows, strict=True) if rows else ((), (), (), (), ())
-    return LabelColumns(predictions, scores, labels, np.array(weights, np.float64), np.array(signs, np.int64), firsts)
+            rows.append((event.prediction, scores, event.previous_label, -event.previous_weight, -1))
+        rows.append((event.prediction, scores, event.label, event.weight, 1))
+    predictions, chances, labels, weights, signs = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    return LabelColumns(
+        predictions,
+        chances,
+        labels,
+        np.array(weights, np.float64),
+        np.array(signs, np.int64),
+        firsts,
+        not_numbers,
+        uncounted,
+    )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from driftbell.streams.agreement import float_of, number_of
 from driftbell.streams.batch import FloatArray, IntArray, Label
 from driftbell.streams.windows.answers import Answers
+from driftbell.streams.windows.scores import Probabilities
+from driftbell.streams.windows.uncounted import Uncounted
 
 #: Metric name to value; a metric that is undefined in the window is not there.
 Values = dict[str, float]
@@ -38,29 +42,37 @@ class LabelColumns:
     """
 
     predictions: Sequence[float | int | str | bool]
-    scores: Sequence[dict[str, float] | float | None]
+    #: Probabilities by ``class_name``, or of the positive class; None where there are none.
+    scores: Sequence[Probabilities]
     labels: Sequence[Label]
     weights: FloatArray
     signs: IntArray
     #: Predictions that got their first label, with or without an answer.
     firsts: int
+    #: Labels put in that are no numbers, and scores that are no probabilities.
+    not_numbers: int
+    uncounted: Counter[Uncounted]
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
     def uniform(self) -> bool:
-        """Whether all rows are put in with weight 1, so that they may be counted by value.
+        """Whether all rows are put in with weight 1, so that they may be counted by value."""
+        return bool((self.signs == 1).all() and (self.weights == 1).all())
 
-        True equals 1, so only columns without that clash are counted by value.
-        """
-        kinds = set(map(type, self.labels)) | set(map(type, self.predictions))
-        return bool((bool not in kinds or len(kinds) == 1) and (self.signs == 1).all() and (self.weights == 1).all())
-
-    def numeric(self, rows: Sequence[int]) -> tuple[FloatArray, FloatArray]:
-        """Predictions and labels of ``rows`` as numbers."""
-        predictions = np.array([float(self.predictions[row]) for row in rows], np.float64)
-        return predictions, np.array([float(self.labels[row]) for row in rows], np.float64)
+    def numeric(self) -> tuple[list[int], FloatArray, FloatArray]:
+        """The rows whose prediction and label are numbers, with these."""
+        rows: list[int] = []
+        predictions: list[float] = []
+        labels: list[float] = []
+        for row, (prediction, label) in enumerate(zip(self.predictions, self.labels, strict=True)):
+            said, true = number_of(prediction), number_of(label)
+            if said is not None and true is not None:
+                rows.append(row)
+                predictions.append(float_of(said))
+                labels.append(float_of(true))
+        return rows, np.array(predictions, np.float64), np.array(labels, np.float64)
 
 
 def compact(number: float) -> float:

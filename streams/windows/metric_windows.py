@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import enum
 from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
 from driftbell.runtime.config.model import Monitoring
 from driftbell.schemas import Metric, to_rfc3339
+from driftbell.streams.agreement import Task
 from driftbell.streams.batch import JoinedBatch, PredictionBatch
 from driftbell.streams.subject import Subject
 from driftbell.streams.versioned import Versioned
 from driftbell.streams.windows.answers import Answers, AnswersState
 from driftbell.streams.windows.columns import label_columns, prediction_columns
+from driftbell.streams.windows.uncounted import Uncounted
 from driftbell.streams.windows.window import Window
 
 #: Windows kept for labels, of those that have predictions. One takes 50 bytes (quiet) to a kilobyte (busy, with scores
@@ -25,15 +26,6 @@ _MOST_OPEN: Final = 12
 _SHORTEST_WAIT_MS, _LONGEST_WAIT_MS = 1_000, 30_000
 #: A window is published again at most once in this part of its age, so that labels over weeks make tens of revisions.
 _AGE_PART: Final = 8
-
-
-class Uncounted(enum.StrEnum):
-    """Why an event is in no window. The value is the metric label."""
-
-    #: A prediction older than the windows that are kept.
-    PREDICTION_TOO_OLD = "prediction_too_old"
-    #: A label whose window is no longer kept: choose a longer ``metrics_window`` where labels are slow.
-    LABEL_TOO_LATE = "label_too_late"
 
 
 class MetricWindowsState(Versioned, frozen=True):
@@ -81,7 +73,7 @@ class MetricWindows:
 
     def on_predictions(self, batch: PredictionBatch) -> None:
         """Count predictions in the windows in which they were made."""
-        self._answers.learn(value for value in dict.fromkeys(batch.predictions) if value is not None)
+        self._answers.learn([value for value in batch.predictions if value is not None])
         for start, columns in prediction_columns(batch, self._width_ms):
             window = self._window(start) or self._begin(start, batch.now_ms)
             if window is None:
@@ -93,12 +85,15 @@ class MetricWindows:
 
     def on_labels(self, batch: JoinedBatch) -> None:
         """Count labels in the windows in which their predictions were made."""
-        self._answers.learn(dict.fromkeys(event.label for event in batch.events))
+        self._answers.learn([event.label for event in batch.events])
         for start, columns in label_columns(batch.events, self._width_ms):
             window = self._window(start)
             if window is None:
                 self._uncounted[Uncounted.LABEL_TOO_LATE] += columns.firsts
                 continue
+            self._uncounted += columns.uncounted
+            if self._answers.task is Task.REGRESSION and columns.not_numbers:
+                self._uncounted[Uncounted.LABEL_NOT_A_NUMBER] += columns.not_numbers
             window.on_labels(columns, self._answers, batch.now_ms)
             self._schedule(window)
         self._pack()

@@ -12,7 +12,7 @@ from driftbell.schemas import FeatureShift
 from driftbell.streams.monitors.drift.shift_alarm import ShiftAlarm
 from driftbell.streams.monitors.drift.shifts import Shifts
 from driftbell.streams.monitors.monitor import Condition, Family
-from driftbell.streams.monitors.wording import count, percent, quantity
+from driftbell.streams.monitors.wording import count, pair, percent, quantity, went
 from driftbell.streams.reference import Categories, Numbers
 
 Shares = npt.NDArray[np.float64]
@@ -73,7 +73,7 @@ def _sentence(shifts: Shifts, row: int, alarm: ShiftAlarm) -> str:
 def _mix(name: str, mix: Categories, category: int, before: Shares, now: Shares) -> str:
     named = category < len(before) - 1
     what = repr(mix.names[category]) if named else "rarer or unknown values"
-    return f"mix of {name} moved: share of {what} {_went(before[category], now[category])}"
+    return f"mix of {name} moved: share of {what} {went(before[category], now[category], percent)}"
 
 
 def _numbers(name: str, numbers: Numbers, before: Shares, now: Shares) -> str:
@@ -83,19 +83,26 @@ def _numbers(name: str, numbers: Numbers, before: Shares, now: Shares) -> str:
     moved = int(np.argmax(np.abs(now - before)))
     single = _single_value(numbers, moved)
     if single is not None and abs(now[moved] - before[moved]) > 0.05:
-        return f"{name} moved: share of {quantity(single)} {_went(before[moved], now[moved])}"
+        return f"{name} moved: share of {quantity(single)} {went(before[moved], now[moved], percent)}"
     low, middle, high = (_quantile(before, numbers, share) for share in (0.1, 0.5, 0.9))
     new_low, new_middle, new_high = (_quantile(now, numbers, share) for share in (0.1, 0.5, 0.9))
     if abs(new_middle - middle) < 0.25 * abs((new_high - new_low) - (high - low)):
-        return (
-            f"{name} moved: middle 80 % from {quantity(low)} to {quantity(high)} before, "
-            f"{quantity(new_low)} to {quantity(new_high)} now,"
-        )
-    return f"{name} moved: median {quantity(middle)} before, {quantity(new_middle)} now,"
+        (was_low, is_low), (was_high, is_high) = pair(low, new_low, quantity), pair(high, new_high, quantity)
+        return f"{name} moved: middle 80 % from {was_low} to {was_high} before, {is_low} to {is_high} now,"
+    if new_middle != middle:
+        was, now_is = pair(middle, new_middle, quantity)
+        return f"{name} moved: median {was} before, {now_is} now,"
+    return f"{name} moved: share of values {_range(numbers, moved)} {went(before[moved], now[moved], percent)}"
 
 
-def _went(before: float, now: float) -> str:
-    return f"{'rose' if now > before else 'fell'} from {percent(before)} to {percent(now)}"
+def _range(numbers: Numbers, at: int) -> str:
+    """The values of a bin."""
+    if at == 0:
+        return f"below {quantity(numbers.low)}"
+    if at == len(numbers.edges):
+        return f"above {quantity(numbers.high)}"
+    low, high = pair(float(numbers.edges[at - 1]), float(numbers.edges[at]), quantity)
+    return f"from {low} to {high}"
 
 
 def _single_value(numbers: Numbers, at: int) -> float | None:

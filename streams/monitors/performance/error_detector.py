@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from driftbell.streams.agreement import Task
 from driftbell.streams.detectors import BernoulliESR, BoundedMeanESR, Restored, RiverDetector, ShiryaevRoberts
 from driftbell.streams.detectors.river.detector import BINARY
 from driftbell.streams.monitors.performance.error_reference import SUSPICIOUS, ErrorReference
@@ -18,7 +17,7 @@ from driftbell.streams.versioned import Versioned
 
 Errors = npt.NDArray[np.float64]
 
-#: The calibrated detector: BernoulliESR for classification, BoundedMeanESR for regression.
+#: The calibrated detector: BernoulliESR where errors are 0 or 1, BoundedMeanESR for regression.
 CALIBRATED = "e-SR"
 #: An alarm supposes at least this many times the tolerated mean, so that recovery is a test between two levels.
 _RAISED = 1.25
@@ -63,7 +62,7 @@ def error_detector(
     """The detector of that name (``CALIBRATED``, or River's with River's parameters) for the reference's task."""
     if chosen != CALIBRATED:
         return RiverErrors(RiverDetector(chosen, parameters), reference)
-    if reference.task is Task.CLASSIFICATION:
+    if reference.binary:
         return BernoulliErrors(reference, events_per_false_alarm)
     return BoundedErrors(reference, events_per_false_alarm)
 
@@ -211,5 +210,5 @@ def _suspicious(evidence: ShiryaevRoberts) -> float:
 
 
 def _recent_alarm(recent: RecentErrors, start_ms: int, reference: ErrorReference) -> RateAlarm:
-    level = max(recent.total / recent.labels, reference.tolerated * _RAISED)
+    level = max(recent.total / recent.labels, min(reference.tolerated * _RAISED, 1.0))
     return RateAlarm(start_ms, recent.labels, recent.total, level)

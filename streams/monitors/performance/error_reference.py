@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from driftbell.streams.agreement import Task, agrees, is_number
+from driftbell.streams.agreement import Task, agrees, float_of, number_of
 from driftbell.streams.stats import upper_bound
 from driftbell.streams.versioned import Versioned
 
@@ -31,6 +31,8 @@ _GROWTH = 10
 SUSPICIOUS = 4.0
 #: Larger numbers are taken for this, so that differences and means stay finite.
 _LARGEST = 1e150
+#: Numbers whose difference is this share of them or less are the same number, sent in another format.
+_ROUNDING = 1e-12
 
 
 class LabelBlock(msgspec.Struct, array_like=True):
@@ -60,7 +62,11 @@ class ErrorReferenceState(Versioned, frozen=True):
 
 
 class ErrorReference:
-    """Sums of errors on a scale from 0 to 1, where ``cap`` (in the label's unit) is 1 and classification has cap 1."""
+    """Sums of errors on a scale from 0 to 1, where ``cap`` (in the label's unit) is 1 and classification has cap 1.
+
+    A regression whose answers were exact in nearly all of the reference has no scale to measure errors by: its cap is 0, and
+    every answer that is not exact is a full error.
+    """
 
     def __init__(
         self, task: Task, errors: Sequence[float] | npt.NDArray[np.float64], tolerance: float, cap: float = 1.0
@@ -71,7 +77,7 @@ class ErrorReference:
             task: what an error is.
             errors: of the first labels, from 0 to 1.
             tolerance: by how much the mean may rise: a share of all answers, or of the mean absolute error.
-            cap: the absolute error that counts as 1.
+            cap: the absolute error that counts as 1; 0 where any error does.
         """
         values = np.asarray(errors, np.float64)
         self.task = task
@@ -85,6 +91,11 @@ class ErrorReference:
         self._waiting: list[LabelBlock] = []
 
     @property
+    def binary(self) -> bool:
+        """Whether an error is 0 or 1, and nothing between."""
+        return self.task is Task.CLASSIFICATION or self.cap == 0
+
+    @property
     def mean(self) -> float:
         """The normal mean error, from 0 to 1."""
         return self._total / self.labels
@@ -92,8 +103,8 @@ class ErrorReference:
     @property
     def tolerated(self) -> float:
         """The largest mean that raises no alarm, from 0 to 1."""
-        if self.task is Task.CLASSIFICATION:
-            return min(upper_bound(self._total, self.labels, _REFERENCE_ERRORS) + self.tolerance, 0.95)
+        if self.binary:
+            return min(upper_bound(self._total, self.labels, _REFERENCE_ERRORS) + self.tolerance, 1.0)
         variance = max(self._squares / self.labels - self.mean**2, 0.0)
         margin = _REFERENCE_ERRORS * math.sqrt(variance / self.labels)
         return min(max(self.mean * (1 + self.tolerance) + margin, 1e-3), 0.95)
@@ -101,14 +112,16 @@ class ErrorReference:
     def scaled(self, pairs: Sequence[tuple[Any, Any]]) -> npt.NDArray[np.float64]:
         """The errors of (prediction, label) pairs from 0 to 1, shape (n,).
 
-        A pair that is not of the task's type is a full error.
+        A prediction that is no number is a full error of a regression. Labels must be numbers then.
         """
         if self.task is Task.CLASSIFICATION:
             return np.array([0.0 if agrees(p, y) else 1.0 for p, y in pairs])
-        cap = self.cap
-        return np.array(
-            [min(absolute_error(p, y), cap) / cap if is_number(p) and is_number(y) else 1.0 for p, y in pairs]
-        )
+        return np.array([self._scaled(absolute_error(p, y)) for p, y in pairs])
+
+    def _scaled(self, error: float | None) -> float:
+        if error is None:
+            return 1.0
+        return min(error, self.cap) / self.cap if self.cap > 0 else float(error > 0)
 
     def offer(self, errors: npt.NDArray[np.float64], suspicious: float) -> bool:
         """Take quiet errors; True when the reference grew.
@@ -160,14 +173,14 @@ class ErrorReference:
         return reference
 
 
-def float_of(value: Any) -> float:
-    """A number as a float of bounded size."""
-    try:
-        return min(max(float(value), -_LARGEST), _LARGEST)
-    except OverflowError:
-        return _LARGEST if value > 0 else -_LARGEST
+def absolute_error(prediction: Any, label: Any) -> float | None:
+    """The distance of two numbers, None where one is none. Differences that are mere rounding are none."""
+    said, true = number_of(prediction), number_of(label)
+    if said is None or true is None:
+        return None
+    left, right = _bounded(float_of(said)), _bounded(float_of(true))
+    return 0.0 if math.isclose(left, right, rel_tol=_ROUNDING) else abs(left - right)
 
 
-def absolute_error(prediction: Any, label: Any) -> float:
-    """The distance of two numbers."""
-    return abs(float_of(prediction) - float_of(label))
+def _bounded(number: float) -> float:
+    return min(max(number, -_LARGEST), _LARGEST)

@@ -14,7 +14,7 @@ from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Options
 from driftbell.streams.monitors.monitor import Condition, Family
 from driftbell.streams.monitors.rates import Finding, Rates, RatesState
-from driftbell.streams.monitors.wording import count, percent
+from driftbell.streams.monitors.wording import count, percent, went
 from driftbell.streams.reference import Columns, Profile
 from driftbell.streams.stats import upper_bound
 from driftbell.streams.versioned import Versioned
@@ -113,7 +113,7 @@ class FeatureRates(BaseMonitor[RateOptions]):
     def _condition(self, finding: Finding, more: int) -> Condition:
         profile = self.profile(finding.row)
         summary = (
-            f"{self.phrase} of {profile.name} rose from {percent(finding.baseline)} to {percent(finding.rate)} "
+            f"{self.phrase} of {profile.name} {went(finding.baseline, finding.rate, percent)} "
             f"in {count(finding.events, 'events')}{self.remark(finding)}"
         )
         if more > 0:

@@ -12,7 +12,7 @@ from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Context, Options
 from driftbell.streams.monitors.monitor import Condition, Family
 from driftbell.streams.monitors.rates import Rates, RatesState
-from driftbell.streams.monitors.wording import count, percent
+from driftbell.streams.monitors.wording import count, percent, went
 from driftbell.streams.stats import upper_bound
 from driftbell.streams.versioned import Versioned
 
@@ -104,8 +104,7 @@ class FailureRate(BaseMonitor[FailureOptions]):
                 ).value,
                 metric="failure_rate",
                 summary=(
-                    f"failure rate rose from {percent(finding.baseline)} to {percent(finding.rate)} "
-                    f"in {count(finding.events, 'events')}"
+                    f"failure rate {went(finding.baseline, finding.rate, percent)} in {count(finding.events, 'events')}"
                     if self._learned
                     else f"{percent(finding.rate)} of {count(finding.events, 'events')} failed"
                 ),

@@ -15,7 +15,7 @@ from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Context, Options
 from driftbell.streams.monitors.monitor import Condition, Family
 from driftbell.streams.monitors.rates import Finding, Rates, RatesState
-from driftbell.streams.monitors.wording import count, milliseconds, percent
+from driftbell.streams.monitors.wording import count, milliseconds, percent, went
 from driftbell.streams.stats import QuantileSketch, upper_bound
 from driftbell.streams.stats.quantile_sketch import SketchState
 from driftbell.streams.versioned import Versioned
@@ -184,7 +184,7 @@ class Latency(BaseMonitor[LatencyOptions]):
             )
         else:
             summary = (
-                f"latency p95 rose from {milliseconds(baseline or 0.0)} to {milliseconds(p95)}; "
+                f"latency p95 {went(baseline or 0.0, p95, milliseconds)}; "
                 f"{percent(finding.rate)} of {count(finding.events, 'answers')} slower than {milliseconds(limit)}"
             )
         return Condition(

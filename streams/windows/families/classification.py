@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from driftbell.streams.agreement import Task
+from driftbell.streams.agreement import Task, class_name
 from driftbell.streams.batch import FloatArray
 from driftbell.streams.stats.finite_sum import finite_sum
-from driftbell.streams.windows.answers import OTHER, Answers, class_name
+from driftbell.streams.windows.answers import OTHER, Answers
 from driftbell.streams.windows.family import LabelColumns, MetricFamily, Values, compact
 
 #: A spread below this share of the largest possible is rounding.
@@ -37,7 +37,7 @@ class Classification(MetricFamily):
 
     def on_labels(self, columns: LabelColumns, answers: Answers) -> None:
         """Count pairs of classes."""
-        if answers.task is not Task.CLASSIFICATION:
+        if answers.measures:
             return
         pairs = zip(columns.labels, columns.predictions, strict=True)
         if columns.uniform:

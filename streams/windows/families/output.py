@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from driftbell.streams.agreement import Task, is_number
-from driftbell.streams.windows.answers import OTHER, Answers, class_name
+from driftbell.streams.agreement import Task, class_name, float_of, number_of
+from driftbell.streams.windows.answers import OTHER, Answers
 from driftbell.streams.windows.family import MetricFamily, PredictionColumns, Values
 
 
@@ -26,13 +26,12 @@ class Output(MetricFamily):
         """Count by class, and add up numbers."""
         given = [answer for answer in columns.answers if answer is not None]
         kinds = set(map(type, given))
-        if answers.task is Task.CLASSIFICATION:
-            # True equals 1, so only answers without that clash may be counted by value, which is ten times as fast.
-            plain = bool not in kinds or len(kinds) == 1
-            for answer, count in Counter(given).items() if plain else ((answer, 1) for answer in given):
+        if not answers.measures:
+            for answer, count in Counter(given).items():
                 self._classes[answers.number(class_name(answer))] += count
-        if kinds & {int, float}:
-            numbers = np.array([answer for answer in given if is_number(answer)], np.float64)
+        if kinds & {int, float} or answers.task is Task.REGRESSION:
+            stated = [number for answer in given if (number := number_of(answer)) is not None]
+            numbers = np.array([float_of(number) for number in stated], np.float64)
             self._numbers += len(numbers)
             with np.errstate(over="ignore"):
                 self._sum += float(numbers.sum())

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from driftbell.streams.agreement import Task
+from driftbell.streams.agreement import Task, class_name, class_order
 from driftbell.streams.batch import FloatArray
-from driftbell.streams.windows.answers import Answers, class_name
+from driftbell.streams.windows.answers import Answers
 from driftbell.streams.windows.family import LabelColumns, MetricFamily, Values, compact
 
 #: scikit-learn clips probabilities to [eps, 1 - eps] in ``log_loss``.
@@ -25,8 +25,8 @@ _EDGES: Final = 1 / (1 + np.exp(-(np.arange(BINS - 1) * _STEP - _LARGEST_LOGIT))
 class Probability(MetricFamily):
     """``log_loss``, ``brier_score_loss``, ``roc_auc_score`` (binary); ``log_loss`` only with more than two classes.
 
-    ``scores`` is the probability of the positive class or a mapping of class to probability. Numbers outside of 0 to 1
-    are no probabilities and do not count.
+    ``scores`` is the probability of the positive class or a mapping of class to probability. What is no probability does not
+    come here: see ``driftbell.streams.windows.scores``.
     """
 
     key: ClassVar[str] = "p"
@@ -41,7 +41,7 @@ class Probability(MetricFamily):
 
     def on_labels(self, columns: LabelColumns, answers: Answers) -> None:
         """Add rows that have a score."""
-        if answers.task is not Task.CLASSIFICATION:
+        if answers.measures:
             return
         by_class: dict[int, list[int]] = {}
         chances: dict[int, float] = {}
@@ -53,7 +53,7 @@ class Probability(MetricFamily):
                 self._add_many(scores.get(name, 0.0), float(columns.weights[row]), int(columns.signs[row]))
                 continue
             chance = _chance(scores, answers.positive_name)
-            if chance is not None and 0.0 <= chance <= 1.0:
+            if chance is not None:
                 chances[row] = chance
                 by_class.setdefault(answers.number(name), []).append(row)
         for number, rows in by_class.items():
@@ -143,5 +143,5 @@ def _chance(scores: dict[str, float] | float, positive: str | None) -> float | N
         return scores
     if not scores:
         return None
-    # As in ``Answers.positive``: the configured class, else the last by name.
-    return scores.get(max(scores) if positive is None else positive)
+    # As in ``Answers.positive``: the configured class, else the last in order.
+    return scores.get(max(scores, key=class_order) if positive is None else positive)

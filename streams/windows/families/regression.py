@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from driftbell.streams.agreement import Task, is_number
+from driftbell.streams.agreement import Task
 from driftbell.streams.batch import FloatArray
 from driftbell.streams.windows.answers import Answers
 from driftbell.streams.windows.family import LabelColumns, MetricFamily, Values
@@ -34,14 +34,9 @@ class Regression(MetricFamily):
         """Add rows whose prediction and label are numbers."""
         if answers.task is Task.CLASSIFICATION and answers.settled:
             return
-        rows = [
-            row
-            for row, (prediction, label) in enumerate(zip(columns.predictions, columns.labels, strict=True))
-            if is_number(prediction) and is_number(label)
-        ]
+        rows, predicted, actual = columns.numeric()
         if not rows:
             return
-        predicted, actual = columns.numeric(rows)
         if self._count == 0:
             self._shift = float(actual[0])
         with np.errstate(over="ignore", invalid="ignore"):

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from driftbell.runtime.config.model import Monitoring
 from driftbell.schemas import Metric, decode_metric, encode_metric
-from driftbell.streams.agreement import agrees
+from driftbell.streams.agreement import agrees, class_name
 from driftbell.streams.encoding import BadStateError, encode, pack
 from driftbell.streams.windows import MetricWindows, Uncounted
-from driftbell.streams.windows.answers import class_name
 from driftbell.streams.windows.window import Window
 from tests.streams.windows.stream import START, SUBJECT, Row, Stream
 
@@ -152,7 +151,7 @@ def test_more_classes_than_are_kept_count_as_other_and_accuracy_stays_exact() ->
         ([Row(1, 1), Row(0, 1.0)], "regression", {"mean_absolute_error": 0.5}),
         ([Row(1.5, 1.0)], "auto", {"mean_absolute_error": 0.5}),
         ([Row(float(n), float(n + 1)) for n in range(40)], "auto", {"mean_absolute_error": 1.0}),
-        ([Row("1", 1), Row(True, "true"), Row(True, 1)], "auto", {"accuracy_score": 2 / 3}),
+        ([Row("1", 1), Row(True, "true"), Row(True, 1), Row("True", 0)], "auto", {"accuracy_score": 3 / 4}),
         ([Row("1.5", 1.5)], "classification", {"accuracy_score": 1.0}),
         ([Row("text", 1.5)], "regression", {}),
     ],

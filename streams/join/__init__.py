@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from driftbell.streams.join.delta import JoinDelta, JoinExpiry
+from driftbell.streams.join.delta import JoinDelta
 from driftbell.streams.join.label_join import LabelJoin
 from driftbell.streams.join.outcome import JoinOutcome
 
-__all__ = ["JoinDelta", "JoinExpiry", "JoinOutcome", "LabelJoin"]
+__all__ = ["JoinDelta", "JoinOutcome", "LabelJoin"]

@@ -1,11 +1,9 @@
-"""What the join tells its owner: what to store, and what has expired."""
+"""What the join gives its owner to store."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-
-from driftbell.streams.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +23,3 @@ class JoinDelta:
 
     def __bool__(self) -> bool:
         return bool(self.put or self.drop or self.wait or self.unwait)
-
-
-@dataclass(frozen=True, slots=True)
-class JoinExpiry:
-    """What has expired since the last call."""
-
-    #: Predictions whose horizon ended without a label.
-    unlabelled: Mapping[Subject, int] = field(default_factory=dict)
-    #: Waiting labels given up for want of a prediction, by model.
-    unmatched: Mapping[str, int] = field(default_factory=dict)
-    #: Slots that are over; the next delta deletes them.
-    slots: Sequence[int] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.unlabelled or self.unmatched or self.slots)

@@ -18,7 +18,7 @@ from driftbell.schemas import Feedback, Prediction
 from driftbell.streams.agreement import agrees
 from driftbell.streams.batch import IntArray, JoinedEvent, JoinKind, Label
 from driftbell.streams.encoding import BadStateError, pack
-from driftbell.streams.join.delta import JoinDelta, JoinExpiry
+from driftbell.streams.join.delta import JoinDelta
 from driftbell.streams.join.entry import FORM, PendingPrediction, open_pending
 from driftbell.streams.join.key import Keys
 from driftbell.streams.join.memory import Memory
@@ -55,9 +55,6 @@ class LabelJoin:
         self._keys = Keys()
         self._counts: dict[JoinOutcome, int] = dict.fromkeys(JoinOutcome, 0)
         self._now_ms = _NO_TIME
-        self._expired: Counter[Subject] = Counter()
-        self._unmatched: Counter[str] = Counter()
-        self._gone: list[int] = []
         self._drop: list[int] = []
 
     @property
@@ -98,7 +95,7 @@ class LabelJoin:
             predicted_ms: When each was made.
             now_ms: Stream time.
         """
-        self._advance_to(now_ms)
+        self.advance(now_ms)
         slot = self._slots.current(self._now_ms)
         name, start = slot.id, slot.start_ms
         keys = self._keys.of(events)
@@ -137,7 +134,7 @@ class LabelJoin:
             labelled_ms: When each label was known.
             now_ms: Stream time.
         """
-        self._advance_to(now_ms)
+        self.advance(now_ms)
         joined: Joined = []
         entries, subjects = self._memory.entries, self._subjects.by_number
         slots = self._slots.by_id
@@ -173,13 +170,6 @@ class LabelJoin:
         """So many labels that ``unknown`` has announced will not come to ``labels``."""
         self._memory.release(labels)
 
-    def advance(self, now_ms: int) -> JoinExpiry:
-        """Let stream time reach ``now_ms``; returns what has expired since the last call."""
-        self._advance_to(now_ms)
-        expiry = JoinExpiry(dict(self._expired), dict(self._unmatched), self._gone)
-        self._expired, self._unmatched, self._gone = Counter(), Counter(), []
-        return expiry
-
     def due_ms(self) -> int | None:
         """The stream time at which something expires though no event comes."""
         times = [due for due in (self._slots.due_ms(), self._waiting.due_ms()) if due is not None]
@@ -206,9 +196,6 @@ class LabelJoin:
             "subjects": self._subjects.state(),
             "waiting": self._waiting.state(),
             "counts": {outcome.value: count for outcome, count in self._counts.items()},
-            "expired": [[s.model, s.version, s.variant, count] for s, count in self._expired.items()],
-            "unmatched": dict(self._unmatched),
-            "gone": list(self._gone),
         }
 
     def restore(self, state: Mapping[str, Any], waiting: Mapping[bytes, bytes]) -> None:
@@ -218,32 +205,21 @@ class LabelJoin:
         self._subjects.restore(state["subjects"])
         self._waiting.restore(state["waiting"], waiting)
         self._counts.update({JoinOutcome(name): count for name, count in state["counts"].items()})
-        self._expired = Counter({Subject(*name): count for *name, count in state["expired"]})
-        self._unmatched = Counter(state["unmatched"])
-        self._gone = list(state["gone"])
 
-    def _advance_to(self, now_ms: int) -> None:
+    def advance(self, now_ms: int) -> None:
+        """Let stream time reach ``now_ms``: count what has expired, and let it go with the next delta."""
         if now_ms <= self._now_ms:
             return
         self._now_ms = now_ms
-        self._give_up(self._waiting.expire(now_ms), JoinOutcome.UNMATCHED)
+        self._counts[JoinOutcome.UNMATCHED] += self._waiting.expire(now_ms)
         over, gone = self._slots.advance(now_ms)
         for slot in over:
-            for subject, count in slot.pending.items():
-                if count:
-                    self._expired[self._subject(subject)] += count
-                    self._counts[JoinOutcome.EXPIRED] += count
+            self._counts[JoinOutcome.EXPIRED] += sum(slot.pending.values())
         for name in gone:
             self._memory.drop(name)
         if gone:
-            self._gone += gone
             self._drop += gone
             self._subjects.keep({subject for slot in self._slots for subject in slot.pending})
-
-    def _give_up(self, labels: Counter[str], outcome: JoinOutcome) -> None:
-        if labels:
-            self._unmatched.update(labels)
-            self._counts[outcome] += labels.total()
 
     def _wait(self, key: bytes, event: Feedback, at: int) -> None:
         earlier = self._waiting.get(key)
@@ -252,7 +228,7 @@ class LabelJoin:
             return
         self._waiting.put(key, event, at, self._now_ms)
         self._counts[JoinOutcome.WAITING if earlier is None else JoinOutcome.REPLACED] += 1
-        self._give_up(self._waiting.overflow(), JoinOutcome.OVERFLOWED)
+        self._counts[JoinOutcome.OVERFLOWED] += self._waiting.overflow()
 
     def _meet(self, slot: Slot, key: bytes, packed: bytes) -> tuple[Subject, JoinedEvent]:
         label = self._waiting.pop(key)

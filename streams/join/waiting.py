@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -82,19 +82,21 @@ class WaitingLabels:
         self._changed[key] = None
         return label
 
-    def expire(self, now_ms: int) -> Counter[str]:
-        """Give up labels whose wait is over; returns how many by model."""
-        gone: Counter[str] = Counter()
+    def expire(self, now_ms: int) -> int:
+        """Give up labels whose wait is over; returns how many."""
+        gone = 0
         now_s = now_ms // 1000
         while self._labels and next(iter(self._labels.values())).until_s <= now_s:
-            gone[self._pop_oldest()] += 1
+            self._pop_oldest()
+            gone += 1
         return gone
 
-    def overflow(self) -> Counter[str]:
-        """Give up the oldest beyond the limit; returns how many by model."""
-        gone: Counter[str] = Counter()
+    def overflow(self) -> int:
+        """Give up the oldest beyond the limit; returns how many."""
+        gone = 0
         while len(self._labels) > self._limit:
-            gone[self._pop_oldest()] += 1
+            self._pop_oldest()
+            gone += 1
         return gone
 
     def due_ms(self) -> int | None:
@@ -132,10 +134,9 @@ class WaitingLabels:
         # What could not be read is deleted with the next save.
         self._changed = dict.fromkeys(stored.keys() - labels.keys())
 
-    def _pop_oldest(self) -> str:
-        key, label = self._labels.popitem(last=False)
+    def _pop_oldest(self) -> None:
+        key, _ = self._labels.popitem(last=False)
         self._changed[key] = None
-        return label.model
 
 
 def _fields(label: WaitingLabel) -> tuple[Any, ...]:

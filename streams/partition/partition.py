@@ -30,7 +30,18 @@ from driftbell.streams.partition.outbox import alert_records, metric_record
 from driftbell.streams.records import Input, OutboxRecord, RecordLike
 from driftbell.streams.subject import Subject, subject_key
 
-CORE_FORMAT = Format("partition", 1, compress_above=16_384)
+CORE_FORMAT = Format("partition", 2, compress_above=16_384)
+
+
+@CORE_FORMAT.migration(1)
+def _one_count_of_expiry(core: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 counted what expired three times over; the join's outcomes are what is reported."""
+    for name in ("expired", "unmatched", "gone"):
+        core["join"].pop(name, None)
+    for name in ("expired_predictions", "expired_labels"):
+        core["counts"].pop(name, None)
+    return core
+
 
 #: Most records of one step: about 20 ms of work, so that the event loop breathes between steps.
 STEP_RECORDS = 4096
@@ -242,7 +253,7 @@ class Partition:
             self._join.learn(found)
         self._changed = True
         if not isinstance(step, Slice):
-            self._join_expired(step.now_ms)
+            self._join.advance(step.now_ms)
             yield from self._close_batches(step.now_ms)
             return
         self.offsets[step.input] = step.records[-1].offset + 1
@@ -382,11 +393,6 @@ class Partition:
             self.counts["labels"] += len(good)
             for subject, joined in self._join.labels(good, good_ms, self.stream_ms):
                 self._hand_over(subject, joined, out)
-
-    def _join_expired(self, now_ms: int) -> None:
-        expired = self._join.advance(now_ms)
-        self.counts["expired_predictions"] += sum(expired.unlabelled.values())
-        self.counts["expired_labels"] += sum(expired.unmatched.values())
 
     def _close_batches(self, now_ms: int) -> Iterator[None]:
         """Close every open batch and evaluate everything that is due: a safe point."""

@@ -12,6 +12,9 @@ from driftbell.streams.batch import JoinedEvent, JoinKind, Label
 from driftbell.streams.join import JoinOutcome
 from driftbell.streams.subject import Subject
 
+#: How the wait of a prediction, or of a label, ends without the other.
+ENDED = (JoinOutcome.EXPIRED, JoinOutcome.UNMATCHED)
+
 
 @dataclass
 class Pending:
@@ -51,16 +54,13 @@ class Oracle:
 
     def advance(self, now: int) -> None:
         self.now = now
-        expired: Counter[Subject] = Counter()
         for pending in [p for p in self.open if now >= p.slot_end_ms + self.horizon]:
             self.open.remove(pending)
-            expired[Subject(pending.event.model, pending.event.version, pending.event.variant)] += 1
             self.counts[JoinOutcome.EXPIRED] += 1
-        unmatched: Counter[str] = Counter()
         for key in [key for key, wait in self.waits.items() if now >= wait.until_ms]:
-            unmatched[self.waits.pop(key).event.model] += 1
+            del self.waits[key]
             self.counts[JoinOutcome.UNMATCHED] += 1
-        self.log.append((dict(expired), dict(unmatched)))
+        self.log.append({name: self.counts[name] for name in ENDED})
 
     def predict(self, event: Prediction, made: int) -> None:
         key = event.model, event.prediction_id

@@ -28,6 +28,10 @@ class EngineCounts:
     loop_blocked: Distribution = field(default_factory=lambda: Distribution(LOOP_BLOCKED_SECONDS))
     save_seconds: Distribution = field(default_factory=lambda: Distribution(SAVE_SECONDS))
     alert_delay: Distribution = field(default_factory=lambda: Distribution(ALERT_DELAY_SECONDS))
+    #: Parts of checkpoints that could not be read and began again.
+    state_left_out: int = 0
+    #: Records whose timestamps were not believed.
+    timestamps_ahead: Counter[Input] = field(default_factory=Counter)
     lost_input: Counter[tuple[Input, Loss]] = field(default_factory=Counter)
     unknown_fields: Counter[Input] = field(default_factory=Counter)
 
@@ -43,5 +47,6 @@ class EngineCounts:
         self.offset_gaps += runner.partition.offset_gaps
         for source, unknown in runner.partition.unknown_fields.items():
             self.unknown_fields[source] += unknown.counts.total()
+        self.timestamps_ahead.update(runner.partition.timestamps_ahead)
         self.save_seconds.update(runner.save_seconds)
         self.alert_delay.update(runner.alert_delay)

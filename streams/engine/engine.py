@@ -283,6 +283,7 @@ class Engine:
             save_seconds=self.counts.save_seconds.copy(),
             alert_delay=self.counts.alert_delay.copy(),
             unknown_fields=self.counts.unknown_fields.copy(),
+            timestamps_ahead=Counter(self.counts.timestamps_ahead),
         )
         for runner in (*self._runners.values(), *self._leaving):
             now.add(runner)

@@ -91,6 +91,9 @@ class Ownership:
             await self._time_slice.exhaust(partition.restore_models(stored.models))
         except BadStateError as error:
             raise RefusedError(f"the checkpoint of partition {index} cannot be read: {error}") from error
+        if partition.left_out:
+            self._counts.state_left_out += len(partition.left_out)
+            log.error("partition %d: could not read, and begin again: %s", index, ", ".join(partition.left_out[:20]))
         return partition
 
     async def _claim_with_patience(self, index: int, generation: int) -> Claim:

@@ -74,6 +74,11 @@ class EngineCollector(Collector):
         pending = GaugeMetricFamily(
             "driftbell_waiting_labels", "Labels that wait for their prediction in a partition.", labels=["partition"]
         )
+        stalled = GaugeMetricFamily(
+            "driftbell_stalled_seconds",
+            "For how long records have waited in a partition without any being processed.",
+            labels=["partition"],
+        )
         for index, partition in sorted(engine.partitions.items()):
             number = str(index)
             for stream in Input:
@@ -86,7 +91,8 @@ class EngineCollector(Collector):
             models.add_metric([number], len(partition.models))
             firing.add_metric([number], len(partition.active_alerts()))
             pending.add_metric([number], partition.waiting_labels)
-        yield from (lag, buffered, age, models, firing, pending)
+            stalled.add_metric([number], engine.runners[index].stalled_seconds)
+        yield from (lag, buffered, age, models, firing, pending, stalled)
 
     def _counts(self) -> Iterator[Metric]:
         counts, joins = self._engine.run_counts(), self._engine.run_joins()
@@ -141,6 +147,18 @@ class EngineCollector(Collector):
             "driftbell_coordinator_errors", "Times group coordination had to be started again.",
             value=self._coordinator_errors(),
         )  # fmt: skip
+        yield CounterMetricFamily(
+            "driftbell_state_left_out", "Parts of checkpoints that could not be read and began again.",
+            value=now.state_left_out,
+        )  # fmt: skip
+        ahead = CounterMetricFamily(
+            "driftbell_timestamps_ahead",
+            "Records without a timestamp, or with one too far ahead of the clock: taken at the time of the record before.",
+            labels=["input"],
+        )
+        for stream in Input:
+            ahead.add_metric([stream.value], now.timestamps_ahead[stream])
+        yield ahead
         lost = CounterMetricFamily(
             "driftbell_lost_input",
             "Times records were gone before they were read, by input and reason.",

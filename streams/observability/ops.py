@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
 from driftbell.streams.engine.broker import Source
+from driftbell.streams.engine.runner import STALLED_SECONDS
 from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp
 from driftbell.streams.observability.metrics import EngineCollector
 
@@ -51,7 +52,7 @@ def health(app: DriftbellApp) -> Health:
 
 
 def readiness(app: DriftbellApp) -> Health:
-    """Whether partitions are held and their last save is recent."""
+    """Whether partitions are held, their last save is recent, and no records wait without being processed."""
     engine = app.engine
     if not engine.ready:
         return Health(False, "not_assigned", "the group has not assigned partitions yet, or they are being claimed")
@@ -60,6 +61,13 @@ def readiness(app: DriftbellApp) -> Health:
     slow = [index for index, runner in engine.runners.items() if runner.store_is_slow]
     if slow:
         return Health(False, "store_slow", f"Redis does not take the checkpoints of partitions {slow}")
+    stalled = {
+        i: runner.stalled_seconds for i, runner in engine.runners.items() if runner.stalled_seconds > STALLED_SECONDS
+    }
+    if stalled:
+        where = "; ".join(f"partition {i}: {engine.partitions[i].describe_wait()}" for i in stalled)
+        longest = max(stalled.values())
+        return Health(False, "input_stalled", f"records wait, and none has been processed for {longest:.0f} s: {where}")
     return Health(True, "ok")
 
 

@@ -7,10 +7,8 @@ import numpy as np
 from driftbell.runtime.config.model import Monitoring, Reference
 from driftbell.schemas import Metric, Prediction
 from driftbell.streams.batch import JoinedBatch, JoinedEvent, JoinKind, PredictionBatch
-from driftbell.streams.monitors.watch import Watch
-from driftbell.streams.partition.model import _Watched, _with_unwatched
+from driftbell.streams.partition.watched import Watched
 from driftbell.streams.subject import Subject
-from driftbell.streams.windows import MetricWindows
 
 SUBJECT = Subject("fraud", "3", "live")
 MINUTE_MS = 60_000
@@ -19,7 +17,7 @@ MINUTE_MS = 60_000
 def records(features: dict[str, str | float], count: int = 300, late_label: bool = False) -> list[Metric]:
     """The metrics of a subject whose predictions have ``features`` with a number behind every text."""
     settings = Monitoring(reference=Reference(events=200, max_features=50))
-    watched = _Watched(SUBJECT, Watch(SUBJECT, settings), MetricWindows(SUBJECT, settings), 0)
+    watched = Watched(SUBJECT, settings, 0)
     events = [
         Prediction(
             prediction_id=str(at),
@@ -37,7 +35,7 @@ def records(features: dict[str, str | float], count: int = 300, late_label: bool
     if late_label:
         event = JoinedEvent(JoinKind.JOINED, True, None, True, 1.0, -100 * MINUTE_MS, count, {})
         watched.windows.on_labels(JoinedBatch([event], count))
-    return _with_unwatched(watched, watched.windows.collect(2 * MINUTE_MS))
+    return watched.collect(2 * MINUTE_MS)
 
 
 def test_a_record_names_the_features_that_are_not_watched_and_why() -> None:

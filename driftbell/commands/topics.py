@@ -76,7 +76,7 @@ def create(options: argparse.Namespace) -> int:
 
 def listing(options: argparse.Namespace) -> int:
     """Print one line per topic."""
-    from driftbell.topics import Cluster, plan
+    from driftbell.topics import Cluster, plan, settings_worth_showing
 
     config = configured(options)
     plans = plan(config)
@@ -91,7 +91,8 @@ def listing(options: argparse.Namespace) -> int:
         if topic is None:
             print(f"{planned.name:<{width}}  missing")
             continue
-        settings = "  ".join(f"{name}={value}" for name, value in sorted(topic.settings.items()))
+        shown = settings_worth_showing(planned, topic)
+        settings = "  ".join(f"{name}={value}" for name, value in sorted(shown.items()))
         print(
             f"{planned.name:<{width}}  {topic.partitions:>3} partitions  replication {topic.replication_factor}  {settings}"
         )

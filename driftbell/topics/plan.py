@@ -21,7 +21,20 @@ DEAD_LETTER_RETENTION_MS = 30 * _DAY_MS
 ALERT_PARTITIONS = 1
 
 #: The settings that ``findings`` looks at.
-CHECKED_SETTINGS = ("cleanup.policy", "retention.ms")
+CHECKED_SETTINGS = (
+    "cleanup.policy",
+    "retention.ms",
+    "message.timestamp.type",
+    "message.timestamp.after.max.ms",
+    "message.timestamp.before.max.ms",
+)
+
+_INPUTS = ("predictions", "feedback")
+
+#: By whose clock a topic's records are stamped.
+_BROKERS_CLOCK = "LogAppendTime"
+#: From here on a limit on timestamps is none: Kafka's own "none" is the largest 64-bit integer.
+_NO_LIMIT_MS = 100 * 365 * _DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +65,7 @@ class FindingReason(enum.StrEnum):
     NOT_COMPACTED = "not_compacted"
     COMPACTED = "compacted"
     SHORT_RETENTION = "short_retention"
+    PRODUCERS_CLOCK = "producers_clock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +87,7 @@ def plan(config: Config) -> list[TopicPlan]:
     inputs = kept | {
         "retention.ms": str(max(INPUT_RETENTION_MS, round(config.join.horizon * 1000))),
         # The merge of the two inputs goes by record time; the broker's clock is one, the producers' are many.
-        "message.timestamp.type": "LogAppendTime",
+        "message.timestamp.type": _BROKERS_CLOCK,
     }
     outputs = kept | {"retention.ms": str(OUTPUT_RETENTION_MS)}
     dead = kept | {"retention.ms": str(DEAD_LETTER_RETENTION_MS)}
@@ -139,7 +153,7 @@ def _settings(planned: TopicPlan, topic: ActualTopic, horizon_ms: int) -> Iterat
             f"{alter} cleanup.policy=delete",
         )
     retention_ms = int(topic.settings.get("retention.ms", -1))
-    if planned.role in ("predictions", "feedback") and 0 <= retention_ms < horizon_ms:
+    if planned.role in _INPUTS and 0 <= retention_ms < horizon_ms:
         yield Finding(
             FindingReason.SHORT_RETENTION,
             topic.name,
@@ -147,3 +161,35 @@ def _settings(planned: TopicPlan, topic: ActualTopic, horizon_ms: int) -> Iterat
             "after a long outage labels would come without their predictions",
             f"{alter} retention.ms={horizon_ms}, or lower join.horizon",
         )
+    clock = topic.settings.get("message.timestamp.type", _BROKERS_CLOCK)
+    if planned.role in _INPUTS and clock != _BROKERS_CLOCK:
+        ahead, behind = (_limit(topic, f"message.timestamp.{side}.max.ms") for side in ("after", "before"))
+        yield Finding(
+            FindingReason.PRODUCERS_CLOCK,
+            topic.name,
+            f"is stamped by its producers' clocks (message.timestamp.type={clock}), which the brokers let lie {ahead} ahead "
+            f"(message.timestamp.after.max.ms) and {behind} behind (message.timestamp.before.max.ms); the order of records "
+            "follows those clocks, and what lies ahead of ours is taken out of its order (docs/engine.md)",
+            f"{alter} message.timestamp.type={_BROKERS_CLOCK}",
+        )
+
+
+def _limit(topic: ActualTopic, setting: str) -> str:
+    """A limit on timestamps, for people."""
+    try:
+        limit_ms = int(topic.settings[setting])
+    except (KeyError, ValueError):
+        return "an unknown time"
+    return "any time" if limit_ms >= _NO_LIMIT_MS else f"{limit_ms / 60_000:g} min"
+
+
+def settings_worth_showing(planned: TopicPlan, topic: ActualTopic) -> dict[str, str]:
+    """The settings that decide something: whose clock stamps records, and its limits, where the topic is an input."""
+    settings = dict(topic.settings)
+    clock = settings.get("message.timestamp.type")
+    for name in topic.settings:
+        about_time = name.startswith("message.timestamp.")
+        limit = about_time and name.endswith(".max.ms")
+        if (about_time and planned.role not in _INPUTS) or (limit and clock == _BROKERS_CLOCK):
+            del settings[name]
+    return settings

@@ -58,7 +58,8 @@ def test_list_shows_partitions_and_settings(config: Path, capsys: pytest.Capture
     capsys.readouterr()
     run(config, "topics", "list")
     lines = {line.split()[0].split("-", 1)[1]: line for line in capsys.readouterr().out.splitlines()}
-    assert "  3 partitions  replication 1  cleanup.policy=delete  retention.ms=604800000" in lines["predictions"]
+    settings = "cleanup.policy=delete  message.timestamp.type=LogAppendTime  retention.ms=604800000"
+    assert f"  3 partitions  replication 1  {settings}" in lines["predictions"]
     assert "cleanup.policy=compact" in lines["alerts_active"]
 
 

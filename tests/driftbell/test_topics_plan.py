@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from driftbell.runtime.config.model import Config, Join, Topics
-from driftbell.topics import ActualTopic, FindingReason, TopicPlan, findings, plan
+from driftbell.topics import ActualTopic, FindingReason, TopicPlan, findings, plan, settings_worth_showing
 
 HORIZON_MS = 7 * 86_400_000
 
@@ -100,3 +100,42 @@ def test_a_retention_shorter_than_the_horizon_is_found(
     actual["predictions"] = ActualTopic("predictions", 12, 1, {"retention.ms": retention_ms})
 
     assert found(actual) == expected
+
+
+def test_an_input_that_goes_by_its_producers_clocks_is_found_with_the_brokers_limits(
+    actual: dict[str, ActualTopic],
+) -> None:
+    settings = {
+        "message.timestamp.type": "CreateTime",
+        "message.timestamp.after.max.ms": "3600000",
+        "message.timestamp.before.max.ms": str(2**63 - 1),
+    }
+    actual["feedback"] = ActualTopic("feedback", 12, 1, settings)
+    (finding,) = findings(plan(Config()), actual, horizon_ms=HORIZON_MS)
+
+    assert (finding.reason, finding.topic) == (FindingReason.PRODUCERS_CLOCK, "feedback")
+    assert "message.timestamp.type=CreateTime" in finding.problem
+    assert "60 min ahead (message.timestamp.after.max.ms)" in finding.problem
+    assert "any time behind (message.timestamp.before.max.ms)" in finding.problem
+    assert "message.timestamp.type=LogAppendTime" in finding.fix
+
+
+def test_outputs_may_go_by_any_clock(actual: dict[str, ActualTopic]) -> None:
+    actual["alerts"] = ActualTopic("alerts", 1, 1, {"message.timestamp.type": "CreateTime"})
+
+    assert found(actual) == []
+
+
+def test_the_limits_on_timestamps_are_shown_where_they_decide_something() -> None:
+    settings = {
+        "retention.ms": "1",
+        "message.timestamp.type": "CreateTime",
+        "message.timestamp.after.max.ms": "3600000",
+    }
+    predictions, *_, metrics = plan(Config())
+
+    assert settings_worth_showing(predictions, ActualTopic("predictions", 1, 1, settings)) == settings
+    settings["message.timestamp.type"] = "LogAppendTime"
+    shown = settings_worth_showing(predictions, ActualTopic("predictions", 1, 1, settings))
+    assert shown == {"retention.ms": "1", "message.timestamp.type": "LogAppendTime"}
+    assert settings_worth_showing(metrics, ActualTopic("metrics", 1, 1, settings)) == {"retention.ms": "1"}

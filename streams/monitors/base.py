@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
@@ -48,6 +49,8 @@ class BaseMonitor(Generic[O]):
 
     name: ClassVar[str]
     family: ClassVar[Family]
+    #: Why its conditions hold: all that it may name.
+    reasons: ClassVar[type[enum.StrEnum]]
     severity: ClassVar[Severity] = "warning"
     options_type: ClassVar[type[Options]] = NoOptions
     #: Whether the monitor takes a share of the false-alarm budget.

@@ -17,6 +17,7 @@ from driftbell.streams.alerts.reasons import Loss
 from driftbell.streams.engine.broker import Source
 from driftbell.streams.engine.engine import Engine
 from driftbell.streams.join import JoinOutcome
+from driftbell.streams.monitors.registry import REASONS
 from driftbell.streams.records import Input
 from driftbell.streams.stats.histogram import Distribution
 
@@ -117,6 +118,12 @@ class EngineCollector(Collector):
         for status in ("pending", "firing", "resolved"):
             alerts.add_metric([status], counts[f"alerts_{status}"])
         yield alerts
+        fired = CounterMetricFamily(
+            "driftbell_alerts_fired", "Alerts that began to fire, by reason.", labels=["reason"]
+        )
+        for why in (*REASONS, *(loss.value for loss in Loss)):
+            fired.add_metric([why], counts[f"fired_{why}"])
+        yield fired
 
     def _process(self) -> Iterator[Metric]:
         now = self._engine.totals()

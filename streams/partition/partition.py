@@ -418,6 +418,8 @@ class Partition:
         for alert in out.alerts:
             self._outbox += alert_records(alert, self.config.worker.group)
             self.counts[f"alerts_{alert.status}"] += 1
+            if alert.status == "firing" and alert.evidence.reason is not None:
+                self.counts[f"fired_{alert.evidence.reason}"] += 1
         for metric in out.metrics:
             sharded = self._models.sharded(metric.model)
             self._outbox.append(metric_record(replace(metric, shard=str(self.index)) if sharded else metric))

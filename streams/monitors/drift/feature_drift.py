@@ -45,6 +45,7 @@ class FeatureDrift(BaseMonitor[DriftOptions]):
     """Location, spread and mix of every watched feature against the reference."""
 
     name = "feature_drift"
+    reasons = FeatureDriftReason
     family = Family.DRIFT
     options_type = DriftOptions
     referenced = True

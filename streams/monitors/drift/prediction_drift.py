@@ -37,6 +37,7 @@ class PredictionDrift(BaseMonitor[PredictionOptions]):
     """The distribution of predictions that did not fail: classes, or the place and spread of numbers."""
 
     name = "prediction_drift"
+    reasons = PredictionDriftReason
     family = Family.DRIFT
     options_type = PredictionOptions
     referenced = True

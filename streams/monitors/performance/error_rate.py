@@ -94,6 +94,7 @@ class ErrorRate(BaseMonitor[ErrorOptions]):
     """
 
     name = "error_rate"
+    reasons = ErrorRateReason
     family = Family.PERFORMANCE
     severity = "critical"
     options_type = ErrorOptions

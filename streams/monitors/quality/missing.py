@@ -36,6 +36,7 @@ class Missing(FeatureRates):
     """Share of events without a value, of all events that carry features."""
 
     name = "missing"
+    reasons = MissingReason
     alertname = "MissingValues"
     metric = "missing_rate"
     reason = MissingReason.MISSING_RATE_ROSE

@@ -25,6 +25,7 @@ class OutOfRange(FeatureRates):
     """
 
     name = "out_of_range"
+    reasons = OutOfRangeReason
     alertname = "OutOfRange"
     metric = "out_of_range_rate"
     reason = OutOfRangeReason.OUT_OF_RANGE_RATE_ROSE

@@ -24,6 +24,7 @@ class UnseenCategory(FeatureRates):
     """
 
     name = "unseen_category"
+    reasons = UnseenCategoryReason
     alertname = "UnseenCategory"
     metric = "unseen_category_rate"
     reason = UnseenCategoryReason.UNSEEN_CATEGORY_RATE_ROSE

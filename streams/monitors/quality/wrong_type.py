@@ -24,6 +24,7 @@ class WrongType(FeatureRates):
     """
 
     name = "wrong_type"
+    reasons = WrongTypeReason
     alertname = "WrongType"
     metric = "wrong_type_rate"
     reason = WrongTypeReason.WRONG_TYPE_RATE_ROSE

@@ -55,6 +55,7 @@ class FailureRate(BaseMonitor[FailureOptions]):
     """Share of predictions that report an error."""
 
     name = "failure_rate"
+    reasons = FailureRateReason
     family = Family.FAILURES
     severity = "critical"
     options_type = FailureOptions

@@ -102,6 +102,7 @@ class Latency(BaseMonitor[LatencyOptions]):
     """
 
     name = "latency"
+    reasons = LatencyReason
     family = Family.LATENCY
     options_type = LatencyOptions
 

@@ -59,6 +59,7 @@ class Silence(BaseMonitor[SilenceOptions]):
     """
 
     name = "silence"
+    reasons = SilenceReason
     family = Family.VOLUME
     severity = "critical"
     options_type = SilenceOptions

@@ -255,3 +255,11 @@ def test_the_reason_of_every_transition_is_named() -> None:
 def test_a_state_that_is_not_one_is_refused() -> None:
     with pytest.raises(BadStateError):
         Lifecycle(hold()).restore({"active": [{"fingerprint": 1}], "over": [], "floor": 0})
+
+
+def test_an_alert_says_why_its_monitor_raised_it_and_why_it_changed() -> None:
+    (alert,) = Lifecycle(hold()).observe(V3, [condition(reason="error_rate_rose")], 1000)
+
+    assert alert.evidence.reason == "error_rate_rose"
+    assert alert.reason == Transition.FIRED
+    assert decode_alert(encode_alert(alert)) == alert

@@ -308,6 +308,7 @@ def test_a_forgotten_model_that_comes_back_gets_alerts_with_new_ids() -> None:
     owner.finish(START_MS + 2 * again_ms)
     told = alerts(owner)
     fired = [alert for alert in told if alert.status == "firing" and alert.labels["alertname"] == "FeatureDrift"]
+    assert owner.partition.counts["fired_distribution_moved"] == len(fired)
 
     assert len(fired) == 2
     assert fired[0].fingerprint == fired[1].fingerprint

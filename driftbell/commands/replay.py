@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from driftbell.command import Commands
 from driftbell.configured import configured
-from driftbell.errors import CommandError
+from driftbell.errors import CommandError, UsageError
 from driftbell.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from driftbell.history import History
+    from driftbell.replay import Report
+    from driftbell.replay.fitting import ReferenceChoice
+    from driftbell.runtime.config.model import Config
 
 
 def register(commands: Commands) -> None:
@@ -20,13 +33,17 @@ def register(commands: Commands) -> None:
         summary="run past events through the same core and see what would have paged",
         description="Reads predictions and feedback from files, merges them by time, and runs them through the same core as\n"
         "the worker, with the configuration given. No Kafka, no Redis, nothing is sent. Use it to see what driftbell\n"
-        "would have told you last month, and to try settings before you trust them.\n\n"
+        "would have said last month, and to try settings before you trust them.\n\n"
         "Files: JSON lines (.jsonl, .jsonl.gz, or - for standard input), the output of `kcat -J`, CSV and Parquet.\n"
         "--map says which columns hold what, where they have other names than the fields of an event.\n"
-        "Predictions and feedback may share a file or come in several, in any order. docs/cli.md has the formats.",
+        "Predictions and feedback may share a file or come in several, in any order. docs/cli.md has the formats.\n\n"
+        "What is normal is learned from the beginning of the file, or from a file of its own: see --reference.\n\n"
+        "Exit code 0: the report says what was watched. 1: nothing could be read. 3: the file was too short to watch\n"
+        "anything, so that the report says nothing about the models.",
         example="driftbell replay predictions.jsonl labels.jsonl\n"
         "driftbell replay loans.csv --map prediction=score,label=y,timestamp=ts,features=*\n"
-        "driftbell replay --json history.parquet > pages.jsonl\n"
+        "driftbell replay --reference may.jsonl june.jsonl\n"
+        "driftbell replay --json history.parquet > alerts.jsonl\n"
         "kcat -b localhost:9092 -C -J -e -t predictions > p.jsonl && driftbell replay p.jsonl",
     )
     replay.add_argument("files", nargs="+", metavar="FILE", help="a file of events; several are merged by time")
@@ -49,34 +66,75 @@ def register(commands: Commands) -> None:
         action="store_true",
         help="every alert as a JSON line on standard output, the report on standard error",
     )
+    replay.add_argument(
+        "--reference",
+        metavar="WHAT",
+        help="what is normal: a share of each model's events (20%%), a number of them, `worker` (as a worker would), or a "
+        "file that ends before the others begin (default: as a worker, where that leaves enough of the file, else 20%%)",
+    )
+    replay.add_argument("--exact", action="store_true", help="look as often as a worker, however sparse the file is")
     replay.add_argument("--quiet", action="store_true", help="no progress")
 
 
 def run(options: argparse.Namespace) -> int:
     """Replay and report."""
     config = configured(options)
+    from driftbell.history.jsonl import STDIN
+
+    with contextlib.ExitStack() as stack:
+        files = list(options.files)
+        if STDIN in files:
+            # It is read twice: for what it holds, and for the replay.
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="driftbell-replay-")))
+            files = [str(_copied(folder)) if file == STDIN else file for file in files]
+        return _replay(options, config, files)
+
+
+def _replay(options: argparse.Namespace, config: Config, files: list[str]) -> int:
     from driftbell.history import History, HistoryRecord
     from driftbell.history.mapping import ColumnMapping
     from driftbell.history.record import InputTopics
     from driftbell.progress import Progress
-    from driftbell.replay import Report, lines
+    from driftbell.replay import Looks, Report, lines, watched_anything
+    from driftbell.replay.fitting import Basis, ReferenceChoice, fitted
+    from driftbell.replay.messages import Messages
+    from driftbell.replay.survey import survey
     from driftbell.schemas import encode_alert
     from driftbell.streams.errors import TooManyDeadLettersError
-    from driftbell.streams.replay import replay
+    from driftbell.streams.replay import Replay
 
     mapping = ColumnMapping.parse(options.map, options.set)
-    history = History.open(options.files, InputTopics(config.topics.predictions, config.topics.feedback), mapping)
-    progress = Progress("events")
+
+    def history_of(paths: list[str]) -> History:
+        return History.open(paths, InputTopics(config.topics.predictions, config.topics.feedback), mapping)
+
+    found, before, learned_from = survey(history_of(files)), None, None
+    choice = _choice(options.reference)
+    if choice is None:
+        choice = ReferenceChoice(Basis.FILE)
+        before, learned_from = history_of([options.reference]), survey(history_of([options.reference]))
+        if learned_from.last_ms is None or found.first_ms is None or learned_from.last_ms >= found.first_ms:
+            raise UsageError(
+                f"--reference {options.reference} does not end before the other files begin",
+                "take a file of an earlier time",
+            )
+    fit = fitted(config, found, choice, learned_from)
+    if options.exact:
+        fit = replace(fit, worker=replace(fit.worker, tick=config.worker.tick))
+    history, progress = history_of(files), Progress("events")
 
     def counted() -> Iterator[HistoryRecord]:
+        if before is not None:
+            yield from before
         for record in history:
             if not options.quiet:
                 progress.count(1, lambda: history.progress)
             yield record
 
-    report = Report()
+    report = Report(Messages(config.router), begin_ms=found.first_ms or 0, end_ms=found.last_prediction_ms)
+    core = Replay(fit)
     try:
-        for step in replay(counted(), config):
+        for step in core.run(counted()):
             for alert in report.take(step):
                 if options.json:
                     sys.stdout.buffer.write(encode_alert(alert) + b"\n")
@@ -85,9 +143,27 @@ def run(options: argparse.Namespace) -> int:
     finally:
         seconds = progress.seconds
         progress.close()
+    report.finish(core.unfinished_windows())
     sys.stdout.flush()
-    for line in lines(report, history, seconds):
-        print(line, file=sys.stderr if options.json else sys.stdout)
+    out = sys.stderr if options.json else sys.stdout
+    watched = report.watched(core.partition, found)
+    for line in lines(report, history, seconds, watched, Looks(fit.worker.tick, config.worker.tick)):
+        print(line, file=out)
+    _complain(history, report)
+    return ExitCode.OK if watched_anything(watched) or report.episodes else ExitCode.FOUND
+
+
+def _choice(text: str | None) -> ReferenceChoice | None:
+    from driftbell.replay.fitting import reference_choice
+
+    try:
+        return reference_choice(text)
+    except ValueError as error:
+        raise UsageError(f"--reference {text}: {error}") from None
+
+
+def _complain(history: History, report: Report) -> None:
+    """Raise CommandError if what was read must not pass for an answer."""
     for note in history.notes:
         print(f"note: {note}", file=sys.stderr)
     if (failure := history.failure()) is not None:
@@ -95,4 +171,11 @@ def run(options: argparse.Namespace) -> int:
     read, dead = history.records.total(), report.dead_letters.total()
     if read == dead:
         raise CommandError(f"not one of the {read:,} events could be used", "the reasons are above")
-    return ExitCode.OK
+
+
+def _copied(folder: Path) -> Path:
+    """Standard input as a file."""
+    file = folder / "standard-input.jsonl"
+    with file.open("wb") as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+    return file

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driftbell.replay.report import Episode, Report
-from driftbell.replay.text import lines
+from driftbell.replay.report import Episode, Report, Row, Watched
+from driftbell.replay.text import Looks, lines, watched_anything
 
-__all__ = ["Episode", "Report", "lines"]
+__all__ = ["Episode", "Looks", "Report", "Row", "Watched", "lines", "watched_anything"]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 import msgspec
 
-from driftbell.schemas import Alert, DeadLetterReason, Metric, decode_alert, decode_metric, to_epoch_ms
+from driftbell.replay.messages import Messages
+from driftbell.replay.survey import Survey
+from driftbell.schemas import Alert, DeadLetterReason, Metric, decode_alert, decode_metric, to_epoch_ms, to_rfc3339
+from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import Input, Output
-from driftbell.streams.replay import ReplayStep
+from driftbell.streams.replay import Moved, ReplayStep
+from driftbell.streams.subject import Subject
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """One page that would have been sent: a condition from firing to resolved."""
+    """One alert that would have been raised: a condition from firing to resolved."""
 
     alertname: str
     severity: str
@@ -35,10 +40,59 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
         return (to_epoch_ms(self.ended) - to_epoch_ms(self.started)) / 60_000
 
 
-class Report:
-    """Collects a replay's output; the same whether it comes all at once or bit by bit."""
+class Watched(msgspec.Struct, kw_only=True):
+    """What was watched of one subject, from when, and what was not."""
 
-    def __init__(self) -> None:
+    model: str
+    version: str
+    variant: str
+    predictions: int
+    #: Predictions that the reference needs.
+    needed: int
+    #: Labels that were learned of, and those that the reference of the errors needs.
+    labels: int
+    labels_needed: int
+    #: When the reference was complete, epoch milliseconds; None: never, so nothing was watched that needs one.
+    since_ms: int | None = None
+    #: The first window that began when the errors' reference was complete.
+    labels_since: str | None = None
+    #: Features whose distribution is not watched, by reason.
+    unwatched: dict[str, list[str]] = {}
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One window of one subject in the table over time."""
+
+    start: str
+    predictions: int
+    labels: int
+    values: dict[str, float]
+    #: The feature that had moved most by the end of the window, and its population stability index; None: none had.
+    moved: str | None
+    psi: float | None
+
+
+#: The alert that a file's end would raise.
+SILENT = "ModelSilent"
+
+
+class Report:
+    """Collects a replay's output; the same whether it comes all at once or bit by bit.
+
+    Args:
+        messages: counts what people would have been sent; absent: not counted.
+        begin_ms: alerts that began before are not of this file (a reference of its own was read first).
+        end_ms: the last prediction of the file; a silence that begins after it is the file's, not a model's.
+    """
+
+    def __init__(self, messages: Messages | None = None, *, begin_ms: int = 0, end_ms: int | None = None) -> None:
+        self.messages = messages
+        self._begin, self._end_ms = to_rfc3339(begin_ms), end_ms
+        self._ignored: set[tuple[str, int]] = set()
+        self._since: dict[Subject, int] = {}
+        self._moved: dict[Subject, list[Moved]] = {}
+        #: Models that are silent from the end of their data to the end of the file, which says nothing of them.
+        self.silent_at_end: set[str] = set()
         self._episodes: dict[tuple[str, int], Episode] = {}
         #: The latest revision of every window.
         self._windows: dict[tuple[str, str, str, str], Metric] = {}
@@ -53,13 +107,38 @@ class Report:
             if record.value is None:
                 continue
             if record.output is Output.ALERTS:
-                alerts.append(decode_alert(record.value))
-                self.add(alerts[-1])
+                alert = decode_alert(record.value)
+                if self._is_of_the_file(alert):
+                    alerts.append(alert)
+                    self.add(alert)
             elif record.output is Output.METRICS:
                 self.add(decode_metric(record.value))
         self.unknown_fields = step.unknown_fields
         self.dead_letters.update(letter.reason for letter in step.dead_letters)
+        self._since |= dict(step.learned)
+        for moved in step.moved:
+            self._moved.setdefault(moved.subject, []).append(moved)
         return alerts
+
+    def finish(self, unfinished: Iterable[Metric] = ()) -> None:
+        """The file is over; ``unfinished`` are the windows that it cut off."""
+        for metric in unfinished:
+            self.add(metric)
+        if self.messages is not None:
+            self.messages.finish()
+
+    def _is_of_the_file(self, alert: Alert) -> bool:
+        identity = (alert.fingerprint, alert.episode)
+        artefact = (
+            self._end_ms is not None
+            and alert.labels.get("alertname") == SILENT
+            and to_epoch_ms(alert.startsAt) >= self._end_ms
+        )
+        if artefact:
+            self.silent_at_end.add(alert.labels.get("model", ""))
+        if artefact or alert.startsAt < self._begin:
+            self._ignored.add(identity)
+        return identity not in self._ignored
 
     def add(self, output: Alert | Metric) -> Episode | None:
         """Take one record; returns the episode when it opens or closes a page."""
@@ -69,6 +148,8 @@ class Report:
             if known is None or output.revision >= known.revision:
                 self._windows[key] = output
             return None
+        if self.messages is not None:
+            self.messages.take(output)
         if output.status == "pending":
             return None
         identity = (output.fingerprint, output.episode)
@@ -82,18 +163,58 @@ class Report:
 
     @property
     def episodes(self) -> list[Episode]:
-        """All pages in the order in which they would have been sent."""
+        """All alerts in the order in which they began."""
         return sorted(self._episodes.values(), key=lambda episode: (episode.started, episode.fingerprint))
 
-    @property
-    def models(self) -> dict[tuple[str, str, str], Metric]:
-        """By (model, version, variant): the last window that has labels, or the last where none has."""
-        latest: dict[tuple[str, str, str], Metric] = {}
-        for (model, version, variant, _), window in sorted(self._windows.items()):
-            known = latest.get((model, version, variant))
-            if known is None or window.labels or not known.labels:
-                latest[model, version, variant] = window
-        return latest
+    def watched(self, partition: Partition, found: Survey) -> list[Watched]:
+        """What was watched of each subject of the file, at the end of the replay."""
+        live = {subject: watch for model in partition.models.values() for subject, watch in model.watches}
+        result = []
+        for (model, version, variant), predictions in sorted(found.predictions.items()):
+            subject = Subject(model, version, variant)
+            settings = partition.config.monitoring_for(model).reference
+            one = Watched(
+                model=model,
+                version=version,
+                variant=variant,
+                predictions=predictions,
+                needed=settings.events,
+                labels=0,
+                labels_needed=settings.labels,
+                since_ms=self._since.get(subject),
+            )
+            for row in self._windows_of(model, version, variant):
+                if one.labels >= settings.labels and one.labels_since is None:
+                    one.labels_since = row.window_start
+                one.labels += row.labels
+            watch = live.get(subject)
+            for feature, why in sorted(watch.unwatched().items()) if watch is not None else ():
+                one.unwatched.setdefault(str(why), []).append(feature)
+            result.append(one)
+        return result
+
+    def rows(self, model: str, version: str, variant: str) -> list[Row]:
+        """The table over time of one subject."""
+        moved = self._moved.get(Subject(model, version, variant), [])
+        rows = []
+        for window in self._windows_of(model, version, variant):
+            start_ms, end_ms = to_epoch_ms(window.window_start), to_epoch_ms(window.window_end)
+            # What had moved is noted at the first look at or behind the window's end.
+            shift = next((one.shift for one in moved if end_ms <= one.now_ms < 2 * end_ms - start_ms), None)
+            rows.append(
+                Row(
+                    start=window.window_start,
+                    predictions=window.predictions,
+                    labels=window.labels,
+                    values=window.values,
+                    moved=None if shift is None else shift.feature,
+                    psi=None if shift is None else shift.psi,
+                )
+            )
+        return rows
+
+    def _windows_of(self, *subject: str) -> list[Metric]:
+        return [window for key, window in sorted(self._windows.items()) if key[:3] == subject]
 
 
 def _episode(alert: Alert, known: Episode | None) -> Episode:

@@ -2,48 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from driftbell.history import History
-from driftbell.replay.report import Episode, Report
+from driftbell.replay.report import Episode, Report, Row, Watched
 from driftbell.schemas import to_rfc3339
 from driftbell.schemas.unknown_fields import describe
 
-#: Metrics shown of a model where it has them, most telling first.
-SHOWN_VALUES = (
-    "accuracy_score",
-    "f1_score",
-    "mean_absolute_error",
-    "r2_score",
-    "failure_rate",
-    "label_coverage",
-    "latency_p95_ms",
-)
+#: Metrics shown of a model where it has them, most telling first, by the head of their column.
+SHOWN_VALUES = {
+    "accuracy": "accuracy_score",
+    "f1": "f1_score",
+    "mean abs. error": "mean_absolute_error",
+    "r2": "r2_score",
+    "failed": "failure_rate",
+}
+
+#: Population stability index: what the field takes for small and for large (Siddiqi 2006).
+SMALL_PSI, LARGE_PSI = 0.1, 0.25
+
+#: Why a feature's distribution is not watched, in words.
+_UNWATCHED = {
+    "high_cardinality": "too many distinct values, so it is an identifier rather than a category",
+    "monotonic": "it only ever grows or falls, as a counter or a time does",
+    "too_few_values": "too few values in the reference",
+    "mixed_types": "values of several types",
+    "too_many_features": "beyond `monitoring.reference.max_features`",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How often the replay looked, in seconds of the file's time, and how often a worker does."""
+
+    seconds: float
+    worker_seconds: float
 
 
 def episode_line(episode: Episode) -> str:
-    """One page in the list: when, how long, what."""
+    """One alert in the list: when, how long, what."""
     if episode.minutes is None:
-        lasted = "still open"
+        lasted = "still on"
     else:
         lasted = f"{episode.minutes:,.0f} min" if episode.minutes >= 1 else f"{episode.minutes * 60:.0f} s"
     moment = episode.started[:19].replace("T", " ")
     return f"{moment}  {lasted:>10}  {episode.severity:<8}  {episode.alertname}: {episode.summary}"
 
 
-def lines(report: Report, history: History, seconds: float) -> Iterator[str]:
+def lines(
+    report: Report, history: History, seconds: float, watched: Sequence[Watched] = (), looks: Looks | None = None
+) -> Iterator[str]:
     """The whole report."""
     yield from _input(history, seconds)
     if report.dead_letters:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in report.dead_letters.most_common())
-        yield f"{sum(report.dead_letters.values()):,} events would have been dead-lettered: {reasons}"
+        yield f"{report.dead_letters.total():,} events would have been dead-lettered: {reasons}"
     for source, names in report.unknown_fields.items():
         for name, count in names.most_common():
             yield f"in {count:,} events of {source.value} {describe(name, source.spec.fields)}"
+    if looks is not None and looks.seconds > looks.worker_seconds:
+        yield (
+            f"the file is sparse: it was looked at every {_length(looks.seconds)} of its own time, where a worker looks every "
+            f"{_length(looks.worker_seconds)} (--exact does so)"
+        )
     yield ""
-    yield from _models(report)
-    yield ""
-    yield from _pages(report.episodes)
+    for one in watched:
+        yield from _watched(one)
+        yield from _table(report.rows(one.model, one.version, one.variant))
+        yield ""
+    if report.silent_at_end:
+        models = ", ".join(sorted(report.silent_at_end))
+        yield f"the predictions of {models} end before the file does; whether that would have been a silence it cannot say"
+    yield from _alerts(report, watched)
+
+
+def watched_anything(watched: Sequence[Watched]) -> bool:
+    """Whether any subject was watched."""
+    return any(one.since_ms is not None or one.labels_since is not None for one in watched)
 
 
 def _input(history: History, seconds: float) -> Iterator[str]:
@@ -56,7 +92,7 @@ def _input(history: History, seconds: float) -> Iterator[str]:
     if history.out_of_order:
         yield (
             f"{history.out_of_order:,} entries are older than the one before them (by up to "
-            f"{history.largest_step_back_ms / 1000:,.1f} s); the order of the file was kept"
+            f"{_length(history.largest_step_back_ms / 1000)}); the order of the file was kept"
         )
     if history.skipped:
         total = sum(history.skipped.values())
@@ -66,17 +102,91 @@ def _input(history: History, seconds: float) -> Iterator[str]:
             yield f"  {example.place}: {example.reason}: {example.detail}"
 
 
-def _models(report: Report) -> Iterator[str]:
-    for (model, version, variant), metric in report.models.items():
-        values = ", ".join(f"{name} {metric.values[name]:.4g}" for name in SHOWN_VALUES if name in metric.values)
-        yield f"{model} {version} {variant}, last complete window with labels: {values}"
+def _watched(one: Watched) -> Iterator[str]:
+    yield f"{one.model} {one.version} {one.variant}: {one.predictions:,} predictions, {one.labels:,} with a label"
+    if one.since_ms is None:
+        yield (
+            f"  NOT WATCHED: too few predictions to learn what is normal ({one.predictions:,} of {one.needed:,} needed; "
+            "see --reference)"
+        )
+    else:
+        since = to_rfc3339(one.since_ms)[:19].replace("T", " ")
+        yield f"  data and drift watched from {since} on, against the first {one.needed:,} predictions"
+    if one.labels == 0:
+        yield "  accuracy NOT WATCHED: no label met a prediction"
+    elif one.labels_since is None:
+        yield (
+            f"  accuracy NOT WATCHED: too few labels to learn what is normal ({one.labels:,}, and {one.labels_needed:,} are "
+            "needed with more to follow)"
+        )
+    else:
+        since = one.labels_since[:19].replace("T", " ")
+        yield f"  accuracy watched from about {since} on, against the first {one.labels_needed:,} labels"
+    for why, features in one.unwatched.items():
+        yield f"  drift of {', '.join(features)} not watched: {_UNWATCHED.get(why, why)}"
 
 
-def _pages(episodes: list[Episode]) -> Iterator[str]:
+def _table(rows: list[Row]) -> Iterator[str]:
+    if not rows:
+        return
+    shown = {head: name for head, name in SHOWN_VALUES.items() if any(name in row.values for row in rows)}
+    head = ("from", "predictions", "labels", *shown, "moved most")
+    cells = [head]
+    for row in rows:
+        values = (f"{row.values[name]:.4g}" if name in row.values else "" for name in shown.values())
+        cells.append(
+            (row.start[:16].replace("T", " "), f"{row.predictions:,}", f"{row.labels:,}", *values, _drift(row))
+        )
+    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
+    last = len(head) - 1
+    for line in cells:
+        padded = (
+            cell.ljust(width) if column in (0, last) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        yield f"    {'  '.join(padded)}".rstrip()
+
+
+def _drift(row: Row) -> str:
+    if row.moved is None:
+        return ""
+    if row.psi is None:
+        return row.moved
+    size = "slightly" if row.psi < SMALL_PSI else "clearly" if row.psi < LARGE_PSI else "strongly"
+    return f"{row.moved} {size} (PSI {row.psi:.2f})"
+
+
+def _alerts(report: Report, watched: Sequence[Watched]) -> Iterator[str]:
+    episodes = report.episodes
     if not episodes:
-        yield "nothing would have paged"
+        if watched_anything(watched):
+            yield "no alert would have been raised by what was watched"
+        else:
+            yield "nothing was watched, so this file cannot say whether anything would have paged"
         return
     still = sum(episode.ended is None for episode in episodes)
-    yield f"{len(episodes):,} pages would have been sent{f', {still:,} still open at the end' if still else ''}:"
+    tail = f", {still:,} of them still on at the end" if still else ""
+    yield f"{_count(len(episodes), 'alert')} would have been raised{tail}:"
     for episode in episodes:
         yield f"  {episode_line(episode)}"
+    messages = report.messages
+    if messages is None:
+        return
+    yield f"grouped by the routes of the configuration that is {_count(messages.total, 'message')}:"
+    for receiver in sorted({*messages.opened, *messages.updated, *messages.closed}):
+        yield (
+            f"  to {receiver}: {messages.opened[receiver]:,} that open an incident, {messages.updated[receiver]:,} that "
+            f"tell more of one, {messages.closed[receiver]:,} that close it"
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _length(seconds: float) -> str:
+    """A length of time as people say it."""
+    for size, unit in ((86400.0, "day"), (3600.0, "hour"), (60.0, "minute")):
+        if seconds >= 2 * size or seconds == size:
+            return _count(round(seconds / size), unit)
+    return f"{seconds:,.3g} s"

@@ -74,6 +74,11 @@ class Model:
         return [watched.subject for watched in self._subjects.values()]
 
     @property
+    def watches(self) -> list[tuple[Subject, Watch]]:
+        """What watches each of them."""
+        return [(watched.subject, watched.watch) for watched in self._subjects.values()]
+
+    @property
     def idle_since_ms(self) -> int:
         """Stream time of the latest prediction."""
         return max(watched.last_ms for watched in self._subjects.values())
@@ -175,6 +180,10 @@ class Model:
     def _begin_arm(self, subject: Subject) -> ModelWatch:
         arm = self._arms[subject] = ModelWatch(subject, self.settings)
         return arm
+
+    def unfinished_windows(self, now_ms: int) -> list[Metric]:
+        """The windows that are not over yet, closed: for a replay, after which nothing comes."""
+        return [metric for watched in self._subjects.values() for metric in watched.windows.close(now_ms)]
 
     def _retire(self, now_ms: int, out: Emitted) -> None:
         """Let the longest unseen subject go, and close what it had open."""

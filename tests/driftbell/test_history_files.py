@@ -15,6 +15,7 @@ import pytest
 
 from driftbell.cli import main
 from driftbell.errors import CommandError, UsageError
+from driftbell.exit_codes import ExitCode
 from driftbell.history import History, SkipReason
 from driftbell.history.record import InputTopics
 from driftbell.schemas.codec import decode_feedback, decode_prediction
@@ -141,7 +142,7 @@ def test_a_year_that_no_event_is_from_is_left_out_and_the_rest_is_read(
 
     code, out, _ = replayed(path, capsys)
 
-    assert code == 0
+    assert code == ExitCode.FOUND, "read, but too short to watch anything"
     assert "60 predictions" in out
     assert "p.jsonl:51: no_time" in out
 
@@ -290,5 +291,5 @@ def test_two_labels_of_enormous_weight_are_dead_letters_and_the_replay_goes_on(
 ) -> None:
     code, out, _ = replayed(case("F01_two_heavy_labels.jsonl.gz"), capsys)
 
-    assert code == 0
+    assert code == ExitCode.OK
     assert "2 events would have been dead-lettered: out_of_range 2" in out

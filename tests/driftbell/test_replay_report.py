@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from driftbell.history import History
-from driftbell.replay import Report, lines
+from driftbell.replay import Report, Watched, lines
+from driftbell.replay.messages import Messages
+from driftbell.runtime.config.router import Route, RouterConfig
 from driftbell.schemas import Alert, Evidence, Metric, Status
 
 START = "2023-11-14T22:13:20.000Z"
@@ -79,21 +83,13 @@ def test_the_latest_revision_of_a_window_counts() -> None:
     report.add(metric(0, 2, predictions=100, labels=50, accuracy_score=0.5))
     report.add(metric(1, 1, predictions=40))
 
-    window = report.models["fraud", "3", "live"]
+    first, second = report.rows("fraud", "3", "live")
 
-    assert (window.predictions, window.labels) == (100, 90)
-    assert window.values == {"accuracy_score": 0.9}
-
-
-def test_without_labels_the_last_window_is_shown() -> None:
-    report = Report()
-    report.add(metric(0, 1, predictions=100))
-    report.add(metric(1, 1, predictions=40))
-
-    assert report.models["fraud", "3", "live"].predictions == 40
+    assert (first.predictions, first.labels, first.values) == (100, 90, {"accuracy_score": 0.9})
+    assert second.predictions == 40
 
 
-def test_the_text_lists_pages_and_those_still_open() -> None:
+def test_the_text_lists_alerts_and_those_still_on() -> None:
     report = Report()
     report.add(alert("firing"))
     report.add(alert("resolved"))
@@ -101,10 +97,52 @@ def test_the_text_lists_pages_and_those_still_open() -> None:
 
     text = "\n".join(lines(report, History([]), 1.0))
 
-    assert "2 pages would have been sent, 1 still open at the end:" in text
+    assert "2 alerts would have been raised, 1 of them still on at the end:" in text
     assert "    10 min  warning   Drift: it broke" in text
-    assert "still open" in text
+    assert "still on" in text
 
 
-def test_a_quiet_history_says_so() -> None:
-    assert list(lines(Report(), History([]), 1.0))[-1] == "nothing would have paged"
+def watched(since_ms: int | None) -> Watched:
+    return Watched(
+        model="fraud",
+        version="3",
+        variant="live",
+        predictions=3000,
+        needed=5000,
+        labels=0,
+        labels_needed=1000,
+        since_ms=since_ms,
+        unwatched={"monotonic": ["id"]},
+    )
+
+
+def test_a_quiet_history_says_what_of_it_was_watched() -> None:
+    text = "\n".join(lines(Report(), History([]), 1.0, [watched(1_700_000_000_000)]))
+
+    assert "data and drift watched from 2023-11-14 22:13:20 on, against the first 5,000 predictions" in text
+    assert "accuracy NOT WATCHED: no label met a prediction" in text
+    assert "drift of id not watched: it only ever grows or falls" in text
+    assert text.endswith("no alert would have been raised by what was watched")
+
+
+def test_a_history_in_which_nothing_was_watched_does_not_reassure() -> None:
+    text = "\n".join(lines(Report(), History([]), 1.0, [watched(None)]))
+
+    assert "NOT WATCHED: too few predictions to learn what is normal (3,000 of 5,000 needed" in text
+    assert text.endswith("so this file cannot say whether anything would have paged")
+
+
+def test_messages_are_counted_as_the_router_would_send_them() -> None:
+    messages = Messages(RouterConfig(route=Route(receiver="oncall", group_by=["model"]), receivers=[]))
+    report = Report(messages)
+    for number in range(17):
+        report.add(alert("firing", fingerprint=f"f{number}"))
+    for number in range(17):
+        report.add(msgspec.structs.replace(alert("resolved", fingerprint=f"f{number}"), updatedAt=END))
+    report.finish()
+
+    assert len(report.episodes) == 17
+    assert (messages.opened["oncall"], messages.closed["oncall"], messages.total) == (1, 1, 2)
+    text = "\n".join(lines(report, History([]), 1.0))
+    assert "17 alerts would have been raised:" in text
+    assert "that is 2 messages:" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -118,5 +119,9 @@ def test_the_report_is_for_people(story: Files, config: str, capsys: pytest.Capt
 
     text = capsys.readouterr().out
     assert f"{sum(LENGTHS.values()) * RATE:,} predictions" in text
-    assert "pages would have been sent" in text
+    assert "alerts would have been raised" in text
+    assert "(no receiver configured)" in text
+    assert "data and drift watched from 2023-11-14 22:13:2" in text
+    assert re.search(r"accuracy +f1", text)
+    assert "strongly (PSI" in text
     assert "error rate of shuttle v1 rose" in text

@@ -14,7 +14,7 @@ from driftbell.schemas.contract import Contract, T
 from driftbell.schemas.dead_letter import DeadLetterReason
 from driftbell.schemas.feedback import Feedback
 from driftbell.schemas.headers import Headers
-from driftbell.schemas.identifier import blank
+from driftbell.schemas.identifier import FIRST_VISIBLE, blank
 from driftbell.schemas.limits import MAX_TEXT
 from driftbell.schemas.prediction import Prediction
 from driftbell.schemas.timestamps import to_epoch_ms
@@ -34,7 +34,8 @@ def look_closer(
         unknown: fields that were left out, for the hint.
     """
     for field in contract.identifiers:
-        if blank(getattr(event, field)):
+        name = getattr(event, field)
+        if name < FIRST_VISIBLE and blank(name):
             return BadRecord(DeadLetterReason.EMPTY_IDENTIFIER, f"nothing but blanks - at `$.{field}`")
     answer = "prediction" if isinstance(event, Prediction) else "label"
     if isinstance(event, Prediction) and event.prediction is None and event.error is None:
@@ -43,7 +44,9 @@ def look_closer(
     found: Any = getattr(event, answer)
     if isinstance(found, int) and abs(found) > LARGEST_INTEGER:
         return BadRecord(DeadLetterReason.NOT_FINITE, f"larger than a 64-bit float can hold - at `$.{answer}`")
-    return long_name(event) or _timed(event, value, headers)
+    if len(value) > MAX_TEXT and (bad := long_name(event)) is not None:
+        return bad
+    return event if event.timestamp is not None else _timed(event, value, headers)
 
 
 def long_name(event: Prediction | Feedback) -> BadRecord | None:
@@ -77,8 +80,6 @@ def _mappings(event: Prediction | Feedback) -> Iterable[tuple[str, dict[str, Any
 
 
 def _timed(event: T, value: bytes, headers: Headers) -> T | BadRecord:
-    if event.timestamp is not None:
-        return event
     time = time_of(value, headers)
     if time is None:
         return event

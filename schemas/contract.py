@@ -21,16 +21,16 @@ class Contract(Generic[T]):
     #: All fields, and those without which there is no event.
     fields: frozenset[str]
     required: frozenset[str]
-    #: Fields that name something; a whole number in them is read as text.
+    #: Fields that name something.
     identifiers: tuple[str, ...]
-    #: Further fields of text that a whole number is read into.
-    texts: tuple[str, ...] = ()
+    #: These and further fields in which a whole number is read as text.
+    texts: tuple[str, ...]
 
 
 def _contract(event: type[T], identifiers: tuple[str, ...], texts: tuple[str, ...] = ()) -> Contract[T]:
     fields = msgspec.structs.fields(event)
     names, required = {field.name for field in fields}, {field.name for field in fields if field.required}
-    return Contract(event, frozenset(names), frozenset(required), identifiers, texts)
+    return Contract(event, frozenset(names), frozenset(required), identifiers, identifiers + texts)
 
 
 PREDICTION = _contract(Prediction, ("prediction_id", "model", "version", "variant"), ("request_id",))

@@ -53,20 +53,21 @@ def correct(value: bytes, contract: Contract[Any], *, inside: bool = False) -> C
     if not inside and is_envelope(fields) and not contract.required <= fields.keys():
         return correct(open_envelope(value), contract, inside=True)
     known = contract.fields
-    unknown = tuple(name for name in fields if name not in known)
-    kept = {name: raw for name, raw in fields.items() if name in known}
-    for name in (*contract.identifiers, *contract.texts):
-        if name in kept:
-            kept[name] = _as_text(kept[name])
-    if "tags" in kept:
-        kept["tags"] = _tags_as_text(kept["tags"])
-    return Corrected(msgspec.json.encode(kept), unknown)
+    unknown = tuple([name for name in fields if name not in known])
+    for name in unknown:
+        del fields[name]
+    for name in contract.texts:
+        if (raw := fields.get(name)) is not None:
+            fields[name] = _as_text(raw)
+    if (tags := fields.get("tags")) is not None:
+        fields["tags"] = _tags_as_text(tags)
+    return Corrected(msgspec.json.encode(fields), unknown)
 
 
 def whole_number(raw: msgspec.Raw) -> str | None:
     """The digits of a whole number in JSON, also of one that is written ``17.0``; None for anything else."""
     encoded = bytes(raw)
-    if encoded[:1] == b"" or encoded[0] not in _NUMBER_STARTS:
+    if not encoded or encoded[0] not in _NUMBER_STARTS:
         return None
     try:
         number = msgspec.json.decode(encoded)

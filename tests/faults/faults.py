@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from driftbell.streams.engine.crash_points import CrashPoint
+from tests.faults.clock import clock_environment, set_clock
 from tests.faults.scenario import Fault, Run
 
 
@@ -75,8 +76,51 @@ def _router_killed(run: Run) -> None:
     run.router_down = (down, time.time())
 
 
+def _follower_frozen(run: Run) -> None:
+    """A broker freezes: records wait for it at their leaders, appended and invisible, until it is taken for dead."""
+    node = run.rng.choice(run.kafka.nodes)
+    node.pause()
+    time.sleep(run.rng.uniform(1.0, 8.0))
+    node.resume()
+
+
+def _leader_killed(run: Run) -> None:
+    """A broker dies: its partitions get new leaders, and it comes back as a follower."""
+    node = run.rng.choice(run.kafka.nodes)
+    node.kill()
+    time.sleep(run.rng.uniform(0.5, 4.0))
+    node.start()
+
+
+def _brokers_rolled(run: Run) -> None:
+    """Every broker is restarted in turn, as in an upgrade: all leaders change, some twice."""
+    for node in run.kafka.nodes:
+        node.restart()
+
+
+def _clock_set(run: Run, seconds: int) -> None:
+    set_clock(run, seconds)
+    time.sleep(3.0)
+    set_clock(run, 0)
+
+
+def _clock_ahead(run: Run) -> None:
+    """A worker's clock is an hour ahead for three seconds."""
+    _clock_set(run, 3600)
+
+
+def _clock_back(run: Run) -> None:
+    """A worker's clock is an hour back for three seconds."""
+    _clock_set(run, -3600)
+
+
 FAULTS: dict[str, Fault] = {
     "none": _none,
+    "follower_frozen": _follower_frozen,
+    "leader_killed": _leader_killed,
+    "brokers_rolled": _brokers_rolled,
+    "clock_ahead": _clock_ahead,
+    "clock_back": _clock_back,
     "sigterm": _sigterm,
     "sigkill": _sigkill,
     "sigstop": _sigstop,
@@ -103,6 +147,8 @@ FAULTS |= {f"crash:{point.value}": _crash_at(point) for point in CrashPoint}
 
 def prepare(name: str, run: Run) -> None:
     """Set up what a fault needs before the workers start."""
+    if name.startswith("clock_"):
+        run.environment[0] = clock_environment(run.folder)
     if name.startswith("crash:"):
         point = name.partition(":")[2]
         nth = 1 if point == CrashPoint.CLAIMED else run.rng.randrange(2, 6)

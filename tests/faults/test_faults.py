@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(180)]
 @pytest.fixture(scope="module")
 def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
     """A Kafka that may be killed."""
-    with KafkaCluster(tmp_path_factory.mktemp("kafka-of-faults")) as cluster:
+    with KafkaCluster(tmp_path_factory.mktemp("kafka-of-faults"), nodes=3) as cluster:
         yield cluster
 
 
@@ -28,6 +28,10 @@ def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster
         ("sigstop", "redis"),
         ("redis_rolled_back", "redis"),
         ("broker_killed", "redis"),
+        ("none", "redis"),
+        ("follower_frozen", "redis"),
+        ("leader_killed", "redis"),
+        ("clock_ahead", "redis"),
         ("router_killed", "redis"),
         ("crash:saved", "valkey"),
         ("crash:published", "redis"),

@@ -407,7 +407,7 @@ class Partition:
         self._since_safe_point = 0
 
     def _due_ms(self) -> int | None:
-        due = (self._join.due_ms(), self._lost.due_ms(), self._left_out.due_ms(), *self._models.due_ms())
+        due = (self._join.due_ms(), self._lost.due_ms(), self._left_out.due_ms(), self._models.due_ms())
         return min((d for d in due if d is not None), default=None)
 
     def _hand_over(self, subject: Subject, joined: JoinedEvent, out: Emitted) -> None:

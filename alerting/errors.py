@@ -4,6 +4,7 @@ RouterError
 ├── RefusedError            start-up: exit with the message, which names the fix
 │   ├── NewerFormatError    the stored state is of a newer driftbell
 │   └── SecretError         a secret is configured and cannot be read
+├── DamagedRecordError      leave the one record out, and say so
 ├── FencedError             another router has taken over: stop sending at once, claim again
 ├── LostWritesError         the store went back: write the whole state again
 └── StoreUnavailableError   wait and try again; nothing was lost, nothing may be sent meanwhile
@@ -22,6 +23,10 @@ class RefusedError(RouterError):
 
 class NewerFormatError(RefusedError):
     """The stored state was written by a newer driftbell."""
+
+
+class DamagedRecordError(RouterError):
+    """One stored record cannot be read."""
 
 
 class SecretError(RefusedError):

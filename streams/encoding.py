@@ -1,6 +1,8 @@
 """How state is written: msgpack in a versioned envelope. Data only: reading it never runs code, unlike pickle.
 
-A blob is ``DB``, one flag byte, the version (2 bytes, little endian), the format's name (1 length byte, ASCII), body.
+A blob is ``DB``, one flag byte, the version (2 bytes, little endian), the format's name (1 length byte, ASCII), body, and the
+CRC-32 of all that (4 bytes, little endian). It stands at the end so that a release that knows no checksum still finds the
+version where it looks for it, and refuses what is newer instead of calling it damaged.
 Numpy arrays travel as msgpack extension 1 and integers beyond 64 bit as extension 2.
 """
 
@@ -19,6 +21,7 @@ MAGIC: Final = b"DB"
 _HEAD: Final = struct.Struct("<2sBHB")
 _PLAIN, _ZLIB = 0, 1
 _SIZE: Final = struct.Struct("<I")
+_CHECKSUM: Final = struct.Struct("<I")
 
 _ARRAY, _BIG_INT = 1, 2
 #: What an array may hold; the index is its code on the wire, so only ever append.
@@ -58,11 +61,13 @@ class Format:
         name: ASCII, at most 255 characters.
         version: What ``encode`` writes; 1 to 65535.
         compress_above: Bodies of more bytes than this are compressed where that saves at least a tenth; None: never.
+        checksum_since: The first version whose blobs end in a checksum; older ones are read without.
     """
 
-    def __init__(self, name: str, version: int, *, compress_above: int | None = None) -> None:
+    def __init__(self, name: str, version: int, *, compress_above: int | None = None, checksum_since: int = 1) -> None:
         self.name = name
         self.version = version
+        self._checksum_since = checksum_since
         self._compress_above = compress_above
         self._name = name.encode("ascii")
         self._migrations: dict[int, Migration] = {}
@@ -92,8 +97,13 @@ class Format:
             # Level 1: the checkpoint is on the hot path, and counters shrink about as well as at level 6.
             packed = zlib.compress(body, 1)
             if len(packed) < 0.9 * len(body):
-                return self._heads[_ZLIB] + _SIZE.pack(len(body)) + packed
-        return self._heads[_PLAIN] + body
+                return self._sealed(self._heads[_ZLIB] + _SIZE.pack(len(body)), packed)
+        return self._sealed(self._heads[_PLAIN], body)
+
+    def _sealed(self, head: bytes, body: bytes) -> bytes:
+        if self.version < self._checksum_since:
+            return head + body
+        return b"".join((head, body, _CHECKSUM.pack(zlib.crc32(body, zlib.crc32(head)))))
 
     def decode(self, data: bytes) -> Any:
         """Read what ``encode`` wrote, now or in an older version.
@@ -103,8 +113,6 @@ class Format:
             BadStateError: the bytes are damaged, of another format, or of a version without a way up.
         """
         version, body = self._open(data)
-        if version > self.version:
-            raise NewerFormatError(self.name, version, self.version)
         try:
             value = unpack(body)
         except BadStateError as error:
@@ -114,6 +122,10 @@ class Format:
     def _migrate(self, value: Any, version: int) -> Any:
         while version < self.version:
             step = self._migrations.get(version)
+            if step is None and version + 1 == self._checksum_since:
+                # Only the envelope changed.
+                version += 1
+                continue
             if step is None:
                 raise BadStateError(f"state {self.name!r} has format version {version}, which can no longer be read")
             try:
@@ -130,24 +142,32 @@ class Format:
         start = _HEAD.size + length
         if data[_HEAD.size : start] != self._name:
             raise BadStateError(f"state of format {bytes(data[_HEAD.size : start])!r} where {self.name!r} was expected")
+        end = len(data)
+        if version >= self._checksum_since:
+            # Before the version is believed: a damaged one must not be taken for a newer release's.
+            end -= _CHECKSUM.size
+            if end < start or _CHECKSUM.unpack_from(data, end)[0] != zlib.crc32(memoryview(data)[:end]):
+                raise BadStateError(f"state {self.name!r} is damaged: its checksum is not that of its bytes")
+        if version > self.version:
+            raise NewerFormatError(self.name, version, self.version)
         if flag == _PLAIN:
-            return version, memoryview(data)[start:]
+            return version, memoryview(data)[start:end]
         if flag == _ZLIB:
-            return version, self._inflate(data, start)
+            return version, self._inflate(memoryview(data)[start:end])
         raise BadStateError(f"state {self.name!r} has the unknown flag {flag}")
 
-    def _inflate(self, data: bytes, start: int) -> bytes:
-        if len(data) < start + _SIZE.size:
+    def _inflate(self, data: memoryview) -> bytes:
+        if len(data) < _SIZE.size:
             raise BadStateError(f"state {self.name!r} is cut short")
-        (size,) = _SIZE.unpack_from(data, start)
+        (size,) = _SIZE.unpack_from(data)
         if size > MAX_INFLATED_BYTES:
             raise BadStateError(f"state {self.name!r} claims {size} bytes, more than the limit of {MAX_INFLATED_BYTES}")
         stream = zlib.decompressobj()
         try:
-            body = stream.decompress(data[start + _SIZE.size :], size + 1)
+            body = stream.decompress(data[_SIZE.size :], size + 1)
         except zlib.error as error:
             raise BadStateError(f"state {self.name!r} is damaged: {error}") from error
-        if len(body) != size or not stream.eof:
+        if len(body) != size or not stream.eof or stream.unused_data:
             raise BadStateError(f"state {self.name!r} is damaged: its length is not the one it states")
         return body
 
@@ -242,7 +262,7 @@ _ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_plain)
 _DECODER: Final = msgspec.msgpack.Decoder(ext_hook=_extension)
 
 #: The default format, for state that has no format of its own.
-STATE: Final = Format("state", 1)
+STATE: Final = Format("state", 2, checksum_since=2)
 
 
 def encode(value: Any) -> bytes:

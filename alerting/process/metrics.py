@@ -96,6 +96,10 @@ class RouterMetrics:
         )
         #: Records that were gone from the alerts topic before they were read.
         self.lost = Counter("driftbell_router_input_lost_total", "Records lost before reading.", registry=registry)
+        #: Records of the stored state that could not be read: what they knew of alerts and incidents is forgotten.
+        self.left_out = Counter(
+            "driftbell_router_state_left_out_total", "Damaged records of the state left out.", registry=registry
+        )
         self._show_zeros(integrations)
 
     def _show_zeros(self, integrations: Iterable[str]) -> None:

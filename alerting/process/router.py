@@ -118,6 +118,7 @@ class Router:
         """
         async with self._lock:
             self.state = load(await self._store.claim(generation))
+            self.metrics.left_out.inc(len(self.state.left_out))
             self._unsure = {}
             draft = Draft(self.state)
             now_ms = self.clock()

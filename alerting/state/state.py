@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from driftbell.alerting.state.due_deliveries import DueDeliveries
@@ -23,6 +23,7 @@ class State:
         queues: Iterable[DeliveryQueue] = (),
         offsets: dict[int, int] | None = None,
         dead_deliveries: Iterable[DeadDelivery] = (),
+        left_out: Sequence[str] = (),
     ) -> None:
         self.entries = {entry.fingerprint: entry for entry in entries}
         self.groups = {group.id: group for group in groups}
@@ -31,6 +32,8 @@ class State:
         self.offsets = dict(offsets or {})
         #: By delivery id.
         self.dead_deliveries = {letter.delivery_id: letter for letter in dead_deliveries}
+        #: What of the stored state could not be read: table and key.
+        self.left_out = tuple(left_out)
         self._queues_by_destination: dict[str, set[str]] = {}
         self._due_deliveries: dict[str, DueDeliveries] = {}
         self._flushes: list[tuple[int, str]] = [(group.next_flush_ms, group.id) for group in self.groups.values()]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, TypeVar
 
+import msgspec
+
+from driftbell.alerting.errors import DamagedRecordError
 from driftbell.alerting.state.encoding import decode, encode
 from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group
 from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.state.store import Changes, Table, Tables
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 _KNOWN: Final[dict[Table, Callable[[State], Mapping[str, Any]]]] = {
     Table.ENTRIES: lambda state: state.entries,
@@ -19,18 +27,45 @@ _KNOWN: Final[dict[Table, Callable[[State], Mapping[str, Any]]]] = {
 
 
 def load(tables: Tables) -> State:
-    """The state that a store has kept.
+    """The state that a store has kept. What cannot be read is left out, logged, and named in ``State.left_out``.
+
+    A router that refused to start for one damaged record would notify nobody of anything.
 
     Raises:
-        RefusedError: a record cannot be read, or is of a newer format.
+        NewerFormatError: a record is of a newer format.
     """
+    left_out: list[str] = []
+
+    def read(table: Table, kind: type[T]) -> list[T]:
+        return list(_read(tables, table, kind, left_out))
+
+    offsets: dict[int, int] = {}
+    for partition, offset in tables[Table.OFFSETS].items():
+        if partition.isdigit() and offset.isdigit():
+            offsets[int(partition)] = int(offset)
+        else:
+            _leave_out(Table.OFFSETS, partition, "no whole number", left_out)
     return State(
-        entries=[decode(data, Entry) for data in tables[Table.ENTRIES].values()],
-        groups=[decode(data, Group) for data in tables[Table.GROUPS].values()],
-        queues=[decode(data, DeliveryQueue) for data in tables[Table.QUEUES].values()],
-        offsets={int(partition): int(offset) for partition, offset in tables[Table.OFFSETS].items()},
-        dead_deliveries=[decode(data, DeadDelivery) for data in tables[Table.DEAD].values()],
+        entries=read(Table.ENTRIES, Entry),
+        groups=read(Table.GROUPS, Group),
+        queues=read(Table.QUEUES, DeliveryQueue),
+        offsets=offsets,
+        dead_deliveries=read(Table.DEAD, DeadDelivery),
+        left_out=left_out,
     )
+
+
+def _read(tables: Tables, table: Table, kind: type[T], left_out: list[str]) -> Iterator[T]:
+    for key, data in tables[table].items():
+        try:
+            yield decode(data, kind)
+        except DamagedRecordError as error:
+            _leave_out(table, key, str(error), left_out)
+
+
+def _leave_out(table: Table, key: str, why: str, left_out: list[str]) -> None:
+    log.error("a record of the router's state is left out", extra={"table": table.value, "key": key, "error": why})
+    left_out.append(f"{table.value} {key}")
 
 
 def contents(state: State, keys: Mapping[Table, Iterable[str]]) -> dict[Table, dict[str, bytes | None]]:

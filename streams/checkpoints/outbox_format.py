@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from driftbell.streams.encoding import Format
+from driftbell.streams.encoding import BadStateError, Format
 from driftbell.streams.records import OutboxRecord, Output
 
-OUTBOX_FORMAT = Format("outbox", 1, compress_above=16_384)
+OUTBOX_FORMAT = Format("outbox", 2, compress_above=16_384, checksum_since=2)
 
 
 def encode_outbox(records: Sequence[OutboxRecord]) -> bytes:
@@ -26,7 +26,11 @@ def decode_outbox(blob: bytes) -> tuple[OutboxRecord, ...]:
     Raises:
         driftbell.streams.encoding.BadStateError: the blob is damaged or of a newer format.
     """
-    return tuple(
-        OutboxRecord(Output(output), key, value, tuple((name, data) for name, data in headers))
-        for output, key, value, headers in OUTBOX_FORMAT.decode(blob)
-    )
+    records = OUTBOX_FORMAT.decode(blob)
+    try:
+        return tuple(
+            OutboxRecord(Output(output), key, value, tuple((name, data) for name, data in headers))
+            for output, key, value, headers in records
+        )
+    except (TypeError, ValueError) as error:
+        raise BadStateError(f"the outbox of a checkpoint is damaged: {error!r}") from error

@@ -23,6 +23,7 @@ from driftbell.streams.checkpoints.checkpoint import (
     Stored,
 )
 from driftbell.streams.checkpoints.outbox_format import decode_outbox, encode_outbox
+from driftbell.streams.encoding import BadStateError
 from driftbell.streams.errors import RefusedError, StoreUnavailableError
 
 #: Layout of the keys below; a change that older workers cannot read raises it.
@@ -71,7 +72,7 @@ class RedisCheckpointStore:
         fields = _pairs(main)
         if b"core" not in fields:
             return Claim(ClaimOutcome.FRESH, None, holder, age)
-        layout = int(fields.get(b"v", 0))
+        layout = _whole(fields.get(b"v", b"0"))
         if layout > LAYOUT_VERSION:
             raise RefusedError(
                 f"the checkpoint of partition {partition} has layout {layout}, this driftbell reads up to {LAYOUT_VERSION}: "
@@ -79,10 +80,12 @@ class RedisCheckpointStore:
             )
         stored = Stored(
             offsets={
-                name[len(_OFFSET) :].decode(): int(value) for name, value in fields.items() if name.startswith(_OFFSET)
+                name[len(_OFFSET) :].decode(): _whole(value)
+                for name, value in fields.items()
+                if name.startswith(_OFFSET)
             },
             core=fields[b"core"],
-            sequence=int(fields.get(b"seq", 0)),
+            sequence=_whole(fields.get(b"seq", b"0")),
             models={name[len(_MODEL) :].decode(): blob for name, blob in fields.items() if name.startswith(_MODEL)},
             waiting=_pairs(waiting),
             outbox=decode_outbox(fields[b"outbox"]) if fields.get(b"outbox") else (),
@@ -206,6 +209,12 @@ class RedisCheckpointStore:
 def _script(redis: Redis | RedisCluster, name: str) -> AsyncScript:
     """A Lua script of this folder; redis-py sends it by its hash and, to a server that does not know it, by its text."""
     return redis.register_script(files("driftbell.streams.checkpoints").joinpath(name).read_bytes())
+
+
+def _whole(digits: bytes) -> int:
+    if not digits.isdigit():
+        raise BadStateError(f"{digits[:40]!r} stands where a whole number is kept")
+    return int(digits)
 
 
 def _pairs(flat: Any) -> dict[bytes, bytes]:

@@ -89,8 +89,8 @@ class Ownership:
             async with self._time_slice:
                 partition = Partition(index, self._config, replace(stored, models={}))
             await self._time_slice.exhaust(partition.restore_models(stored.models))
-        except BadStateError as error:
-            raise RefusedError(f"the checkpoint of partition {index} cannot be read: {error}") from error
+        except (BadStateError, LookupError, TypeError, AttributeError, ValueError) as error:
+            raise _unreadable(index, error) from error
         if partition.left_out:
             self._counts.state_left_out += len(partition.left_out)
             log.error("partition %d: could not read, and begin again: %s", index, ", ".join(partition.left_out[:20]))
@@ -101,7 +101,10 @@ class Ownership:
         stale_after = STALE_SESSIONS * self._config.worker.session_timeout
 
         async def attempt() -> Claim:
-            claim = await self._store.claim(index, generation, self._owner, stale_after=stale_after)
+            try:
+                claim = await self._store.claim(index, generation, self._owner, stale_after=stale_after)
+            except BadStateError as error:
+                raise _unreadable(index, error) from error
             if claim.outcome is ClaimOutcome.FENCED:
                 raise _HeldError(
                     f"partition {index} is held by generation {claim.holder}, we are generation {generation}. If the consumer "
@@ -171,3 +174,9 @@ class Ownership:
             log.warning("waiting for the brokers to answer: %r", error)
 
         return await retry(attempt, self._patience, on=(OSError, TimeoutError), report=report)
+
+
+def _unreadable(index: int, error: Exception) -> RefusedError:
+    # What is read of the partition as a whole: what belongs to one model or subject is left out alone.
+    said = error if isinstance(error, BadStateError) else repr(error)
+    return RefusedError(f"the checkpoint of partition {index} cannot be read: {said}")

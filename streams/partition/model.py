@@ -20,7 +20,7 @@ from driftbell.streams.subject import Subject, subject_key
 
 log = logging.getLogger(__name__)
 
-MODEL_FORMAT = Format("model", 1, compress_above=16_384)
+MODEL_FORMAT = Format("model", 2, compress_above=16_384, checksum_since=2)
 
 
 #: The life of a subject's alerts, as a part that may be switched off.

@@ -30,7 +30,7 @@ from driftbell.streams.partition.outbox import alert_records, metric_record
 from driftbell.streams.records import Input, OutboxRecord, RecordLike
 from driftbell.streams.subject import Subject, subject_key
 
-CORE_FORMAT = Format("partition", 2, compress_above=16_384)
+CORE_FORMAT = Format("partition", 3, compress_above=16_384, checksum_since=3)
 
 
 @CORE_FORMAT.migration(1)

@@ -24,6 +24,11 @@ PLAIN = st.recursive(
 )
 
 
+#: As blobs were before they had a checksum: what stands in them is read before anything says that it is damaged.
+UNSEALED = Format("state", 1, checksum_since=2)
+HEAD = UNSEALED.encode(None)[:-1]
+
+
 def same(left: Any, right: Any) -> bool:
     """Equal to the bit, types included."""
     if isinstance(left, np.ndarray):
@@ -88,7 +93,7 @@ def test_what_is_not_plain_is_refused(value: Any) -> None:
 
 @given(st.binary(max_size=200))
 def test_hostile_bytes_raise_bad_state_only(data: bytes) -> None:
-    for prefix in (b"", encode(None)[:-1]):
+    for prefix in (b"", HEAD, encode(None)[:-1]):
         try:
             decode(prefix + data)
         except BadStateError:
@@ -96,17 +101,47 @@ def test_hostile_bytes_raise_bad_state_only(data: bytes) -> None:
 
 
 @given(PLAIN, st.data())
-def test_damaged_blobs_raise_bad_state_only(value: Any, data: st.DataObject) -> None:
-    blob = bytearray(encode(value))
+def test_damaged_blobs_without_a_checksum_raise_bad_state_only(value: Any, data: st.DataObject) -> None:
+    blob = bytearray(UNSEALED.encode(value))
     at = data.draw(st.integers(0, len(blob) - 1))
     blob[at] = data.draw(st.integers(0, 255))
     with contextlib.suppress(BadStateError):
         decode(bytes(blob[: data.draw(st.integers(0, len(blob)))]))
 
 
+@given(PLAIN, st.booleans(), st.data())
+def test_no_damage_to_a_byte_loads_or_is_taken_for_a_newer_release(
+    value: Any, zipped: bool, data: st.DataObject
+) -> None:
+    thing = Format("thing", 3, compress_above=0 if zipped else None, checksum_since=2)
+
+    @thing.migration(1)
+    def lift(older: Any) -> Any:
+        return older
+
+    whole = thing.encode([value, bytes(200)])
+    blob = bytearray(whole)
+    blob[data.draw(st.integers(0, len(blob) - 1))] ^= data.draw(st.integers(1, 255))
+    for damaged in (blob, whole[: data.draw(st.integers(0, len(whole) - 1))], whole + b"\x00"):
+        with pytest.raises(BadStateError) as caught:
+            thing.decode(bytes(damaged))
+        assert type(caught.value) is BadStateError
+
+
+def test_a_blob_of_before_checksums_is_read_without_a_migration() -> None:
+    assert Format("thing", 2, checksum_since=2).decode(Format("thing", 1, checksum_since=2).encode([1])) == [1]
+
+
+def test_a_release_that_knows_no_checksum_refuses_one_by_the_version() -> None:
+    before = Format("thing", 1, compress_above=0, checksum_since=9)
+    for after in (Format("thing", 2), Format("thing", 2, compress_above=0)):
+        with pytest.raises(NewerFormatError, match="run the newer release again"):
+            before.decode(after.encode(bytes(100)))
+
+
 def test_deep_nesting_is_refused_not_a_crash() -> None:
     with pytest.raises(BadStateError):
-        decode(encode(None)[:-1] + b"\x91" * 200_000 + b"\x01")
+        decode(HEAD + b"\x91" * 200_000 + b"\x01")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +155,7 @@ def test_deep_nesting_is_refused_not_a_crash() -> None:
     ],
 )
 def test_an_array_that_lies_about_itself_is_refused(body: bytes) -> None:
-    blob = encode(None)[:-1] + msgspec.msgpack.encode(msgspec.msgpack.Ext(1, body))
+    blob = HEAD + msgspec.msgpack.encode(msgspec.msgpack.Ext(1, body))
     try:
         value = decode(blob)
     except BadStateError:
@@ -185,7 +220,7 @@ def test_a_large_blob_is_compressed_only_where_it_pays() -> None:
 
 
 def test_a_compressed_blob_cannot_ask_for_all_memory() -> None:
-    zipped = Format("thing", 1, compress_above=0)
+    zipped = Format("thing", 1, compress_above=0, checksum_since=2)
     blob = bytearray(zipped.encode(bytes(1000)))
     start = len(MAGIC) + 4 + len("thing")
     for size in (2**32 - 1, 10, 2000):

@@ -17,7 +17,7 @@ from driftbell.streams.reference import Categories
 from tests.streams.stories import SUBJECT, Features, Story, names, ordinary, settings
 
 WRITTEN = Path(__file__).parent / "before_issue_7"
-FORMAT = Format("state", 1)
+FORMAT = Format("state", 2, checksum_since=2)
 _ADWIN: dict[str, dict[str, Any]] = {"error_rate": {"detector": "ADWIN"}, "latency": {"slo_ms": 800}}
 
 

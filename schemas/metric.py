@@ -34,5 +34,7 @@ class Metric(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     #: ``MAX_IDENTIFIER`` characters), and how many there are; ``prediction`` stands for the prediction itself.
     unwatched: dict[str, str] = {}
     unwatched_features: int = 0
+    #: Why the reference may not be typical: ``too_small``, ``shorter_than_a_day``, ``not_settled``.
+    reference_caveats: list[str] = []
     #: Events of this version and variant that are in no window so far, by reason.
     uncounted: dict[str, int] = {}

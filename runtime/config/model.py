@@ -140,6 +140,9 @@ class Reference(Section, frozen=True):
     labels: Positive = 1000
     #: Features watched per model: the first seen; the rest are counted as ignored.
     max_features: Positive = 500
+    #: A feature that first appears after the reference is learned: "list" names it as not watched, "relearn" learns the
+    #: reference again once it was there for ``events`` predictions.
+    new_features: Literal["list", "relearn"] = "list"
     #: Categories kept per feature; rarer ones are counted together.
     max_categories: Positive = 100
     #: Bins of a numeric feature's histogram.

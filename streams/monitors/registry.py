@@ -15,6 +15,7 @@ from driftbell.streams.monitors.quality.wrong_type import WrongType
 from driftbell.streams.monitors.service.failure_rate import FailureRate
 from driftbell.streams.monitors.service.latency import Latency
 from driftbell.streams.monitors.service.silence import Silence
+from driftbell.streams.monitors.service.unlearned import Unlearned
 
 Registry = dict[str, type[BaseMonitor[Any]]]
 
@@ -34,7 +35,7 @@ REGISTRY: Final[Registry] = {
     )
 }
 #: What watches a model over all its versions.
-MODEL_REGISTRY: Final[Registry] = {monitor.name: monitor for monitor in (Silence,)}
+MODEL_REGISTRY: Final[Registry] = {monitor.name: monitor for monitor in (Silence, Unlearned)}
 #: Every reason that a condition may have: the monitors' own, what the guard says of a part that was switched off, and what
 #: a checkpoint says of a part that could not be read. The values of a metric's label.
 REASONS: Final[tuple[str, ...]] = (

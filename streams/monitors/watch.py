@@ -19,7 +19,7 @@ from driftbell.streams.monitors.budget import events_per_false_alarm
 from driftbell.streams.monitors.guard import Guard
 from driftbell.streams.monitors.monitor import Condition, Family
 from driftbell.streams.monitors.registry import MODEL_REGISTRY, REGISTRY, Registry
-from driftbell.streams.reference import Reference, Unwatched
+from driftbell.streams.reference import Caveat, Reference, Unwatched
 from driftbell.streams.reference.reference import ReferenceState
 from driftbell.streams.subject import Subject
 from driftbell.streams.versioned import Versioned
@@ -188,7 +188,7 @@ class Watch(_Watching):
         self.reference.forget_batch()
         outlived: list[bool] = []
         self._each(lambda monitor: outlived.append(monitor.outlived))
-        if any(outlived):
+        if any(outlived) or self.reference.outgrown:
             self.guard.run(REFERENCE, self._relearn, None)
 
     def _relearn(self) -> None:
@@ -231,9 +231,14 @@ class Watch(_Watching):
             return {}
         profiles = (*self.reference.prediction.profiles, *self.reference.features.profiles)
         return {
+            **dict.fromkeys(sorted(self.reference.late), Unwatched.APPEARED_LATER),
             **dict.fromkeys(sorted(self.reference.ignored), Unwatched.TOO_MANY_FEATURES),
             **{profile.name: profile.unwatched for profile in profiles if profile.unwatched is not None},
         }
+
+    def caveats(self) -> list[Caveat]:
+        """Why what was learned may not be typical; empty while the reference is learned."""
+        return self.reference.caveats if self.reference.ready else []
 
     def state(self, *, check: bool = False) -> WatchState:
         """Everything needed to continue, copied; ``check`` switches off what cannot be written, which takes longer."""

@@ -78,11 +78,15 @@ class Watched:
         return self.watch.guard.run(WINDOWS, lambda: self._named(self.windows.close(now_ms)), [])
 
     def _named(self, metrics: list[Metric]) -> list[Metric]:
-        """Each record says what of its subject is not watched for drift, and why."""
-        if not metrics or not (unwatched := self.watch.unwatched()):
+        """Each record says what of its subject is not watched for drift and why, and what its reference lacks."""
+        unwatched, caveats = self.watch.unwatched(), [caveat.value for caveat in self.watch.caveats()]
+        if not metrics or not (unwatched or caveats):
             return metrics
         named = {name[:MAX_IDENTIFIER]: unwatched[name].value for name in sorted(unwatched)[:MAX_UNWATCHED_NAMED]}
-        return [replace(metric, unwatched=named, unwatched_features=len(unwatched)) for metric in metrics]
+        return [
+            replace(metric, unwatched=named, unwatched_features=len(unwatched), reference_caveats=caveats)
+            for metric in metrics
+        ]
 
     def due_ms(self) -> int | None:
         """The stream time at which something may change though no event comes."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from driftbell.schemas import FeatureValue
 from driftbell.streams.reference.profile import Categories, Kind, Profiles
 from driftbell.streams.reference.reading import TEXT_LENGTH, TRUTH, floats_of, rounded
+from driftbell.streams.reference.text_counts import SLOTS, text_hash
 
 Ints = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float32]
@@ -21,14 +22,34 @@ _TRUTH_OR_MISSING = frozenset({bool, type(None)})
 
 
 class Mix:
-    """A category's code by name; unknown ones are ``other``, the last code."""
+    """A category's code: its own where it is compared by itself, else that of its group."""
 
-    __slots__ = ("codes", "every", "other")
+    __slots__ = ("_first_group", "_groups", "_known", "codes", "every", "size")
 
     def __init__(self, categories: Categories) -> None:
-        self.other = len(categories.pooled) - 1
-        self.codes = {name: min(code, self.other) for code, name in enumerate(categories.names)}
+        self._first_group = categories.alone
+        self._groups = len(categories.pooled) - categories.alone
+        self._known = frozenset([] if categories.known is None else categories.known.tolist())
+        self.size = self._first_group + self._groups
         self.every = categories.every
+        self.codes = {
+            name: code if code < self._first_group else self._group(text_hash(name))
+            for code, name in enumerate(categories.names)
+        }
+
+    def place(self, text: str) -> tuple[int, bool]:
+        """A text's code, and whether the reference does not know it."""
+        code = self.codes.get(text)
+        if code is None and len(text) > TEXT_LENGTH:
+            text = text[:TEXT_LENGTH]
+            code = self.codes.get(text)
+        if code is not None:
+            return code, False
+        hashed = text_hash(text)
+        return self._group(hashed), hashed not in self._known
+
+    def _group(self, hashed: int) -> int:
+        return self._first_group + hashed % SLOTS % self._groups
 
 
 class Lookup:
@@ -37,6 +58,8 @@ class Lookup:
     def __init__(self, profiles: Profiles) -> None:
         self.profiles = profiles
         self.edges: list[Values] = [numbers.edges for numbers in profiles.numbers]
+        self.bases = np.array([[numbers.base] for numbers in profiles.numbers]).reshape(-1, 1)
+        self.based = bool(self.bases.any())
         self.bins = max((len(e) + 1 for e in self.edges), default=1)
         self.numeric = np.array(profiles.numeric, np.int64)
         self.every = np.arange(len(self.edges))
@@ -54,10 +77,10 @@ class Columns:
         events: how many events were read.
         start_ms: time of the first of them.
         missing, wrong, unseen: per profile, shape (profiles,): values missing, of another type, of an unknown category.
-        numbers: values of the watched numeric columns, NaN where there is none, shape (numeric, events).
+        numbers: values of the watched numeric columns less their base, NaN where there is none, shape (numeric, events).
         bins: per watched numeric column and bin of its reference, shape (numeric, bins).
-        categories: per watched categorical column and distinguished category, the last being "other", thinned where the
-            reference says so, shape (categorical, categories).
+        categories: per watched categorical column and category compared by itself, then per group of the others, thinned
+            where the reference says so, shape (categorical, categories).
     """
 
     def __init__(
@@ -98,33 +121,29 @@ class Columns:
             at = lookup.categorical_at.get(row)
             if at is not None:
                 self._count_categories(row, at, column, types)
-        self.numbers: Values = rounded(floats)
+        self.numbers: Values = rounded(floats - lookup.bases if lookup.based else floats)
 
     def _count_categories(self, row: int, at: int, column: Sequence[FeatureValue], types: set[type[Any]]) -> None:
         mix = self._lookup.mixes[at]
-        codes, other = mix.codes, mix.other
         if self._lookup.profiles.profiles[row].kind is Kind.BOOLEAN:
             for value, name in TRUTH.items():
-                self.categories[at, codes[name]] = sum(1 for v in column if v is value)
+                self.categories[at, mix.codes[name]] = sum(1 for v in column if v is value)
             return
         texts = column if types <= {str} else [v for v in column if type(v) is str]
         counted: Counter[Any] = Counter(texts)
-        row_counts = [0] * (other + 1)
+        row_counts = [0] * mix.size
         unseen = 0
         for text, count in counted.items():
-            code = codes.get(text)
-            if code is None and len(text) > TEXT_LENGTH:
-                code = codes.get(text[:TEXT_LENGTH])
-            if code is None:
+            code, unknown = mix.place(text)
+            if unknown:
                 unseen += count
-                code = other
             row_counts[code] += count
         self.unseen[row] = unseen
         if mix.every > 1:
-            row_counts = [0] * (other + 1)
+            row_counts = [0] * mix.size
             for text in texts[-self._read_before % mix.every :: mix.every]:
-                row_counts[codes.get(text[:TEXT_LENGTH], other)] += 1  # type: ignore[index]
-        self.categories[at, : other + 1] = row_counts
+                row_counts[mix.place(text)[0]] += 1  # type: ignore[arg-type]
+        self.categories[at, : mix.size] = row_counts
 
     @cached_property
     def present(self) -> Ints:

@@ -11,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from driftbell.schemas import FeatureValue
+from driftbell.streams.reference.calendar import are_date_texts, are_dates
 from driftbell.streams.reference.numbers import learn_numbers
 from driftbell.streams.reference.profile import Categories, Kind, Numbers, Profile, Unwatched
 from driftbell.streams.reference.reading import TRUTH, floats_of, rounded, shortened, texts_of
+from driftbell.streams.reference.text_counts import SLOTS, certain, grouped, groups_for, slot_counts, text_hash
+from driftbell.streams.reference.trend import monotonic
 from driftbell.streams.versioned import Array, Versioned
 
 #: Values below which a distribution is not compared: the rank tolerance would exceed 0.11.
@@ -24,9 +27,10 @@ _ONE_TYPE = 0.9
 _COVERED = 0.5
 #: Texts counted while learning, per category kept in the end.
 _SPARE = 4
-#: A column is monotonic when it moved at least so often, and this share of its steps went in one direction.
-_STEPS = 20
-_MONOTONIC = 0.995
+#: Numbers of a column whose first is larger are kept relative to it, so that float32 tells neighbours apart.
+_LARGE = 2.0**20
+#: Distinct numbers of a column that may all be dates.
+_MOST_DATES = 400
 #: Thinning of a categorical column whose neighbours are equal more often than chance (statistics, block rule: 25).
 _EVERY = 25
 _DEPENDENT = 0.05
@@ -51,6 +55,9 @@ class ColumnLearnerState(Versioned, frozen=True):
     truths: dict[str, int]
     numbers: Array | None = None
     last: str | None = None
+    #: What the numbers are relative to, and the texts by slot of their hash.
+    base: float | None = None
+    slots: Array | None = None
 
 
 class ColumnLearner:
@@ -65,6 +72,7 @@ class ColumnLearner:
         #: float32 on end. An array of its own per batch would cost a hundred bytes more each: gigabytes for a thousand models
         #: that learn from a few events a second.
         self._numbers = array("f")
+        self._base: float | None = None
         self._texts: Counter[str] = Counter()
         self._truths: Counter[str] = Counter()
         #: Texts seen, neighbours that were equal, and the most by which a count may be too low.
@@ -72,6 +80,7 @@ class ColumnLearner:
         self._repeats = 0
         self._uncertain = 0
         self._last: str | None = None
+        self._slots = np.zeros(SLOTS, np.int64)
 
     def update(self, column: Sequence[FeatureValue]) -> None:
         """Take the column's values of one batch in order, None where missing."""
@@ -80,14 +89,21 @@ class ColumnLearner:
         types = set(map(type, column))
         if int in types or float in types:
             numbers, _ = floats_of(column, types)
-            self._numbers.frombytes(rounded(numbers[~np.isnan(numbers)]).tobytes())
+            self._learn_numbers(numbers[~np.isnan(numbers)])
         if str in types:
             self._learn_texts([shortened(text) for text in texts_of(column)])
         if bool in types:
             self._truths.update(TRUTH[value] for value in column if value is True or value is False)
 
+    def _learn_numbers(self, numbers: npt.NDArray[np.float64]) -> None:
+        if self._base is None:
+            first = float(numbers[0])
+            self._base = first if abs(first) > _LARGE else 0.0
+        self._numbers.frombytes(rounded(numbers - self._base).tobytes())
+
     def _learn_texts(self, texts: list[str]) -> None:
         self._text_events += len(texts)
+        self._slots += slot_counts(texts)
         previous = [self._last, *texts[:-1]]
         self._repeats += sum(a == b for a, b in zip(previous, texts, strict=True))
         self._last = texts[-1]
@@ -99,8 +115,8 @@ class ColumnLearner:
             self._uncertain += cut
             self._texts = Counter({text: count - cut for text, count in self._texts.items() if count > cut})
 
-    def profile(self, bins: int) -> Profile:
-        """What was learned."""
+    def profile(self, bins: int, first_ms: int = 0, last_ms: int = 0) -> Profile:
+        """What was learned from events made between ``first_ms`` and ``last_ms``."""
         number_events = len(self._numbers)
         truth_events = self._truths.total()
         sizes = {Kind.NUMBER: number_events, Kind.TEXT: self._text_events, Kind.BOOLEAN: truth_events}
@@ -115,10 +131,12 @@ class ColumnLearner:
             unwatched = Unwatched.MIXED_TYPES
         elif kind is Kind.NUMBER:
             values = np.array(self._numbers, np.float32)
-            if _monotonic(values):
+            if self._dates(values, first_ms, last_ms):
+                unwatched = Unwatched.CALENDAR
+            elif monotonic(values):
                 unwatched = Unwatched.MONOTONIC
             else:
-                numbers = learn_numbers(values, bins)
+                numbers = learn_numbers(values, bins, self._base or 0.0)
         elif kind is Kind.BOOLEAN:
             counts = [self._truths[name] for name in TRUTH.values()]
             categories = Categories(
@@ -129,6 +147,8 @@ class ColumnLearner:
                 uncertain=0,
                 every=1,
             )
+        elif are_date_texts(self._texts, first_ms, last_ms):
+            unwatched = Unwatched.CALENDAR
         else:
             categories = self._categories()
             if categories is None:
@@ -144,9 +164,16 @@ class ColumnLearner:
             categories=categories,
         )
 
+    def _dates(self, values: npt.NDArray[np.float32], first_ms: int, last_ms: int) -> bool:
+        distinct = np.unique(values)
+        if len(distinct) > _MOST_DATES:
+            return False
+        return are_dates((distinct.astype(np.float64) + (self._base or 0.0)).tolist(), first_ms, last_ms)
+
     def _categories(self) -> Categories | None:
         # By count, then by name: the order must not depend on which came first in memory.
-        ranked = sorted(self._texts.items(), key=lambda item: (-item[1], item[0]))[: self._max_categories]
+        everything = sorted(self._texts.items(), key=lambda item: (-item[1], item[0]))
+        ranked, rest = everything[: self._max_categories], everything[self._max_categories :]
         counts = np.array([count for _, count in ranked], np.uint32)
         covered = int(counts.sum())
         if covered < _COVERED * self._text_events:
@@ -155,13 +182,31 @@ class ColumnLearner:
         alike = float(((counts / self._text_events) ** 2).sum())
         repeats = self._repeats / max(self._text_events - 1, 1)
         dependent = alike < 1 and (repeats - alike) / (1 - alike) > _DEPENDENT
+        names = [name for name, _ in ranked]
+        complete = self._uncertain == 0
+        every = _EVERY if dependent else 1
+        if self._slots.sum() < self._text_events:
+            # Some of it was learned before texts were counted by slot.
+            return Categories(
+                names=names,
+                counts=counts,
+                other=self._text_events - covered,
+                singletons=singletons,
+                uncertain=self._uncertain,
+                every=every,
+            )
+        single = certain([count for _, count in everything], Categories.DISTINGUISHED, complete=complete)
+        groups = groups_for(Categories.DISTINGUISHED + 1 - single)
         return Categories(
-            names=[name for name, _ in ranked],
+            names=names,
             counts=counts,
             other=self._text_events - covered,
             singletons=singletons,
             uncertain=self._uncertain,
-            every=_EVERY if dependent else 1,
+            every=every,
+            single=single,
+            groups=grouped(self._slots, names[:single], counts[:single].tolist(), groups),
+            known=np.sort(np.array([text_hash(name) for name, _ in rest], np.uint32)),
         )
 
     def state(self) -> ColumnLearnerState:
@@ -173,6 +218,8 @@ class ColumnLearner:
             truths=dict(self._truths),
             numbers=np.array(self._numbers, np.float32) if self._numbers else None,
             last=self._last,
+            base=self._base,
+            slots=self._slots.copy() if self._slots.any() else None,
         )
 
     def restore(self, state: object) -> None:
@@ -184,12 +231,9 @@ class ColumnLearner:
         self._numbers = array("f")
         if saved.numbers is not None:
             self._numbers.frombytes(np.asarray(saved.numbers, np.float32).tobytes())
+            # Older states kept numbers as they are.
+            self._base = 0.0 if saved.base is None else saved.base
         self._texts, self._truths = Counter(saved.texts), Counter(saved.truths)
         self._last = saved.last
-
-
-def _monotonic(values: npt.NDArray[np.float32]) -> bool:
-    # Compared, not subtracted: the difference of two extremes need not be finite.
-    rises, falls = int((values[1:] > values[:-1]).sum()), int((values[1:] < values[:-1]).sum())
-    # Standing still is allowed: a date stays the same all day.
-    return rises + falls >= _STEPS and max(rises, falls) >= _MONOTONIC * (rises + falls)
+        if saved.slots is not None:
+            self._slots = np.array(saved.slots, np.int64)

@@ -18,6 +18,9 @@ _DEPENDENT_ERRORS = 3.0
 #: Blocks a reference must be cut into at least, or their standard deviation is a guess.
 _MIN_BLOCKS = 25
 
+#: Standard errors by which the two halves of a reference may differ.
+_SETTLED_ERRORS = 5.0
+
 Values = npt.NDArray[np.float32]
 
 
@@ -51,8 +54,8 @@ def lag_one(series: npt.NDArray[np.float64]) -> float:
     return float(centred[1:] @ centred[:-1]) / power if power > 1e-12 else 0.0
 
 
-def learn_numbers(values: Values, bins: int) -> Numbers:
-    """The distribution of ``values``, which are in stream order and at least 100."""
+def learn_numbers(values: Values, bins: int, base: float = 0.0) -> Numbers:
+    """The distribution of ``values``, which are relative to ``base``, in stream order and at least 100."""
     edges = bin_edges(np.sort(values), max(2, min(bins, len(values) // 10)))
     codes = np.searchsorted(edges, values, side="right")
     counts = np.bincount(codes, minlength=len(edges) + 1)
@@ -62,7 +65,23 @@ def learn_numbers(values: Values, bins: int) -> Numbers:
     blocks = None
     if autocorrelation > max(DEPENDENT, _DEPENDENT_ERRORS / math.sqrt(len(values))):
         blocks = _blocks(rank, width, autocorrelation)
-    return Numbers(edges=edges, counts=counts.astype(np.uint32), autocorrelation=autocorrelation, blocks=blocks)
+    return Numbers(
+        edges=edges,
+        counts=counts.astype(np.uint32),
+        autocorrelation=autocorrelation,
+        blocks=blocks,
+        base=base,
+        settled=_settled(rank, autocorrelation),
+    )
+
+
+def _settled(rank: npt.NDArray[np.float64], autocorrelation: float) -> bool:
+    """Whether the mean ranks of both halves differ by no more than chance allows, neighbours being alike."""
+    half = len(rank) // 2
+    r = min(max(autocorrelation, 0.0), 0.99)
+    worth = half * (1 - r) / (1 + r)
+    error = math.sqrt(2 / (12 * worth))
+    return bool(abs(rank[:half].mean() - rank[half:].mean()) <= _SETTLED_ERRORS * error)
 
 
 def _blocks(rank: npt.NDArray[np.float64], width: npt.NDArray[np.float64], autocorrelation: float) -> BlockReference:

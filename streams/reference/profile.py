@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftbell.streams.detectors.blocks import BlockReference
-from driftbell.streams.versioned import Versioned
+from driftbell.streams.versioned import Array, Versioned
 
 
 class Kind(enum.StrEnum):
@@ -29,12 +29,27 @@ class Unwatched(enum.StrEnum):
     HIGH_CARDINALITY = "high_cardinality"
     #: It only ever grows (or falls): a counter or a timestamp, which differs from any reference by nature.
     MONOTONIC = "monotonic"
+    #: It is the date of the events, which never comes again.
+    CALENDAR = "calendar"
     #: The reference holds too few values to compare with.
     TOO_FEW_VALUES = "too_few_values"
     #: No one type makes up nine tenths of its values.
     MIXED_TYPES = "mixed_types"
     #: It came when ``reference.max_features`` were learned already.
     TOO_MANY_FEATURES = "too_many_features"
+    #: It came after the reference was learned (``reference.new_features`` says what then).
+    APPEARED_LATER = "appeared_later"
+
+
+class Caveat(enum.StrEnum):
+    """Why what was learned may not be what is normal."""
+
+    #: So few events that small changes cannot be told from chance.
+    TOO_SMALL = "too_small"
+    #: Less than a day: what changes with the hour looks like a change.
+    SHORTER_THAN_A_DAY = "shorter_than_a_day"
+    #: A column was not the same in both halves of it.
+    NOT_SETTLED = "not_settled"
 
 
 class Numbers(Versioned, frozen=True):
@@ -44,22 +59,32 @@ class Numbers(Versioned, frozen=True):
     everything above the largest. Frequent single values have bins of their own.
     """
 
+    #: Relative to ``base``.
     edges: npt.NDArray[np.float32]
     counts: npt.NDArray[np.uint32]
     #: Lag-1 autocorrelation of rank or width (distance from the middle rank), whichever is larger.
     autocorrelation: float
     #: Set where the autocorrelation forbids to treat events as independent.
     blocks: BlockReference | None = None
+    #: Subtracted from every value before it is rounded to float32, which would make an epoch in milliseconds the same for two
+    #: minutes.
+    base: float = 0.0
+    #: Whether both halves of the reference agree in place.
+    settled: bool = True
 
     @property
     def low(self) -> float:
         """Smallest learned value."""
-        return float(self.edges[0])
+        return self.value(self.edges[0])
+
+    def value(self, edge: np.float32) -> float:
+        """An edge, or a number like it, as a value of the column."""
+        return float(edge) + self.base
 
     @property
     def high(self) -> float:
         """Largest learned value (the last edge is the next float above it)."""
-        return float(np.nextafter(self.edges[-1], np.float32(-np.inf)))
+        return self.value(np.nextafter(self.edges[-1], np.float32(-np.inf)))
 
 
 class Categories(Versioned, frozen=True):
@@ -75,8 +100,15 @@ class Categories(Versioned, frozen=True):
     uncertain: int
     #: The drift detector takes every n-th event, because neighbours resemble each other; 1 takes all.
     every: int
+    #: So many of ``names`` are compared one by one; all other texts, known or not, fall into groups by their hash. None in
+    #: older states, which compared ``DISTINGUISHED`` with one group for all others.
+    single: int | None = None
+    #: Events per group of the others.
+    groups: Array | None = None
+    #: Hashes of the categories that were seen but are not among ``names``.
+    known: Array | None = None
 
-    #: Categories the drift detector distinguishes; the rest is pooled as "other".
+    #: Categories compared one by one, at most; with the groups there is room for one more.
     DISTINGUISHED: ClassVar[int] = 15
 
     @classmethod
@@ -88,11 +120,22 @@ class Categories(Versioned, frozen=True):
         return plain
 
     @property
+    def complete(self) -> bool:
+        """Whether every category that was seen is known."""
+        return self.uncertain == 0
+
+    @property
+    def alone(self) -> int:
+        """How many of ``names`` are compared one by one."""
+        return min(len(self.names), self.DISTINGUISHED) if self.single is None else self.single
+
+    @property
     def pooled(self) -> npt.NDArray[np.int64]:
-        """Counts of the distinguished categories and, last, of all others."""
-        kept = self.counts[: self.DISTINGUISHED].astype(np.int64)
-        rest = int(self.counts[self.DISTINGUISHED :].sum()) + self.other
-        return np.append(kept, rest)
+        """Counts of the categories compared one by one, then of the groups."""
+        alone = self.counts[: self.alone].astype(np.int64)
+        if self.groups is not None:
+            return np.append(alone, self.groups.astype(np.int64))
+        return np.append(alone, int(self.counts[self.alone :].sum()) + self.other)
 
 
 class Profile(Versioned, frozen=True):

@@ -11,12 +11,16 @@ from driftbell.schemas import FeatureValue
 from driftbell.streams.batch import PredictionBatch
 from driftbell.streams.reference.columns import Columns, Lookup
 from driftbell.streams.reference.learner import ColumnLearner, ColumnLearnerState
-from driftbell.streams.reference.profile import Profile, Profiles
+from driftbell.streams.reference.profile import Caveat, Profile, Profiles
 from driftbell.streams.versioned import Versioned
 
 #: The name under which predictions are profiled.
 PREDICTION = "prediction"
 _features = attrgetter("features")
+_LATEST_MS = 2**63 - 1
+_DAY_MS = 86_400_000
+#: A reference of fewer events is small.
+_SMALL = 1000
 #: A batch as read: itself, its features, its predictions.
 _Read = tuple[PredictionBatch, Columns | None, Columns | None]
 
@@ -32,6 +36,10 @@ class ReferenceState(Versioned, frozen=True):
     feature_events: int = 0
     learners: list[ColumnLearnerState] = []
     prediction_learner: ColumnLearnerState | None = None
+    #: When the first and the last event learned from was made, epoch milliseconds; older states did not say.
+    first_ms: int | None = None
+    last_ms: int = 0
+    late: dict[str, int] = {}
 
 
 class Reference:
@@ -46,6 +54,8 @@ class Reference:
         self.events = 0
         #: Columns beyond ``max_features``, which nobody watches.
         self.ignored: set[str] = set()
+        #: Features that came after the reference was learned, and in how many events each.
+        self.late: dict[str, int] = {}
         self._learners: dict[str, ColumnLearner] = {}
         self._prediction = ColumnLearner(PREDICTION, settings.max_categories)
         #: How to read features and predictions, once learned.
@@ -53,6 +63,9 @@ class Reference:
         self._names: list[str] = []
         self._getter: itemgetter[Any] | None = None
         self._feature_events = 0
+        #: When the first and the last event learned from was made.
+        self.first_ms: int | None = None
+        self.last_ms = 0
         #: Events read since learning ended.
         self._events_read = 0
         self._read: _Read | None = None
@@ -78,6 +91,22 @@ class Reference:
             raise RuntimeError("the reference is still being learned")
         return self._ready
 
+    @property
+    def caveats(self) -> list[Caveat]:
+        """Why what was learned may not be typical; only when ready."""
+        found = [Caveat.TOO_SMALL] if self.events < _SMALL else []
+        if self.first_ms is not None and self.last_ms - self.first_ms < _DAY_MS:
+            found.append(Caveat.SHORTER_THAN_A_DAY)
+        profiles = (*self.features.profiles, *self.prediction.profiles)
+        if not all(profile.numbers is None or profile.numbers.settled for profile in profiles):
+            found.append(Caveat.NOT_SETTLED)
+        return found
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether a feature that came later has been there for as many events as a reference takes, and is to be learned."""
+        return self.settings.new_features == "relearn" and max(self.late.values(), default=0) >= self.settings.events
+
     def learn(self, batch: PredictionBatch) -> None:
         """Take a batch while not ready."""
         rows = _rows(batch)
@@ -90,6 +119,8 @@ class Reference:
         answers = [event.prediction for event in batch.events if event.error is None]
         self._prediction.update(answers)
         self.events += len(batch)
+        self.first_ms = min(int(batch.time_ms.min()), self.first_ms if self.first_ms is not None else _LATEST_MS)
+        self.last_ms = max(int(batch.time_ms.max()), self.last_ms)
         if self.events >= self.settings.events:
             self._freeze()
 
@@ -105,8 +136,10 @@ class Reference:
             self._learners[name] = ColumnLearner(name, self.settings.max_categories, self._feature_events)
 
     def _freeze(self) -> None:
-        bins = self.settings.bins
-        self._set([learner.profile(bins) for learner in self._learners.values()], self._prediction.profile(bins))
+        learned = self.settings.bins, self.first_ms or 0, self.last_ms
+        self._set(
+            [learner.profile(*learned) for learner in self._learners.values()], self._prediction.profile(*learned)
+        )
 
     def _set(self, features: Sequence[Profile], prediction: Profile) -> None:
         self._ready = Lookup(Profiles(features)), Lookup(Profiles([prediction]))
@@ -136,16 +169,28 @@ class Reference:
 
     def _read_features(self, batch: PredictionBatch) -> Columns | None:
         rows = _rows(batch)
-        if not rows or not self._names:
+        if not rows:
+            return None
+        if not self._names:
+            self._count_late(rows)
             return None
         columns: list[Sequence[FeatureValue]]
         try:
             if self._getter is None:
                 raise KeyError
             columns = list(zip(*map(self._getter, rows), strict=True))
+            if max(map(len, rows)) > len(self._names):
+                self._count_late(rows)
         except KeyError:
             columns = [[row.get(name) for row in rows] for name in self._names]
+            self._count_late(rows)
         return self._counted(self._lookups[0], columns, len(rows), batch)
+
+    def _count_late(self, rows: Sequence[Mapping[str, FeatureValue]]) -> None:
+        """Count features that the reference does not know: as many names as it may hold itself, so that none fill memory."""
+        for name in sorted(set().union(*rows).difference(self._names, self.ignored)):
+            if name in self.late or len(self.late) < self.settings.max_features:
+                self.late[name] = self.late.get(name, 0) + sum(name in row for row in rows)
 
     def _read_predictions(self, batch: PredictionBatch) -> Columns | None:
         answers = [event.prediction for event in batch.events if event.error is None]
@@ -168,10 +213,15 @@ class Reference:
                 events_read=self._events_read,
                 features=list(self.features.profiles),
                 prediction=self.prediction.profiles[0],
+                first_ms=self.first_ms,
+                last_ms=self.last_ms,
+                late=dict(self.late),
             )
         return ReferenceState(
             events=self.events,
             ignored=sorted(self.ignored),
+            first_ms=self.first_ms,
+            last_ms=self.last_ms,
             feature_events=self._feature_events,
             learners=[learner.state() for learner in self._learners.values()],
             prediction_learner=self._prediction.state(),
@@ -182,6 +232,7 @@ class Reference:
         saved = ReferenceState.read(state)
         self.events = saved.events
         self.ignored = set(saved.ignored)
+        self.first_ms, self.last_ms, self.late = saved.first_ms, saved.last_ms, dict(saved.late)
         self._events_read = saved.events_read
         if saved.features is not None and saved.prediction is not None:
             self._set(saved.features, saved.prediction)

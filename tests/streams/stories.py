@@ -168,6 +168,11 @@ class Story:
         return found
 
 
+def batch_of(made: list[Prediction], now_ms: int) -> PredictionBatch:
+    """A batch that ends at ``now_ms``."""
+    return PredictionBatch(made, now_ms - len(made) + np.arange(len(made), dtype=np.int64), now_ms)
+
+
 def learned(story: Story, labels: bool = False) -> Story:
     """The same story after a quiet reference."""
     story.events(story.settings.reference.events + 256)

@@ -14,6 +14,10 @@ from driftbell.streams.monitors.drift.shifts import Shifts
 from driftbell.streams.monitors.monitor import Condition, Family
 from driftbell.streams.monitors.wording import count, pair, percent, quantity, went
 from driftbell.streams.reference import Categories, Numbers
+from driftbell.streams.reference.text_counts import SLOTS, text_hash
+
+#: Values that stand for a group of rare ones.
+_EXAMPLES = 2
 
 Shares = npt.NDArray[np.float64]
 
@@ -71,9 +75,15 @@ def _sentence(shifts: Shifts, row: int, alarm: ShiftAlarm) -> str:
 
 
 def _mix(name: str, mix: Categories, category: int, before: Shares, now: Shares) -> str:
-    named = category < len(before) - 1
-    what = repr(mix.names[category]) if named else "rarer or unknown values"
+    what = repr(mix.names[category]) if category < mix.alone else _group(mix, category - mix.alone)
     return f"mix of {name} moved: share of {what} {went(before[category], now[category], percent)}"
+
+
+def _group(mix: Categories, group: int) -> str:
+    """The values of a group: its most frequent ones stand for it."""
+    size = len(mix.pooled) - mix.alone
+    names = [name for name in mix.names[mix.alone :] if text_hash(name) % SLOTS % size == group][:_EXAMPLES]
+    return f"rarer values such as {', '.join(map(repr, names))}" if names and size > 1 else "rarer or unknown values"
 
 
 def _numbers(name: str, numbers: Numbers, before: Shares, now: Shares) -> str:
@@ -101,7 +111,7 @@ def _range(numbers: Numbers, at: int) -> str:
         return f"below {quantity(numbers.low)}"
     if at == len(numbers.edges):
         return f"above {quantity(numbers.high)}"
-    low, high = pair(float(numbers.edges[at - 1]), float(numbers.edges[at]), quantity)
+    low, high = pair(numbers.value(numbers.edges[at - 1]), numbers.value(numbers.edges[at]), quantity)
     return f"from {low} to {high}"
 
 
@@ -110,15 +120,15 @@ def _single_value(numbers: Numbers, at: int) -> float | None:
     if not 0 < at < len(numbers.edges):
         return None
     low = numbers.edges[at - 1]
-    return float(low) if np.nextafter(low, np.float32(np.inf)) == numbers.edges[at] else None
+    return numbers.value(low) if np.nextafter(low, np.float32(np.inf)) == numbers.edges[at] else None
 
 
 def _quantile(shares: Shares, numbers: Numbers, share: float) -> float:
     """A quantile from shares per bin, by interpolation; beyond the reference's range its end."""
     total = np.cumsum(shares)
     at = min(int(np.searchsorted(total, share * total[-1])), len(shares) - 1)
-    low = float(numbers.edges[max(at - 1, 0)])
-    high = float(numbers.edges[min(at, len(numbers.edges) - 1)])
+    low = numbers.value(numbers.edges[max(at - 1, 0)])
+    high = numbers.value(numbers.edges[min(at, len(numbers.edges) - 1)])
     below = float(total[at - 1]) if at else 0.0
     within = (share * float(total[-1]) - below) / max(float(shares[at]), 1e-12)
     return low + (high - low) * min(max(within, 0.0), 1.0)

@@ -33,7 +33,7 @@ class BadLabels:
 
     def __init__(self, labels: float, bad: float, events_per_false_alarm: float) -> None:
         """``labels`` and ``bad``: of the reference."""
-        self.labels, self.bad = labels, bad
+        self.labels, self.bad = float(labels), float(bad)
         tolerated = upper_bound(bad, labels, _REFERENCE_ERRORS) + _TOLERANCE
         self._rates = Rates([bad / labels if labels else 0.0], [tolerated], events_per_false_alarm)
         #: The latest bad label, shortened.

@@ -20,7 +20,7 @@ from driftbell.streams.stats import upper_bound
 from driftbell.streams.versioned import Versioned
 
 #: Standard errors by which the reference's own rate may be wrong.
-_REFERENCE_ERRORS = 3.0
+REFERENCE_ERRORS = 3.0
 
 
 class RateOptions(Options, frozen=True):
@@ -76,9 +76,14 @@ class FeatureRates(BaseMonitor[RateOptions]):
         for row in self._rows.tolist():
             events, bad = self.learned(profiles[row])
             baseline.append(bad / events if events else 0.0)
-            tolerated.append(upper_bound(bad, events, _REFERENCE_ERRORS) + self.context.options.tolerance)
-        self._rates = Rates(baseline, tolerated, self.context.events_per_false_alarm, coarse=True)
+            tolerated.append(upper_bound(bad, events, REFERENCE_ERRORS) + self.context.options.tolerance)
+        self._rates = Rates(baseline, tolerated, self.budget, coarse=True)
         return self._rates
+
+    @property
+    def budget(self) -> float:
+        """Events per false alarm of all features together."""
+        return self.context.events_per_false_alarm
 
     def on_predictions(self, batch: PredictionBatch) -> None:
         """Count the batch."""
@@ -111,10 +116,13 @@ class FeatureRates(BaseMonitor[RateOptions]):
         return [self._condition(finding, more) for finding in findings[:limit]]
 
     def _condition(self, finding: Finding, more: int) -> Condition:
-        profile = self.profile(finding.row)
+        return self.condition_of(self.profile(finding.row), finding, more, self.remark(finding))
+
+    def condition_of(self, profile: Profile, finding: Finding, more: int, remark: str = "") -> Condition:
+        """What to say of a column; ``more`` columns beyond the limit break the same way."""
         summary = (
             f"{self.phrase} of {profile.name} {went(finding.baseline, finding.rate, percent)} "
-            f"in {count(finding.events, 'events')}{self.remark(finding)}"
+            f"in {count(finding.events, 'events')}{remark}"
         )
         if more > 0:
             summary += f"; {count(more, 'features')} more break the same way"

@@ -31,13 +31,17 @@ class UnseenCategory(FeatureRates):
     phrase = "rate of unseen categories"
 
     def concerns(self, profile: Profile) -> bool:
-        """Only texts can be unseen; a boolean has no third value."""
-        return profile.kind is Kind.TEXT and profile.categories is not None
+        """Only texts can be unseen, where all that were seen are known; a boolean has no third value.
+
+        Of more categories than were counted, the known ones are known by luck, and new ones are nothing new.
+        """
+        return profile.kind is Kind.TEXT and profile.categories is not None and profile.categories.complete
 
     def learned(self, profile: Profile) -> tuple[float, float]:
         """Values of the reference, and those that a reference of the same size would not have known."""
         known = profile.categories
-        unknown = known.other + known.singletons if known is not None else 0
+        # Older references know the names they kept, and no others.
+        unknown = 0 if known is None else known.singletons + (known.other if known.known is None else 0)
         return profile.present, min(unknown, profile.present)
 
     def counted(self, columns: Columns) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

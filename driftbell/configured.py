@@ -44,10 +44,12 @@ def _monitors(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
     settings |= {("models", model): config.monitoring_for(model) for model in config.models}
     if not any(one.monitors for one in settings.values()):
         return  # the monitors bring numpy and River along, and most commands can do without
-    from driftbell.streams.monitors.watch import check_settings
+    from driftbell.streams.monitors.watch import mistakes
 
+    told: set[tuple[tuple[str, ...], str]] = set()
     for path, one in settings.items():
-        try:
-            check_settings(one)
-        except ValueError as error:
-            yield path, str(error)
+        for where, message in mistakes(one):
+            # What a model takes over from `monitoring` is a mistake there, and once.
+            if (where, message) not in told:
+                told.add((where, message))
+                yield (*path, *where), message

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from driftbell.alerting.rendering.notification import severity
 from driftbell.alerting.state.records import Incident, Kind, Notification
 from driftbell.alerting.times import clock_time, length, to_ms
-from driftbell.schemas import Alert, Evidence, FeatureShift
+from driftbell.schemas import Alert, Evidence, FeatureShift, to_rfc3339
 
 #: Alerts that a message shows in full; it must be read on a telephone. The rest are counted.
 MAX_SHOWN = 5
@@ -150,7 +150,16 @@ def _facts(alert: Alert, decided_ms: int) -> Iterator[Fact]:
     if alert.generatorURL:
         yield Fact("Source", alert.generatorURL, link=True)
     model = alert.labels.get("model")
-    yield Fact("How to look", "driftbell events tail" + (f" --model {shlex.quote(model)}" if model else ""))
+    # The moment at which it began: a command that starts at the end of the topics would show nothing of it.
+    whose = f" --model {shlex.quote(model)}" if model else ""
+    yield Fact("How to look", f"driftbell events tail{whose}{_at(alert.evidence.change_point_ms or started_ms)}")
+
+
+def _at(moment_ms: int) -> str:
+    try:
+        return f" --at {to_rfc3339(moment_ms)[:19]}Z"
+    except ValueError:
+        return ""  # no time that a calendar has
 
 
 def _measured(evidence: Evidence) -> str:

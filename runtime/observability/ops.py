@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import html
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -31,6 +32,21 @@ class Health:
 
 Probe = Callable[[], Health]
 
+#: What each probe answers, in words.
+_MEANINGS = {"/readyz": "Does it do its work now?", "/healthz": "Is the process alive, or must it be restarted?"}
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>driftbell</title>
+<style>body{{font:16px/1.5 sans-serif;max-width:46em;margin:2em auto;padding:0 1em}}td{{padding:.2em 1.5em .2em 0}}</style>
+<h1>driftbell</h1>
+<p>This is the operations port of one driftbell process.</p>
+<table>{rows}</table>
+<p><a href="/metrics">/metrics</a> has its numbers, for Prometheus.</p>
+<p>At a command line, <code>driftbell alerts</code> shows what fires now, <code>driftbell status</code> the workers and how far
+they are behind, and <code>driftbell events tail</code> follows the topics.</p>
+</html>
+"""
+
 
 def new_registry() -> CollectorRegistry:
     """A registry with what every process reports: memory, CPU, open files, garbage collection, and our version.
@@ -51,6 +67,12 @@ def new_registry() -> CollectorRegistry:
         version = "unknown"
     Info("driftbell_build", "The running version of driftbell.", registry=registry).info({"version": version})
     return registry
+
+
+def _row(path: str, meaning: str, health: Health) -> str:
+    answer = "yes" if health.ok else "NO"
+    why = html.escape(f"{health.reason}: {health.detail}" if health.detail else health.reason)
+    return f'<tr><td>{meaning}<td><b>{answer}</b><td>{why}<td><a href="{path}">{path}</a>'
 
 
 class _Readiness(Collector):
@@ -141,7 +163,11 @@ class OpsServer:
             self._runner = None
 
     async def _index(self, request: web.Request) -> web.Response:
-        return web.json_response({"endpoints": [*self._probes, "/metrics"]})
+        """For the person who opened the address in a browser; programs ask for JSON."""
+        if "text/html" not in request.headers.get("Accept", ""):
+            return web.json_response({"endpoints": [*self._probes, "/metrics"]})
+        rows = "".join(_row(path, meaning, self._ask(path)) for path, meaning in _MEANINGS.items())
+        return web.Response(text=_PAGE.format(rows=rows), content_type="text/html")
 
     def _ask(self, path: str) -> Health:
         try:

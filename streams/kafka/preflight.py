@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
+import socket
+import threading
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +41,8 @@ class Problem(enum.StrEnum):
     SHORT_RETENTION = "short_retention"
     COMPACTED_INPUT = "compacted_input"
     REDIS = "redis"
+    KAFKA = "kafka"
+    PORT = "port"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,14 @@ def check(config: Config) -> None:
     Raises:
         RefusedError: naming every fatal problem and its fix. Lesser ones are logged.
     """
-    findings = asyncio.run(_redis_findings(config))
-    kafka, partitions = _kafka_findings(config)
-    findings += kafka
+    # Side by side, so that who started neither reads of both, and soon: without Kafka nobody waits for Redis.
+    hopeless = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        redis = pool.submit(lambda: asyncio.run(_redis_findings(config, hopeless)))
+        findings, partitions = _kafka_findings(config)
+        if any(finding.fatal for finding in findings):
+            hopeless.set()
+        findings = [*_port_findings(config), *redis.result(), *findings]
     if partitions is not None and not any(finding.fatal for finding in findings):
         findings += asyncio.run(_remembered_partitions(config, partitions))
     for finding in findings:
@@ -68,14 +78,33 @@ def check(config: Config) -> None:
         raise RefusedError("\n".join(f"{finding.problem.value}: {finding.message}" for finding in fatal))
 
 
-async def _redis_findings(config: Config) -> list[Finding]:
+def _port_findings(config: Config) -> list[Finding]:
+    """Another worker on this machine has the ops port; found out before Kafka gives this one partitions."""
+    host, port = config.worker.http_host, config.worker.http_port
+    if not port:
+        return []
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        advice = "give this one another worker.http_port (0: any free one, null: none)"
+        return [
+            Finding(Problem.PORT, f"cannot listen on {host}:{port} ({error.strerror}): is a worker running? {advice}")
+        ]
+    return []
+
+
+async def _redis_findings(config: Config, hopeless: threading.Event) -> list[Finding]:
+    """What is wrong with Redis; one that may still come is waited for, unless the start is ``hopeless`` anyway."""
     if is_memory(config.redis):
         return []
     client = connect(config.redis)
     try:
         found = await examine(client)
         waited = 0.0
-        while found.passing and waited < config.worker.checkpoint_patience:
+        while found.passing and waited < config.worker.checkpoint_patience and not hopeless.is_set():
             if waited == 0.0:
                 log.warning("waiting for Redis: %s", found.fix)
             await asyncio.sleep(1.0)
@@ -126,9 +155,8 @@ def _kafka_findings(config: Config) -> tuple[list[Finding], int | None]:
         known = admin.list_topics(timeout=ANSWER_SECONDS).topics
     except KafkaException as error:
         servers = config.kafka.get("bootstrap.servers")
-        raise RefusedError(
-            f"Kafka at {servers} does not answer ({error}). Is kafka.bootstrap.servers right?"
-        ) from error
+        sentence = f"Kafka at {servers} does not answer: {error.args[0].str()}. Is kafka.bootstrap.servers right?"
+        return [Finding(Problem.KAFKA, sentence)], None
     partitions = {name: len(known[name].partitions) for name in known}
     inputs = (topics.predictions, topics.feedback)
     outputs = (topics.alerts, topics.alerts_active, topics.metrics, *(t + topics.dead_letter_suffix for t in inputs))

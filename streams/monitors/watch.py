@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -43,11 +44,29 @@ def check_settings(settings: Monitoring) -> None:
         ValueError: a monitor or an option is unknown, or an option's value is not allowed; the message lists what is
             known.
     """
+    for path, message in mistakes(settings):
+        raise ValueError(f"{'.'.join(path)}: {message}")
+
+
+def mistakes(settings: Monitoring) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Everything that is wrong with the monitors' names and options: where below the settings, what, and what is known."""
     known = {**REGISTRY, **MODEL_REGISTRY}
     for name, monitor in settings.monitors.items():
+        path = ("monitors", name)
         if name not in known:
-            raise ValueError(f"monitors: unknown monitor {name!r}; known: {', '.join(sorted(known))}")
-        _options(known[name], monitor)
+            yield path, f"unknown monitor {name!r}; known: {', '.join(sorted(known))}"
+            continue
+        fields = known[name].options_type.__struct_fields__
+        unknown = [option for option in monitor.options if option not in fields]
+        for option in unknown:
+            yield (*path, "options", option), f"unknown option {option!r}; known: {', '.join(fields) or 'none'}"
+        right = {option: value for option, value in monitor.options.items() if option in fields}
+        try:
+            msgspec.convert(right, known[name].options_type)
+        except msgspec.ValidationError as error:
+            where = re.search(r" - at `\$\.(\w+)", str(error))
+            place = (*path, "options") if where is None else (*path, "options", where[1])
+            yield place, str(error).partition(" - at ")[0].replace("`", "")
 
 
 def _options(kind: type[BaseMonitor[Any]], settings: MonitorSettings) -> Options:

@@ -274,3 +274,23 @@ def test_config_as_json_can_be_read_by_programs(capsys: pytest.CaptureFixture[st
     told = json.loads(capsys.readouterr().out)
     assert told["valid"] is False
     assert "colour" in told["problems"][0]
+
+
+def test_every_mistake_under_monitors_is_shown_at_once_and_at_its_own_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "driftbell.yaml").write_text(
+        "monitoring:\n"
+        "  monitors:\n"
+        "    no_such: {}\n"
+        "    error_rate:\n"
+        "      options:\n"
+        "        colour: red\n"
+        "        tolerance: much\n"
+        "    silence: {options: {shape: round}}\n"
+    )
+
+    assert exit_code("config", "check") == ExitCode.USAGE
+    told = capsys.readouterr().err
+    for line, word in ((3, "no_such"), (6, "colour"), (7, "tolerance"), (8, "shape")):
+        assert any(f"driftbell.yaml:{line}:" in one and word in one for one in told.splitlines()), (line, told)

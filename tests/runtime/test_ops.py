@@ -106,3 +106,16 @@ async def test_stopping_does_not_wait_for_an_idle_connection() -> None:
         async with asyncio.timeout(3):
             await server.stop()
         await server.stop()
+
+
+async def test_a_person_who_opens_the_address_reads_how_it_is_and_where_to_look() -> None:
+    bad = lambda: Health(False, "store_slow", "Redis <does> not answer")  # noqa: E731
+    async with _server(ready=bad) as (_, client):
+        async with client.get("/", headers={"Accept": "text/html,*/*"}) as page:
+            text = await page.text()
+            assert page.headers["Content-Type"].startswith("text/html")
+        async with client.get("/") as listed:
+            assert "/metrics" in (await listed.json())["endpoints"]
+
+    assert "<b>NO</b><td>store_slow: Redis &lt;does&gt; not answer" in text
+    assert "driftbell alerts" in text

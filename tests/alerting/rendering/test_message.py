@@ -29,7 +29,7 @@ def test_a_page_says_what_happened_since_when_and_where_to_look() -> None:
         "  Moved most: amount (PSI 0.52), country",
         "  Episode: 1",
         "  Runbook: https://runbooks.example.org/error-rate",
-        "  How to look: driftbell events tail --model fraud",
+        "  How to look: driftbell events tail --model fraud --at 2026-11-24T13:58:00Z",
         "",
         "Router: https://driftbell.example.org",
     ]

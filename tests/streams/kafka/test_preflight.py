@@ -189,7 +189,7 @@ def test_a_kafka_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(startup, "ANSWER_SECONDS", 0.5)
     server = f"127.0.0.1:{claim_port()}"
 
-    with pytest.raises(RefusedError, match=rf"Kafka at {server} does not answer .*kafka.bootstrap.servers right\?"):
+    with pytest.raises(RefusedError, match=rf"Kafka at {server} does not answer: .*kafka.bootstrap.servers right\?"):
         check(Config(kafka={"bootstrap.servers": server}, redis=MEMORY))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from driftbell.errors import CommandError, UsageError
+from driftbell.history.believed import Believed
 from driftbell.history.csv_table import ENDINGS, CsvTable
 from driftbell.history.jsonl import STDIN, JsonLines
 from driftbell.history.mapping import ColumnMapping
@@ -28,11 +30,13 @@ class History:
     Inside a file the order of the entries is kept, as Kafka keeps it inside a partition: an entry that is older than the
     one before it counts in ``out_of_order``, and takes its turn at the time of the one before. Between files the smaller
     time goes first; on equal times predictions go before feedback. A label that stands in the row of its prediction, with a
-    time of its own, waits for that time.
+    time of its own, waits for that time. An entry whose time is far ahead of all around it is not believed; see ``Believed``.
     """
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[Source], now_ms: int | None = None) -> None:
+        """``now_ms``: nothing has happened later; by default the machine's clock says."""
         self._sources = sources
+        self._now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
         self.records: Counter[Input] = Counter()
         self.skipped: Counter[SkipReason] = Counter()
         self.examples: list[Skip] = []
@@ -95,7 +99,7 @@ class History:
             yield record
 
     def _stream(self, source: Source) -> Iterator[Turn]:
-        order = _Order(self)
+        order, believed = _Order(self), Believed(self._now_ms)
         waiting: list[tuple[int, int, HistoryRecord]] = []
         for number, entry in enumerate(source.entries()):
             if isinstance(entry, Skip):
@@ -108,9 +112,12 @@ class History:
             if isinstance(entry, LaterLabel):
                 heapq.heappush(waiting, (entry.record.time_ms, number, entry.record))
                 continue
-            while waiting and waiting[0][0] < entry.time_ms:
-                yield order.turn(heapq.heappop(waiting)[2])
-            yield order.turn(entry)
+            for record in believed.take(entry):
+                while waiting and waiting[0][0] < record.time_ms:
+                    yield order.turn(heapq.heappop(waiting)[2])
+                yield order.turn(record)
+        for record in believed.end():
+            yield order.turn(record)
         while waiting:
             yield order.turn(heapq.heappop(waiting)[2])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driftbell.schemas.alert import Alert, Evidence, FeatureShift, Origin, Severity, Status
+from driftbell.schemas.alert import Alert, Evidence, FeatureShift, Severity, Status
 from driftbell.schemas.bad_record import BadRecord
 from driftbell.schemas.cloudevents import alert_headers
 from driftbell.schemas.codec import (
@@ -44,7 +44,6 @@ __all__ = [
     "Feedback",
     "Headers",
     "Metric",
-    "Origin",
     "Prediction",
     "Severity",
     "Status",

@@ -44,14 +44,6 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     features: list[FeatureShift] = []
 
 
-class Origin(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The input position at which the transition was decided (information, never identity)."""
-
-    topic: str
-    partition: int
-    offset: int
-
-
 class Alert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One transition, as published to ``alerts`` under the key ``fingerprint``.
 
@@ -74,4 +66,3 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     reason: str
     evidence: Evidence
     traceparent: str | None = None
-    origin: Origin | None = None

@@ -200,3 +200,14 @@ def test_every_exception_to_a_rule_still_exists() -> None:
 
     assert gone == []
     assert short == []
+
+
+def test_a_public_class_name_stands_once_within_its_room() -> None:
+    found: dict[tuple[str, str], list[str]] = {}
+    for room in ("schemas", "runtime", "streams", "alerting", "driftbell"):
+        for name, tree in modules(room):
+            for node in tree.body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    found.setdefault((room, node.name), []).append(name)
+
+    assert {room_and_class: places for room_and_class, places in found.items() if len(places) > 1} == {}

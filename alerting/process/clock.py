@@ -9,7 +9,7 @@ from collections.abc import Callable
 _JUMP_MS = 1_000
 
 
-class Clock:
+class ForwardClock:
     """Epoch milliseconds. Counts on the monotonic clock from a reading of the wall clock; follows it forward only.
 
     Args:

@@ -18,7 +18,7 @@ from driftbell.alerting.channels.registry import LOG_ONLY, Endpoint, build
 from driftbell.alerting.errors import FencedError, RefusedError, StoreUnavailableError
 from driftbell.alerting.incidents.dispatch import Dispatch
 from driftbell.alerting.incidents.failover import Failover
-from driftbell.alerting.process.clock import Clock
+from driftbell.alerting.process.clock import ForwardClock
 from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
 from driftbell.alerting.process.leader import Leader
 from driftbell.alerting.process.metrics import RouterMetrics
@@ -120,7 +120,7 @@ class _Service:
             dispatch,
             Failover(destinations, route.receiver or ""),
             store,
-            clock=Clock(),
+            clock=ForwardClock(),
             random=SystemRandom(),
             metrics=self.metrics,
         )

@@ -10,7 +10,7 @@ from typing import Self
 
 from driftbell.demo.pages import Channel, Pages
 from driftbell.fakes.pagerduty import Event, Incident, PagerDuty
-from driftbell.fakes.slack import Message, Slack
+from driftbell.fakes.slack import Slack, SlackMessage
 from driftbell.fakes.smtp import Mail, Smtp
 
 #: The value that the router's messages carry where they close an incident: Slack's metadata, the mail's X-Driftbell-Kind.
@@ -44,7 +44,7 @@ class Mailroom:
         pagerduty = [f"PagerDuty: {event.body}" for event in self.pagerduty.events if event.effect == "refused"]
         return [*slack, *pagerduty, *(f"email: {violation}" for violation in self.smtp.violations)]
 
-    def _slack(self, what: str, message: Message) -> None:
+    def _slack(self, what: str, message: SlackMessage) -> None:
         if message.thread_ts is not None:
             return  # the history in the thread; the message itself is the page
         # The text is the sentence, escaped, and the state in parentheses.

@@ -27,7 +27,7 @@ TOKEN = "xoxb-demo"  # noqa: S105 - of a fake
 
 
 @dataclass(slots=True)
-class Message:
+class SlackMessage:
     """One message as it stands in the channel now."""
 
     channel: str
@@ -69,13 +69,13 @@ class Slack(FakeServer):
 
     def __init__(
         self,
-        on_message: Callable[[str, Message], None] | None = None,
+        on_message: Callable[[str, SlackMessage], None] | None = None,
         channels: set[str] | None = None,
         token: str = TOKEN,
     ) -> None:
         super().__init__()
         self.calls: list[Call] = []
-        self.messages: list[Message] = []
+        self.messages: list[SlackMessage] = []
         self._on_message = on_message
         self._channels = channels
         self._token = token
@@ -92,11 +92,11 @@ class Slack(FakeServer):
         return f"{self.address}/api/"
 
     @property
-    def roots(self) -> list[Message]:
+    def roots(self) -> list[SlackMessage]:
         """Messages that are not replies in a thread."""
         return [message for message in self.messages if message.thread_ts is None]
 
-    def replies(self, root: Message) -> list[Message]:
+    def replies(self, root: SlackMessage) -> list[SlackMessage]:
         """The thread of a message."""
         return [message for message in self.messages if message.thread_ts == root.ts]
 
@@ -182,10 +182,10 @@ class Slack(FakeServer):
         self._tell("edited", message)
         return {"ok": True, "channel": message.channel, "ts": message.ts, "text": message.text}
 
-    def _post(self, channel: str, body: dict[str, Any], by: str) -> Message:
+    def _post(self, channel: str, body: dict[str, Any], by: str) -> SlackMessage:
         now = time.time()
         self._last_ts = max(self._last_ts + 1, round(now * 1_000_000))
-        message = Message(
+        message = SlackMessage(
             channel=channel,
             ts=f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}",
             at=now,
@@ -200,10 +200,10 @@ class Slack(FakeServer):
         self._tell("posted", message)
         return message
 
-    def _find(self, channel: str, ts: Any) -> Message | None:
+    def _find(self, channel: str, ts: Any) -> SlackMessage | None:
         return next((one for one in self.messages if one.channel == channel and one.ts == ts), None)
 
-    def _tell(self, what: str, message: Message) -> None:
+    def _tell(self, what: str, message: SlackMessage) -> None:
         if self._on_message is not None:
             self._on_message(what, message)
 

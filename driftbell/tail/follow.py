@@ -12,7 +12,7 @@ from driftbell.errors import CommandError
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.kafka import consumer_settings
 from driftbell.schemas import Headers
-from driftbell.tail.format import Message, TopicKind
+from driftbell.tail.format import ConsumedRecord, TopicKind
 
 #: librdkafka wants a group's name even where none is joined.
 GROUP = "driftbell-tail"
@@ -36,7 +36,7 @@ class Start(enum.StrEnum):
 
 def follow(
     config: Config, kinds: Mapping[str, TopicKind], start: Start | int, *, until_ms: int | None = None
-) -> Generator[Message]:
+) -> Generator[ConsumedRecord]:
     """Yield the records of the topics in ``kinds`` as they come; close the generator to stop.
 
     Args:
@@ -69,7 +69,7 @@ def follow(
                         continue
                     raise CommandError(f"Kafka: {problem.str()}")
                 topic = message.topic() or ""
-                yield Message(
+                yield ConsumedRecord(
                     kinds[topic],
                     topic,
                     message.partition() or 0,

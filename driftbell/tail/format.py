@@ -36,7 +36,7 @@ class TopicKind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ConsumedRecord:
     """A record as it was consumed."""
 
     kind: TopicKind
@@ -62,7 +62,7 @@ def topic_kinds(topics: Topics) -> dict[str, TopicKind]:
     }
 
 
-def as_json(message: Message) -> str:
+def as_json(message: ConsumedRecord) -> str:
     """The record with its position; a value that is not JSON is given as text."""
     value: object = None
     if message.value is not None:
@@ -83,7 +83,7 @@ def as_json(message: Message) -> str:
     ).decode()
 
 
-def as_line(message: Message) -> str:
+def as_line(message: ConsumedRecord) -> str:
     """One line: the time, what it is, and what a person wants to know of it. Never raises on the content."""
     clock = to_rfc3339(message.time_ms)[11:19]
     if message.value is None:
@@ -95,7 +95,7 @@ def as_line(message: Message) -> str:
     return f"{clock}  {message.kind:<13} {text}"
 
 
-def _alert(_message: Message, value: bytes) -> str:
+def _alert(_message: ConsumedRecord, value: bytes) -> str:
     alert = decode_alert(value)
     name = alert.labels.get("alertname", "?")
     severity = alert.labels.get("severity", "")
@@ -105,7 +105,7 @@ def _alert(_message: Message, value: bytes) -> str:
     )
 
 
-def _metric(_message: Message, value: bytes) -> str:
+def _metric(_message: ConsumedRecord, value: bytes) -> str:
     metric = decode_metric(value)
     values = "  ".join(f"{name} {number:.4g}" for name, number in list(metric.values.items())[:SHOWN_VALUES])
     window = f"{metric.window_start[11:19]}-{metric.window_end[11:19]}"
@@ -115,7 +115,7 @@ def _metric(_message: Message, value: bytes) -> str:
     )
 
 
-def _prediction(_message: Message, value: bytes) -> str:
+def _prediction(_message: ConsumedRecord, value: bytes) -> str:
     event = decode_prediction(value)
     answer = f"failed: {event.error}" if event.error is not None else repr(event.prediction)
     latency = f"  {event.latency_ms:.1f} ms" if event.latency_ms is not None else ""
@@ -125,12 +125,12 @@ def _prediction(_message: Message, value: bytes) -> str:
     )
 
 
-def _feedback(_message: Message, value: bytes) -> str:
+def _feedback(_message: ConsumedRecord, value: bytes) -> str:
     event = decode_feedback(value)
     return f"{event.model}  {event.prediction_id}  label {event.label!r}"
 
 
-def _dead_letter(message: Message, value: bytes) -> str:
+def _dead_letter(message: ConsumedRecord, value: bytes) -> str:
     said = "  ".join(
         f"{name.removeprefix(HEADER_PREFIX)}={_text(header)}"
         for name, header in message.headers
@@ -139,7 +139,7 @@ def _dead_letter(message: Message, value: bytes) -> str:
     return f"{said}  {len(value):,} bytes"
 
 
-_WRITERS: dict[TopicKind, Callable[[Message, bytes], str]] = {
+_WRITERS: dict[TopicKind, Callable[[ConsumedRecord, bytes], str]] = {
     TopicKind.ALERTS: _alert,
     TopicKind.ALERTS_ACTIVE: _alert,
     TopicKind.METRICS: _metric,

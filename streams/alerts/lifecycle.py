@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from driftbell.runtime.config.model import Monitoring, MonitorSettings
-from driftbell.schemas import LIVE, Alert, Evidence, Origin, Status, alert_id, fingerprint, to_rfc3339
+from driftbell.schemas import LIVE, Alert, Evidence, Status, alert_id, fingerprint, to_rfc3339
 from driftbell.streams.alerts.annotations import closing, description, sentence, subject_name
 from driftbell.streams.alerts.reasons import Transition
 from driftbell.streams.monitors.monitor import Condition
@@ -50,8 +50,6 @@ class Episode(msgspec.Struct, gc=False):
     #: How long, in ms, it must hold before it fires, and be away before it is over; as set when last seen.
     hold_ms: int = 0
     keep_ms: int = 0
-    #: Where it was decided that it fires.
-    origin: Origin | None = None
 
     @property
     def due_ms(self) -> int | None:
@@ -102,7 +100,6 @@ class Lifecycle:
         *,
         settings: Monitoring | None = None,
         traceparent: str | None = None,
-        origin: Origin | None = None,
     ) -> list[Alert]:
         """What ``conditions`` (all that is wrong with ``subject`` now) change; each transition once.
 
@@ -112,7 +109,6 @@ class Lifecycle:
             now_ms: Stream time; never runs backwards.
             settings: The model's settings now; those of the constructor if None.
             traceparent: W3C trace context of the latest event, kept by an alert that begins now.
-            origin: Input position at which this is decided.
         """
         if not conditions and not self._active:
             return []
@@ -131,20 +127,20 @@ class Lifecycle:
             episode = self._active[name]
             self._see(episode, subject, condition, settings, now_ms)
             if episode.fired_ms is None and now_ms >= episode.started_ms + episode.hold_ms:
-                episode.fired_ms, episode.origin = now_ms, origin
+                episode.fired_ms = now_ms
                 out.append(self._alert(episode, "firing", _fired(episode), now_ms))
             elif new:
-                out.append(self._alert(episode, "pending", Transition.PENDING, now_ms, origin))
+                out.append(self._alert(episode, "pending", Transition.PENDING, now_ms))
         key = _key(subject)
         for episode in [e for e in self._active.values() if e.subject == key and e.fingerprint not in seen]:
-            out += self._miss(episode, now_ms, origin)
+            out += self._miss(episode, now_ms)
         return out
 
     def retire(self, subject: Subject, now_ms: int) -> list[Alert]:
         """Close everything of a subject that is no longer watched."""
         key = _key(subject)
         episodes = [episode for episode in self._active.values() if episode.subject == key]
-        return [self._end(episode, Transition.RETIRED, now_ms, None) for episode in episodes]
+        return [self._end(episode, Transition.RETIRED, now_ms) for episode in episodes]
 
     def abandon(self, subject: Subject, now_ms: int) -> list[Alert]:
         """Close everything of a subject whose conditions can no longer be followed, as far as it can be put in words."""
@@ -152,7 +148,7 @@ class Lifecycle:
         out: list[Alert] = []
         for episode in [episode for episode in self._active.values() if episode.subject == key]:
             try:
-                out.append(self._end(episode, Transition.RETIRED, now_ms, None))
+                out.append(self._end(episode, Transition.RETIRED, now_ms))
             except Exception:
                 log.exception("alert %s of %s ends without a word", episode.fingerprint, subject)
         return out
@@ -210,28 +206,26 @@ class Lifecycle:
             episode.text = f"{subject_name(subject)}: {condition.alertname}"
             episode.evidence = Evidence(metric=condition.metric)
 
-    def _alert(
-        self, episode: Episode, status: Status, transition: Transition, now_ms: int, origin: Origin | None = None
-    ) -> Alert:
+    def _alert(self, episode: Episode, status: Status, transition: Transition, now_ms: int) -> Alert:
         self._tell(episode)
-        return _alert(episode, status, transition, now_ms, origin)
+        return _alert(episode, status, transition, now_ms)
 
-    def _miss(self, episode: Episode, now_ms: int, origin: Origin | None) -> list[Alert]:
+    def _miss(self, episode: Episode, now_ms: int) -> list[Alert]:
         if episode.fired_ms is None:
-            return [self._end(episode, Transition.CANCELLED, now_ms, origin)]
+            return [self._end(episode, Transition.CANCELLED, now_ms)]
         if episode.well_since_ms is None:
             episode.well_since_ms = now_ms
         if now_ms >= episode.well_since_ms + episode.keep_ms:
-            return [self._end(episode, Transition.RECOVERED, now_ms, origin)]
+            return [self._end(episode, Transition.RECOVERED, now_ms)]
         return []
 
-    def _end(self, episode: Episode, transition: Transition, now_ms: int, origin: Origin | None) -> Alert:
+    def _end(self, episode: Episode, transition: Transition, now_ms: int) -> Alert:
         del self._active[episode.fingerprint]
         self._over[episode.fingerprint] = episode.number, episode.again or episode.fired_ms is not None
         if len(self._over) > _MOST_REMEMBERED:
             number, _ = self._over.pop(next(iter(self._over)))
             self._floor = max(self._floor, number)
-        return self._alert(episode, "resolved", transition, now_ms, origin)
+        return self._alert(episode, "resolved", transition, now_ms)
 
 
 def _key(subject: Subject) -> tuple[str, str, str]:
@@ -288,9 +282,7 @@ def _described(text: str, episode: Episode) -> str:
         return text
 
 
-def _alert(
-    episode: Episode, status: Status, transition: Transition, now_ms: int, origin: Origin | None = None
-) -> Alert:
+def _alert(episode: Episode, status: Status, transition: Transition, now_ms: int) -> Alert:
     over = status == "resolved"
     text = closing(transition, episode.text, now_ms - episode.started_ms) if over else episode.text
     annotations = {"summary": text, "description": _described(text, episode)}
@@ -309,5 +301,4 @@ def _alert(
         reason=transition.value,
         evidence=episode.evidence,
         traceparent=episode.traceparent,
-        origin=episode.origin if status == "firing" else origin,
     )

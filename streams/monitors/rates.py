@@ -77,7 +77,7 @@ class RateAlarm(msgspec.Struct, omit_defaults=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RateFinding:
     """A rate that is too high now."""
 
     row: int
@@ -147,10 +147,10 @@ class Rates:
         bad = float(round(self.detector.successes(row)))
         return RateAlarm(start_ms, float(events), bad, self.detector.alternative(row), row=row)
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[RateFinding]:
         """The rates that are too high, longest first."""
         return [
-            Finding(
+            RateFinding(
                 row,
                 alarm.rate,
                 self.baseline[row],

@@ -110,7 +110,6 @@ def test_two_runs_are_equal_to_the_byte(story: Files, config: str, capsys: pytes
 def test_the_same_events_in_two_files_give_the_same_alerts(
     story: Files, config: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # An alert's origin is a position in its input, which is the same in either form.
     assert alerts(capsys, config, story.labels, story.predictions) == alerts(capsys, config, story.mixed)
 
 

@@ -21,13 +21,15 @@ from driftbell.schemas import (
     encode_prediction,
 )
 from driftbell.tail import TopicKind, as_json, as_line, topic_kinds
-from driftbell.tail.format import Message
+from driftbell.tail.format import ConsumedRecord
 
 MOMENT = 1_700_000_000_000  # 2023-11-14T22:13:20Z
 
 
-def message(kind: TopicKind, value: bytes | None, headers: list[tuple[str, bytes | None]] | None = None) -> Message:
-    return Message(kind, f"topic-of-{kind}", 3, 42, MOMENT, b"key", value, headers or [])
+def message(
+    kind: TopicKind, value: bytes | None, headers: list[tuple[str, bytes | None]] | None = None
+) -> ConsumedRecord:
+    return ConsumedRecord(kind, f"topic-of-{kind}", 3, 42, MOMENT, b"key", value, headers or [])
 
 
 ALERT = Alert(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from hypothesis import strategies as st
 
-from driftbell.schemas import Alert, Evidence, FeatureShift, Feedback, Metric, Origin, Prediction
+from driftbell.schemas import Alert, Evidence, FeatureShift, Feedback, Metric, Prediction
 from driftbell.schemas.identifier import blank
 from driftbell.schemas.limits import MAX_LATENCY_MS, MAX_WEIGHT
 from driftbell.schemas.timestamps import MAX_EPOCH_MS, MAX_YEAR, MIN_EPOCH_MS, MIN_YEAR
@@ -82,7 +82,6 @@ alerts = st.builds(
         features=st.lists(shifts, max_size=3),
     ),
     traceparent=st.none() | texts,
-    origin=st.none() | st.builds(Origin, topic=texts, partition=st.integers(0, 1000), offset=st.integers(0, 2**62)),
 )
 
 metrics = st.builds(

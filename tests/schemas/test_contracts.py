@@ -20,7 +20,6 @@ from driftbell.schemas import (
     FeatureShift,
     Feedback,
     Metric,
-    Origin,
     Prediction,
     alert_id,
     decode_alert,
@@ -113,7 +112,6 @@ def test_the_example_alert_has_the_identity_its_labels_give() -> None:
         (Alert, schema("alert")),
         (Evidence, schema("alert")["$defs"]["evidence"]),
         (FeatureShift, schema("alert")["$defs"]["feature_shift"]),
-        (Origin, schema("alert")["$defs"]["origin"]),
         (Metric, schema("metric")),
     ],
 )

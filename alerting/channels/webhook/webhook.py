@@ -1,7 +1,7 @@
 """Alertmanager's webhook (its JSON "version 4"): whatever takes Alertmanager's notifications takes ours.
 
 Source: prometheus.io/docs/alerting/latest/configuration (webhook_config), ``notify/webhook/webhook.go``. Fields are
-added (``episode``, ``reason``, ``evidence``, ``origin``), none is renamed or left out.
+added (``episode``, ``reason``, ``evidence``), none is renamed or left out.
 """
 
 from __future__ import annotations
@@ -99,7 +99,6 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "fingerprint": alert.fingerprint,
         "episode": alert.episode,
         "evidence": msgspec.to_builtins(alert.evidence),
-        "origin": msgspec.to_builtins(alert.origin),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from driftbell.streams.agreement import number_of
-from driftbell.streams.monitors.rates import Finding, Rates, RatesState
+from driftbell.streams.monitors.rates import RateFinding, Rates, RatesState
 from driftbell.streams.stats import upper_bound
 from driftbell.streams.versioned import Versioned
 
@@ -49,7 +49,7 @@ class BadLabels:
         self._rates.update([len(pairs)], [bad], start_ms)
         return good
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[RateFinding]:
         """The share of bad labels, if it is too high."""
         return self._rates.findings()
 

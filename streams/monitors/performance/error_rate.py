@@ -17,7 +17,7 @@ from driftbell.streams.monitors.performance.error_detector import CALIBRATED
 from driftbell.streams.monitors.performance.error_learner import ErrorLearner, ErrorLearnerState
 from driftbell.streams.monitors.performance.error_reference import ErrorReference
 from driftbell.streams.monitors.performance.error_watch import ErrorWatch, ErrorWatchState
-from driftbell.streams.monitors.rates import Finding, RateAlarm
+from driftbell.streams.monitors.rates import RateAlarm, RateFinding
 from driftbell.streams.monitors.wording import count, percent, quantity, went
 from driftbell.streams.versioned import Versioned
 
@@ -167,7 +167,7 @@ class ErrorRate(BaseMonitor[ErrorOptions]):
             calibrated=detector.calibrated,
         )
 
-    def _bad(self, finding: Finding, example: str) -> Condition:
+    def _bad(self, finding: RateFinding, example: str) -> Condition:
         return Condition(
             alertname="BadLabels",
             family=self.family,

@@ -13,7 +13,7 @@ from driftbell.streams.batch import PredictionBatch
 from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Options
 from driftbell.streams.monitors.monitor import Condition, Family
-from driftbell.streams.monitors.rates import Finding, Rates, RatesState
+from driftbell.streams.monitors.rates import RateFinding, Rates, RatesState
 from driftbell.streams.monitors.wording import count, percent, went
 from driftbell.streams.reference import Columns, Profile
 from driftbell.streams.stats import upper_bound
@@ -96,7 +96,7 @@ class FeatureRates(BaseMonitor[RateOptions]):
         events, bad = self.counted(columns)
         rates.update(events[self._rows], bad[self._rows], columns.start_ms)
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[RateFinding]:
         """The rates that are too high."""
         return self._rates.findings() if self._rates is not None and self._rates.alarms else []
 
@@ -104,7 +104,7 @@ class FeatureRates(BaseMonitor[RateOptions]):
         """The feature of a row of the rates."""
         return self.context.reference.features.profiles[int(self._rows[row])]
 
-    def remark(self, finding: Finding) -> str:
+    def remark(self, finding: RateFinding) -> str:
         """What else to say about a rate, appended to the sentence."""
         return ""
 
@@ -115,11 +115,16 @@ class FeatureRates(BaseMonitor[RateOptions]):
         more = len(findings) - limit
         return [self._condition(finding, more) for finding in findings[:limit]]
 
+<<<<<<< HEAD
     def _condition(self, finding: Finding, more: int) -> Condition:
         return self.condition_of(self.profile(finding.row), finding, more, self.remark(finding))
 
     def condition_of(self, profile: Profile, finding: Finding, more: int, remark: str = "") -> Condition:
         """What to say of a column; ``more`` columns beyond the limit break the same way."""
+=======
+    def _condition(self, finding: RateFinding, more: int) -> Condition:
+        profile = self.profile(finding.row)
+>>>>>>> fac6038 (Alerts carry no origin, which no worker ever set; a class name stands once within its room; the changelog says each change once (issue 7))
         summary = (
             f"{self.phrase} of {profile.name} {went(finding.baseline, finding.rate, percent)} "
             f"in {count(finding.events, 'events')}{remark}"

@@ -12,7 +12,7 @@ from driftbell.streams.batch import PredictionBatch
 from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import Context
 from driftbell.streams.monitors.quality.feature_rates import FeatureRates, FeatureRatesState, RateOptions
-from driftbell.streams.monitors.rates import Finding
+from driftbell.streams.monitors.rates import RateFinding
 from driftbell.streams.reference import Columns, Profile
 
 #: New names that are worth a look, and how much of each is shown.
@@ -63,7 +63,7 @@ class Missing(FeatureRates):
         names = sorted(seen, key=lambda name: (-seen[name], name))[:_MOST_HINTS]
         return ", ".join(repr(name[:_LONGEST_HINT]) for name in names)
 
-    def remark(self, finding: Finding) -> str:
+    def remark(self, finding: RateFinding) -> str:
         """New names, if any: a missing feature often was renamed."""
         hint = self._hints.get(self.profile(finding.row).name)
         return f"; new in the same events: {hint}" if hint else ""

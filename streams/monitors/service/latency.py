@@ -14,7 +14,7 @@ from driftbell.streams.batch import PredictionBatch
 from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Context, Options
 from driftbell.streams.monitors.monitor import Condition, Family
-from driftbell.streams.monitors.rates import Finding, Rates, RatesState
+from driftbell.streams.monitors.rates import RateFinding, Rates, RatesState
 from driftbell.streams.monitors.wording import count, milliseconds, percent, went
 from driftbell.streams.stats import QuantileSketch, upper_bound
 from driftbell.streams.stats.quantile_sketch import SketchState
@@ -175,7 +175,7 @@ class Latency(BaseMonitor[LatencyOptions]):
         found = [self._condition(f, limit, reason) for limit, rates, reason in watched for f in rates.findings()]
         return found[:1]
 
-    def _condition(self, finding: Finding, limit: float, reason: LatencyReason) -> Condition:
+    def _condition(self, finding: RateFinding, limit: float, reason: LatencyReason) -> Condition:
         p95 = self.quantiles().get("p95", 0.0)
         baseline = self._learned.p95 if self._learned else None
         if reason is LatencyReason.OBJECTIVE_MISSED:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from driftbell.streams.windows.families.classification import Classification
-from driftbell.streams.windows.families.latency import Latency
-from driftbell.streams.windows.families.output import Output
+from driftbell.streams.windows.families.latency_quantiles import LatencyQuantiles
+from driftbell.streams.windows.families.prediction_summary import PredictionSummary
 from driftbell.streams.windows.families.probability import Probability
 from driftbell.streams.windows.families.regression import Regression
 from driftbell.streams.windows.family import MetricFamily
 
 #: ``Volume`` comes on top: a window always has it.
-FAMILIES: Final[tuple[type[MetricFamily], ...]] = (Latency, Output, Classification, Probability, Regression)
+FAMILIES: Final[tuple[type[MetricFamily], ...]] = (
+    LatencyQuantiles,
+    PredictionSummary,
+    Classification,
+    Probability,
+    Regression,
+)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftbell.alerting.outbox.token_bucket import TokenBucket
-from driftbell.alerting.process.clock import Clock
+from driftbell.alerting.process.clock import ForwardClock
 
 
 class Machine:
@@ -16,8 +16,8 @@ class Machine:
         self.monotonic = 500.0
         self.wall = 1_000_000.0
 
-    def clock(self) -> Clock:
-        return Clock(wall=lambda: self.wall, monotonic=lambda: self.monotonic)
+    def clock(self) -> ForwardClock:
+        return ForwardClock(wall=lambda: self.wall, monotonic=lambda: self.monotonic)
 
     def run(self, seconds: float) -> None:
         self.monotonic += seconds

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftbell.runtime.config.model import Monitoring, MonitorSettings
-from driftbell.schemas import Alert, Origin, decode_alert, encode_alert, fingerprint
+from driftbell.schemas import Alert, decode_alert, encode_alert, fingerprint
 from driftbell.streams.alerts.lifecycle import Lifecycle
 from driftbell.streams.alerts.reasons import Transition
 from driftbell.streams.encoding import BadStateError, decode, encode
@@ -136,12 +136,10 @@ def test_two_conditions_with_the_same_labels_are_one_alert() -> None:
 
 def test_an_alert_keeps_the_trace_of_the_event_that_raised_it() -> None:
     life = Lifecycle(hold(for_=5.0, keep=0.0))
-    here = Origin(topic="predictions", partition=3, offset=77)
     (pending,) = life.observe(V3, [condition()], NOW, traceparent="00-a-b-01")
-    (firing,) = life.observe(V3, [condition()], NOW + 5000, traceparent="00-c-d-01", origin=here)
+    (firing,) = life.observe(V3, [condition()], NOW + 5000, traceparent="00-c-d-01")
     (over,) = life.observe(V3, [], NOW + 6000)
     assert [alert.traceparent for alert in (pending, firing, over)] == ["00-a-b-01"] * 3
-    assert [alert.origin for alert in (pending, firing, over)] == [None, here, None]
 
 
 def test_active_shows_the_record_that_was_published_with_the_latest_evidence() -> None:

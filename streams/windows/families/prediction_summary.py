@@ -12,7 +12,7 @@ from driftbell.streams.windows.answers import OTHER, Answers
 from driftbell.streams.windows.family import MetricFamily, PredictionColumns, Values
 
 
-class Output(MetricFamily):
+class PredictionSummary(MetricFamily):
     """``selection_rate`` (share of positive answers of a binary classifier) or ``mean_prediction`` (regression)."""
 
     key: ClassVar[str] = "o"

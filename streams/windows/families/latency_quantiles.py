@@ -11,7 +11,7 @@ from driftbell.streams.windows.family import MetricFamily, PredictionColumns, Va
 _SHARES: Final = {"latency_p50_ms": 0.5, "latency_p95_ms": 0.95, "latency_p99_ms": 0.99}
 
 
-class Latency(MetricFamily):
+class LatencyQuantiles(MetricFamily):
     """``latency_p50_ms``, ``latency_p95_ms``, ``latency_p99_ms``, within the sketch's relative error (2 %)."""
 
     key: ClassVar[str] = "l"

@@ -7,7 +7,7 @@ from typing import Final
 
 from driftbell.runtime.config.model import Monitoring
 from driftbell.streams.agreement import Task, class_name, class_order
-from driftbell.streams.task_finder import MOST_CLASSES, TaskFinder, TaskFinderState
+from driftbell.streams.stats.task_finder import MOST_CLASSES, TaskFinder, TaskFinderState
 from driftbell.streams.versioned import Versioned
 
 #: Number of "any other class": classes that are distinguished are as many as the task finder takes for classes.

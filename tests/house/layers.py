@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, dict[str, set[str]]] = {
         "partition": {"alerts", "checkpoints", "join", "monitors", "reference", "windows"},
         "engine": {"alerts", "checkpoints", "partition", "stats"},
         "kafka": {"engine"},
-        "observability": {"alerts", "engine", "join", "kafka", "stats"},
+        "observability": {"alerts", "engine", "join", "kafka", "monitors", "stats"},
         "replay": {"checkpoints", "partition"},
         "app": {"checkpoints", "engine", "kafka", "observability"},
         "worker": {"app", "kafka"},

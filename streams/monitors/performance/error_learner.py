@@ -10,7 +10,7 @@ import numpy as np
 
 from driftbell.streams.agreement import Task, agrees, number_of
 from driftbell.streams.monitors.performance.error_reference import ErrorReference, absolute_error
-from driftbell.streams.task_finder import TaskFinder, TaskFinderState
+from driftbell.streams.stats.task_finder import TaskFinder, TaskFinderState
 from driftbell.streams.versioned import Array, Versioned
 
 #: Errors beyond this many times the 99 % quantile of the reference count as much as that: one absurd value is no drift.

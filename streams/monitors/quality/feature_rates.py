@@ -115,16 +115,11 @@ class FeatureRates(BaseMonitor[RateOptions]):
         more = len(findings) - limit
         return [self._condition(finding, more) for finding in findings[:limit]]
 
-<<<<<<< HEAD
-    def _condition(self, finding: Finding, more: int) -> Condition:
+    def _condition(self, finding: RateFinding, more: int) -> Condition:
         return self.condition_of(self.profile(finding.row), finding, more, self.remark(finding))
 
-    def condition_of(self, profile: Profile, finding: Finding, more: int, remark: str = "") -> Condition:
+    def condition_of(self, profile: Profile, finding: RateFinding, more: int, remark: str = "") -> Condition:
         """What to say of a column; ``more`` columns beyond the limit break the same way."""
-=======
-    def _condition(self, finding: RateFinding, more: int) -> Condition:
-        profile = self.profile(finding.row)
->>>>>>> fac6038 (Alerts carry no origin, which no worker ever set; a class name stands once within its room; the changelog says each change once (issue 7))
         summary = (
             f"{self.phrase} of {profile.name} {went(finding.baseline, finding.rate, percent)} "
             f"in {count(finding.events, 'events')}{remark}"

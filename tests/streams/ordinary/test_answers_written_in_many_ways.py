@@ -15,7 +15,7 @@ from sklearn import metrics as sk
 
 from driftbell.runtime.config.model import Monitoring
 from driftbell.streams.agreement import Task, agrees, class_name, number_of
-from driftbell.streams.task_finder import TaskFinder
+from driftbell.streams.stats.task_finder import TaskFinder
 from driftbell.streams.windows import Uncounted
 from tests.cases import case, events, run
 from tests.streams import stories

@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except CommandError as error:
-        print(f"driftbell: {error}", file=sys.stderr)
+        from driftbell.runtime.config.address import hide_secrets
+
+        print(f"driftbell: {hide_secrets(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED

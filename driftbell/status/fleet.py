@@ -58,7 +58,7 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
             found.append(f"no worker has ever claimed partitions {_numbers(unheld)}")
         if stale:
             found.append(
-                f"partitions {_numbers(stale)} were last saved over {STALE_SECONDS:.0f} s ago: their worker is gone, "
+                f"partitions {_numbers(stale)} were last heard of over {STALE_SECONDS:.0f} s ago: their worker is gone, "
                 "or does not reach Redis"
             )
         return found
@@ -91,7 +91,7 @@ def fleet(group: str, ends: Mapping[tuple[str, int], int], known: Mapping[int, P
                 },
                 checkpoint_age_seconds=status.age_seconds if status is not None else None,
                 models=status.models if status is not None else 0,
-                pending_predictions=pending_predictions(status.core) if status is not None else 0,
+                pending_predictions=pending_predictions(status.core) if status is not None and status.core else 0,
                 memory_bytes=status.memory_bytes if status is not None else 0,
             )
         )

@@ -19,8 +19,17 @@ _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9][0-9_]*|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+#: Python refuses to read longer decimal numbers; they stay text, which no number's place takes.
+_MOST_DIGITS = 4_000
 #: ``$${NAME}`` stands for a literal ``${NAME}``; ``${NAME:-text}`` for NAME or, where that is not set, text.
 _VARIABLE = re.compile(r"\$?\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+#: Values of one document, those that aliases repeat counted each time: nine levels of ten aliases would be a billion. Far more
+#: than any configuration has.
+MAX_VALUES = 100_000
+
+#: How deep values may be nested. PyYAML and the reader below go as deep in Python's stack.
+MAX_DEPTH = 100
 
 
 class Loose(str):
@@ -89,6 +98,7 @@ def parse(text: str, source: str, variables: Mapping[str, str]) -> Document:
     document = Document(source)
     loader = yaml.SafeLoader(text)
     try:
+        _refuse_depth(text)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -101,8 +111,35 @@ def parse(text: str, source: str, variables: Mapping[str, str]) -> Document:
     finally:
         loader.dispose()
     if node is not None:
-        document.root = _Reader(document, variables).read(node, (), ())
+        try:
+            document.root = _Reader(document, variables).read(node, (), ())
+        except _TooManyError as error:
+            document.root = None
+            document.errors.append(
+                DocumentError(error.place, (), f"aliases make more than {MAX_VALUES:,} values of this file: use fewer")
+            )
     return document
+
+
+def _refuse_depth(text: str) -> None:
+    """Raises yaml.MarkedYAMLError where values are nested too deep, before anything goes as deep for them."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                problem = f"values are nested more than {MAX_DEPTH} deep"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)  # type: ignore[arg-type]
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+class _TooManyError(Exception):
+    """The document has more values than ``MAX_VALUES``."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.place = place
 
 
 def scalar(text: str) -> Any:
@@ -111,7 +148,7 @@ def scalar(text: str) -> Any:
         return None
     if _BOOL.fullmatch(text):
         return text.lower() == "true"
-    if _INT.fullmatch(text):
+    if len(text) <= _MOST_DIGITS and _INT.fullmatch(text):
         # Python reads a leading zero as an error, YAML 1.2 as decimal.
         return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
     if _FLOAT.fullmatch(text):
@@ -123,9 +160,11 @@ class _Reader:
     def __init__(self, document: Document, variables: Mapping[str, str]) -> None:
         self._document = document
         self._variables = variables
+        self._count = 0
 
     def read(self, node: yaml.Node, path: Path, above: tuple[yaml.Node, ...]) -> Any:
         place = self._place(node)
+        self._note(place)
         self._document.values[path] = place
         if any(node is one for one in above):
             self._wrong(place, path, "an alias inside the very thing it names")
@@ -155,7 +194,14 @@ class _Reader:
             mapping[key] = self.read(value_node, here, above)
         return mapping
 
-    def _pairs(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    def _note(self, place: Place) -> None:
+        self._count += 1
+        if self._count > MAX_VALUES:
+            raise _TooManyError(place)
+
+    def _pairs(
+        self, node: yaml.MappingNode, path: Path, merging: tuple[yaml.Node, ...] = ()
+    ) -> Iterator[tuple[yaml.Node, yaml.Node]]:
         """The mapping's own pairs, then those merged by ``<<`` that it does not have itself."""
         own = [(key, value) for key, value in node.value if key.tag != "tag:yaml.org,2002:merge"]
         yield from own
@@ -164,10 +210,11 @@ class _Reader:
             if key.tag != "tag:yaml.org,2002:merge":
                 continue
             for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
-                if not isinstance(merged, yaml.MappingNode) or merged is node:
+                self._note(self._place(key))
+                if not isinstance(merged, yaml.MappingNode) or any(merged is one for one in (*merging, node)):
                     self._wrong(self._place(key), path, "<< must name a mapping")
                     continue
-                for pair in self._pairs(merged, path):
+                for pair in self._pairs(merged, path, (*merging, node)):
                     name = pair[0].value if isinstance(pair[0], yaml.ScalarNode) else None
                     if name not in names:
                         names.add(name)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import urllib.parse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from driftbell.runtime.config.address import secrets_in
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.config.section import Section, secret_fields
 from driftbell.runtime.kafka.names import FILE_SUFFIX, SECRETS
@@ -27,9 +27,8 @@ def secret_values(config: Config, env: Mapping[str, str] | None = None) -> froze
             found.add(str(value))
         elif name.endswith(FILE_SUFFIX) and name.removesuffix(FILE_SUFFIX) in SECRETS:
             found.add(_content(str(value)))
-    password = urllib.parse.urlsplit(config.redis.url).password
-    if password:
-        found |= {password, urllib.parse.unquote(password)}
+    for address in (config.redis.url, *map(str, config.kafka.values())):
+        found.update(secrets_in(address))
     return frozenset(found - {""})
 
 

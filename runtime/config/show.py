@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
 import yaml
 from msgspec import inspect
 
+from driftbell.runtime.config.address import hide_secrets
 from driftbell.runtime.config.duration import format_duration
 from driftbell.runtime.config.model import Config, Monitoring
 from driftbell.runtime.config.section import HIDDEN
 from driftbell.runtime.kafka.names import SECRETS
-
-_LOGIN = re.compile(r"(?<=//)[^/@]*:[^/@]*@")
 
 
 def show(config: Config, *, secrets: bool = False) -> str:
@@ -24,7 +22,6 @@ def show(config: Config, *, secrets: bool = False) -> str:
         shown["models"][name] = _shown(overrides, inspect.type_info(Monitoring), secrets)
     if not secrets:
         shown["kafka"] = {name: HIDDEN if name in SECRETS else value for name, value in shown["kafka"].items()}
-        shown["redis"]["url"] = _LOGIN.sub(f"{HIDDEN}@", shown["redis"]["url"])
     text: str = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=120)
     return text
 
@@ -43,7 +40,7 @@ def _shown(value: Any, kind: inspect.Type, secrets: bool) -> Any:
         case inspect.UnionType():
             # Unions of the model are "or nothing", or scalars that are shown as they are.
             others = [one for one in kind.types if not isinstance(one, inspect.NoneType)]
-            return _shown(value, others[0], secrets) if len(others) == 1 else value
+            return _shown(value, others[0] if len(others) == 1 else inspect.AnyType(), secrets)
         case inspect.StructType() if isinstance(value, msgspec.Struct):
             # By its own type: a receiver may have settings of channels that the section's type does not know.
             own = msgspec.structs.fields(type(value))
@@ -57,4 +54,5 @@ def _shown(value: Any, kind: inspect.Type, secrets: bool) -> Any:
         case inspect.ListType():
             return [_shown(item, kind.item_type, secrets) for item in value]
         case _:
-            return msgspec.to_builtins(value)
+            plain = msgspec.to_builtins(value)
+            return hide_secrets(plain) if isinstance(plain, str) and not secrets else plain

@@ -12,12 +12,10 @@ import traceback
 from collections.abc import Iterable
 from typing import Any, Literal, TextIO
 
+from driftbell.runtime.config.address import hide_secrets
 from driftbell.runtime.config.section import HIDDEN
 
 Format = Literal["text", "json"]
-
-#: A login inside an address, whoever logged it.
-_LOGIN = re.compile(r"(?<=://)[^/\s@]*:[^/\s@]*(?=@)")
 
 #: Shorter secrets would blank out ordinary words; whoever chooses "ab" as a password hides nothing anyway.
 _SHORTEST_SECRET = 4
@@ -77,7 +75,7 @@ class _Formatter(logging.Formatter):
         """The text without secrets."""
         if self._secrets:
             text = self._secrets.sub(HIDDEN, text)
-        return _LOGIN.sub(HIDDEN, text) if "://" in text else text
+        return hide_secrets(text)
 
     @staticmethod
     def extras(record: logging.LogRecord) -> dict[str, Any]:

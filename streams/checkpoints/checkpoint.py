@@ -84,7 +84,7 @@ class SaveOutcome(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """What ``driftbell status`` shows of a stored partition."""
+    """What ``driftbell status`` shows of a partition that was claimed or saved."""
 
     partition: int
     generation: int
@@ -93,7 +93,7 @@ class PartitionStatus:
     age_seconds: float
     models: int
     memory_bytes: int
-    #: The partition's part of the checkpoint, encoded (``streams.partition.summary`` reads it).
+    #: The partition's part of the checkpoint, encoded (``streams.partition.summary`` reads it); empty before the first save.
     core: bytes
 
 
@@ -119,7 +119,10 @@ class CheckpointStore(Protocol):
         """
 
     async def touch(self, partition: int, generation: int, sequence: int) -> SaveOutcome:
-        """Renew the age of the last save of an idle partition; ``sequence`` is that save's number."""
+        """Say that the holder of a partition lives, though it has nothing to save.
+
+        ``sequence`` is the number of the partition's last save, 0 before the first.
+        """
 
     async def lookup(
         self, partition: int, slots: Sequence[int], keys: Sequence[bytes]

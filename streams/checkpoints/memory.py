@@ -142,10 +142,10 @@ class MemoryCheckpointStore:
                 age_seconds=0.0 if entry.saved_at is None else self._clock() - entry.saved_at,
                 models=len(entry.models),
                 memory_bytes=sum(len(blob) for blob in entry.models.values()),
-                core=entry.core,
+                core=entry.core or b"",
             )
             for partition in partitions
-            if (entry := self._entries.get(partition)) is not None and entry.core is not None
+            if (entry := self._entries.get(partition)) is not None and entry.generation
         ]
 
     async def reset_fence(self, partitions: Iterable[int]) -> None:

@@ -150,12 +150,13 @@ class RedisCheckpointStore:
     async def _status(self, partition: int) -> PartitionStatus | None:
         main = self._key(partition)
         names: list[bytes] = await self._guard(self._redis.hkeys(main))
-        if b"core" not in names:
+        if b"gen" not in names:
             return None
         wanted = [b"gen", b"owner", b"saved_ms", b"core", *(name for name in names if name.startswith(_OFFSET))]
         fields = dict(zip(wanted, await self._guard(self._redis.hmget(main, wanted)), strict=True))
         slots = [key async for key in self._redis.scan_iter(match=self._slot_pattern(partition), count=1000)]
         memory = [await self._guard(self._redis.memory_usage(key)) or 0 for key in (main, *slots)]
+        saved_ms = fields[b"saved_ms"]
         # The script reads the server's clock, so the age is taken against it too.
         seconds, micros = await self._guard(self._redis.time())
         return PartitionStatus(
@@ -167,7 +168,7 @@ class RedisCheckpointStore:
                 for name, value in fields.items()
                 if name.startswith(_OFFSET)
             },
-            age_seconds=max(0.0, seconds + micros / 1e6 - int(fields[b"saved_ms"] or 0) / 1000),
+            age_seconds=0.0 if saved_ms is None else max(0.0, seconds + micros / 1e6 - int(saved_ms) / 1000),
             models=sum(1 for name in names if name.startswith(_MODEL)),
             memory_bytes=sum(memory),
             core=fields[b"core"] or b"",

@@ -32,7 +32,8 @@ T = TypeVar("T")
 #: Encoding a checkpoint may take this share of the time; a costlier one is taken less often.
 CHECKPOINT_SHARE = 0.08
 
-#: An idle partition renews its checkpoint's age this often, so that nobody takes its holder for dead.
+#: Whoever holds a partition and saves nothing says this often to the store that it lives: the fence lets an earlier generation
+#: take over from a holder that is silent, and `driftbell status` calls its worker gone.
 TOUCH_SECONDS = 10.0
 
 #: Records that wait for so long without any being processed are a fault: not ready, and logged.
@@ -104,7 +105,10 @@ class Runner:
         self.fenced_at: float | None = None
         self.save_seconds = Distribution(SAVE_SECONDS)
         self.alert_delay = Distribution(ALERT_DELAY_SECONDS)
+        #: When all that was processed was last known to be in the store.
         self.last_saved_at = clock.monotonic()
+        #: When the store last heard of us; None: not since the claim.
+        self._renewed_at: float | None = None
         self._config = config
         self._store = store
         self._publisher = publisher
@@ -237,7 +241,9 @@ class Runner:
             async with asyncio.timeout(min(until_checkpoint, 0.1) if busy else TOUCH_SECONDS / 4):
                 await self._wake.wait()
         except TimeoutError:
-            await self._touch_when_due()
+            pass
+        # Whatever woke us: watermarks come each second, and a partition that they wake is as idle as one that sleeps.
+        await self._renew_when_due()
         self._log_stall()
 
     # ---- standing still
@@ -332,7 +338,7 @@ class Runner:
         self._sequence = sequence
         reach(CrashPoint.SAVED)
         self.saves += 1
-        self.last_saved_at = self._clock.monotonic()
+        self.last_saved_at = self._renewed_at = self._clock.monotonic()
         self.save_seconds.observe(self.last_saved_at - started)
         partition.saved(checkpoint)
         if checkpoint.outbox:
@@ -350,24 +356,26 @@ class Runner:
             # A producer's clock may be ahead of ours.
             self.alert_delay.observe(max(0, self._clock.wall_ms() - checkpoint.stream_ms) / 1000, alerts)
 
-    async def _touch_when_due(self) -> None:
+    async def _renew_when_due(self) -> None:
         if self._saving is not None and not self._saving.done():
             return
-        if self._clock.monotonic() - self.last_saved_at < TOUCH_SECONDS:
-            return
-        if self.saves == 0:
-            # There is nothing of ours to renew, and nothing that would have to be done again.
-            if not self.partition.changed:
-                self.last_saved_at = self._clock.monotonic()
+        now = self._clock.monotonic()
+        if self._renewed_at is not None and now - self._renewed_at < TOUCH_SECONDS:
             return
 
         async def renew() -> SaveOutcome:
             return await self._store.touch(self.partition.index, self.generation, self._sequence)
 
         outcome = await self._with_patience(renew)
+        self._renewed_at = self._clock.monotonic()
+        if outcome is SaveOutcome.LOST and self._sequence == 0:
+            # There was nothing but our claim: it is made again.
+            outcome = SaveOutcome.ROLLED_BACK
         if outcome is not SaveOutcome.SAVED:
             self._refused(outcome)
-        self.last_saved_at = self._clock.monotonic()
+        elif not self.partition.changed:
+            # Only then: what is processed and not saved must show as an ever older checkpoint.
+            self.last_saved_at = self._renewed_at
 
     def _refused(self, outcome: SaveOutcome) -> None:
         """The store does not take our save: stop at once and publish nothing."""

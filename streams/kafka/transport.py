@@ -354,6 +354,11 @@ class DriftbellWorker(faust.Worker):
 
     _signalled = False
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # It prints escape codes (to show the cursor) also where standard output is a file or a collector of logs.
+        self.spinner = None
+
     async def on_first_start(self) -> None:
         """Check Kafka and Redis before anything runs."""
         if (check := cast(DriftbellApp, self.app).check) is not None:

@@ -58,7 +58,7 @@ def test_the_text_names_partitions_without_a_worker_and_stale_checkpoints() -> N
 
     assert "group g: 2 workers, 3 partitions, lag 6,000, 1,000 predictions awaiting a label, 6.0 MiB in Redis" in text
     assert "no worker has ever claimed partitions 2" in text
-    assert "partitions 1 were last saved over 30 s ago" in text
+    assert "partitions 1 were last heard of over 30 s ago" in text
 
 
 def test_a_fleet_that_is_well_gets_no_warning() -> None:
@@ -80,3 +80,16 @@ def test_problems_are_empty_only_if_every_partition_is_held_and_saved() -> None:
     assert fleet("g", ENDS, held).problems == []
     assert fleet("g", ENDS, {0: held[0], 1: held[1]}).problems != []
     assert fleet("g", ENDS, held | {2: status(2, "a/1", age=31.0)}).problems != []
+
+
+def test_a_partition_that_is_held_and_was_never_saved_has_a_worker() -> None:
+    held = {index: status(index, "a/1") for index in range(3)}
+    fresh = PartitionStatus(
+        partition=2, generation=3, owner="b/2", offsets={}, age_seconds=4.0, models=0, memory_bytes=100, core=b""
+    )
+
+    seen = fleet("g", ENDS, held | {2: fresh})
+
+    assert seen.partitions[2].owner == "b/2"
+    assert seen.partitions[2].pending_predictions == 0
+    assert seen.problems == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -316,3 +317,31 @@ def test_what_is_shown_loads_again_and_hides_secrets(folder: Path) -> None:
 
 def test_the_defaults_that_are_shown_load_again(folder: Path) -> None:
     assert _load(show(MODEL.config())) == MODEL.config()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+            + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)),
+            "aliases make more than 100,000 values of this file: use fewer",
+        ),
+        (
+            "a0: &a0 {x: 1}\n"
+            + "".join(f"a{n}: &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)),
+            "aliases make more than 100,000 values of this file: use fewer",
+        ),
+        ("[" * 20_000, "values are nested more than 100 deep"),
+        ("- " * 20_000 + "1", "values are nested more than 100 deep"),
+        ("a: &a {<<: {<<: *a}}", "<< must name a mapping"),
+        ("worker: {tick: " + "1" * 5000 + "}", "worker.tick"),
+    ],
+    ids=["aliases", "merges", "brackets", "dashes", "merged into itself", "digits"],
+)
+def test_a_file_that_would_take_all_memory_or_the_stack_is_refused_at_its_line(
+    folder: Path, text: str, message: str
+) -> None:
+    started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert message in "\n".join(_errors(text))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - started < 200_000, "kilobytes"

@@ -58,6 +58,10 @@ class Input(enum.StrEnum):
         name: str = getattr(topics, self.spec.name)
         return name
 
+    def dead_letter_topic(self, topics: Topics) -> str:
+        """The name of the topic of its dead letters."""
+        return self.topic(topics) + topics.dead_letter_suffix
+
 
 class Output(enum.StrEnum):
     """The outputs of a partition, by role; ``driftbell.runtime.config.model.Topics`` has their names."""
@@ -65,6 +69,11 @@ class Output(enum.StrEnum):
     ALERTS = "alerts"
     ALERTS_ACTIVE = "alerts_active"
     METRICS = "metrics"
+
+    def topic(self, topics: Topics) -> str:
+        """The configured name of its topic."""
+        name: str = getattr(topics, self.value)
+        return name
 
 
 class RecordLike(Protocol):

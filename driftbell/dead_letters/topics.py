@@ -11,6 +11,7 @@ from driftbell.dead_letters.letter import Letter, headers_to_resend, letter_of
 from driftbell.errors import CommandError
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.kafka import consumer_settings, producer_settings
+from driftbell.streams.records import Input
 from driftbell.tail.follow import bytes_of, headers_of
 
 #: Seconds for one question to the cluster.
@@ -39,9 +40,8 @@ class DeadLetterTopics:
     """The dead-letter topics of both inputs. ``close`` it."""
 
     def __init__(self, config: Config) -> None:
-        topics = config.topics
         self._config = config
-        self._names = [topics.predictions + topics.dead_letter_suffix, topics.feedback + topics.dead_letter_suffix]
+        self._names = [stream.dead_letter_topic(config.topics) for stream in Input]
         # The group only remembers how far letters were sent again; it has no members.
         settings = consumer_settings(config.kafka, f"{config.worker.group}-dlq")
         self._consumer = Consumer(settings | {"log_level": 2, "enable.partition.eof": True})

@@ -99,7 +99,7 @@ def _without_markers(
 
 
 def _inputs(config: Config) -> dict[str, str]:
-    return {Input.PREDICTIONS.value: config.topics.predictions, Input.FEEDBACK.value: config.topics.feedback}
+    return {stream.value: stream.topic(config.topics) for stream in Input}
 
 
 @contextlib.contextmanager

@@ -61,7 +61,7 @@ class KafkaBroker:
                 *letter.headers,
                 *dead_letter_headers(topic, partition, letter.offset, letter.reason, letter.detail),
             ]
-            messages.append((topic + self._topics.dead_letter_suffix, letter.key, letter.value, headers))
+            messages.append((letter.input.dead_letter_topic(self._topics), letter.key, letter.value, headers))
         try:
             await self._send_all(messages)
         except MessageSizeTooLargeError:

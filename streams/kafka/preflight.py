@@ -7,7 +7,7 @@ import enum
 import logging
 import socket
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,10 @@ from redis.exceptions import RedisClusterException, RedisError
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.kafka import client_settings, consumer_settings
 from driftbell.runtime.redis import RedisFinding, close, connect, examine, finding_of, is_memory
+from driftbell.streams.engine.timing.clock import SystemClock
+from driftbell.streams.engine.timing.retry import Patience, retry
 from driftbell.streams.errors import RefusedError
+from driftbell.streams.records import Input, Output
 
 log = logging.getLogger(__name__)
 
@@ -96,20 +99,35 @@ def _port_findings(config: Config) -> list[Finding]:
     return []
 
 
+class _PassingError(Exception):
+    """Redis is not ready, and may be soon."""
+
+    def __init__(self, finding: RedisFinding) -> None:
+        super().__init__(finding.fix)
+        self.finding = finding
+
+
 async def _redis_findings(config: Config, hopeless: threading.Event) -> list[Finding]:
     """What is wrong with Redis; one that may still come is waited for, unless the start is ``hopeless`` anyway."""
     if is_memory(config.redis):
         return []
     client = connect(config.redis)
+
+    async def attempt() -> RedisFinding:
+        finding = await examine(client)
+        if finding.passing and not hopeless.is_set():
+            raise _PassingError(finding)
+        return finding
+
     try:
-        found = await examine(client)
-        waited = 0.0
-        while found.passing and waited < config.worker.checkpoint_patience and not hopeless.is_set():
-            if waited == 0.0:
-                log.warning("waiting for Redis: %s", found.fix)
-            await asyncio.sleep(1.0)
-            waited += 1.0
-            found = await examine(client)
+        found = await retry(
+            attempt,
+            Patience(SystemClock(), config.worker.checkpoint_patience),
+            on=(_PassingError,),
+            report=lambda error: log.warning("waiting for Redis: %s", error),
+        )
+    except _PassingError as error:
+        found = error.finding
     finally:
         await close(client)
     return [_of_redis(found)] if found.fix else []
@@ -158,16 +176,17 @@ def _kafka_findings(config: Config) -> tuple[list[Finding], int | None]:
         sentence = f"Kafka at {servers} does not answer: {error.args[0].str()}. Is kafka.bootstrap.servers right?"
         return [Finding(Problem.KAFKA, sentence)], None
     partitions = {name: len(known[name].partitions) for name in known}
-    inputs = (topics.predictions, topics.feedback)
-    outputs = (topics.alerts, topics.alerts_active, topics.metrics, *(t + topics.dead_letter_suffix for t in inputs))
-    missing = [name for name in (*inputs, *outputs) if not partitions.get(name)]
+    inputs = tuple(stream.topic(topics) for stream in Input)
+    outputs = [output.topic(topics) for output in Output]
+    letters = [stream.dead_letter_topic(topics) for stream in Input]
+    missing = [name for name in (*inputs, *outputs, *letters) if not partitions.get(name)]
     if missing:
         if _creates_topics(admin, missing):
             return [], None
         advice = "run `driftbell topics create`, which is safe to repeat"
         return [Finding(Problem.TOPIC_MISSING, f"no topic {', '.join(missing)}: {advice}")], None
     findings = [
-        *_unequal(inputs, partitions),
+        *_unequal([stream.topic(topics) for stream in Input if stream.spec.merged], partitions),
         *_policies(config, admin),
         *foreign_keys(_sample(config, inputs, partitions), partitions),
     ]
@@ -180,23 +199,24 @@ def _creates_topics(admin: AdminClient, names: Iterable[str]) -> bool:
     return all(topic.error is None and topic.partitions for topic in found)
 
 
-def _unequal(inputs: tuple[str, str], partitions: Mapping[str, int]) -> list[Finding]:
-    predictions, feedback = (partitions[name] for name in inputs)
-    if predictions == feedback:
+def _unequal(merged: Sequence[str], partitions: Mapping[str, int]) -> list[Finding]:
+    if len({partitions[name] for name in merged}) == 1:
         return []
+    counts = " and ".join(
+        f"{name} has {partitions[name]}" + (" partitions" if name == merged[0] else "") for name in merged
+    )
     return [
         Finding(
             Problem.UNEQUAL_PARTITIONS,
-            f"{inputs[0]} has {predictions} partitions and {inputs[1]} has {feedback}, so labels would not meet their "
-            f"predictions: create both again with the same number (`driftbell topics create`)",
+            f"{counts}, so labels would not meet their predictions: before the first worker starts, create them again "
+            f"with the same number (`driftbell topics create`)",
         )
     ]
 
 
 def _policies(config: Config, admin: AdminClient) -> list[Finding]:
     """Retention against the label horizon, and no compaction of inputs."""
-    topics = config.topics
-    names = (topics.predictions, topics.feedback)
+    names = [stream.topic(config.topics) for stream in Input]
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     findings: list[Finding] = []
     try:
@@ -255,7 +275,7 @@ def foreign_keys(sample: Iterable[Message], partitions: Mapping[str, int]) -> li
     return []
 
 
-def _sample(config: Config, inputs: tuple[str, str], partitions: Mapping[str, int]) -> list[Message]:
+def _sample(config: Config, inputs: Sequence[str], partitions: Mapping[str, int]) -> list[Message]:
     """The latest records of every input partition, as far as they come at once."""
     consumer = Consumer(consumer_settings(config.kafka, f"{config.worker.group}-startup"))
     try:

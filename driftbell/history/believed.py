@@ -69,4 +69,6 @@ class Believed:
 
     def _not_believed(self) -> Iterator[HistoryRecord]:
         records, self._beyond = self._beyond, []
-        yield from (record._replace(time_ms=self._latest_ms) for record in records)
+        latest_ms = self._latest_ms
+        # Without a believed time there is none to take instead.
+        yield from records if latest_ms is None else (record._replace(time_ms=latest_ms) for record in records)

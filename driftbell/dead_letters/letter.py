@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from driftbell.schemas import Headers
 from driftbell.schemas.dead_letter import HEADER_PREFIX
 
+#: Headers of a dead letter that was cut.
+_CUT = tuple(HEADER_PREFIX + name for name in ("key.omitted.", "value.omitted.", "headers.omitted"))
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -28,6 +31,11 @@ class Letter:
     def identity(self) -> tuple[str, int, int]:
         """A letter may be written twice, after a crash; the same identity is the same letter."""
         return self.topic, self.partition, self.offset
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is all here: what did not fit its topic was cut, and is no event any more."""
+        return not any(name.startswith(_CUT) for name, _ in self.headers)
 
 
 def letter_of(key: bytes | None, value: bytes | None, headers: Headers) -> Letter | None:

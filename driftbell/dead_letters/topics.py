@@ -75,7 +75,8 @@ class DeadLetterTopics:
     def resend(self, letters: Iterable[Letter]) -> int:
         """Publish letters to the topics that they came from, and remember how far ``read`` came. Returns their number.
 
-        The key decides the partition, as it did the first time. Nothing is remembered unless all are acknowledged.
+        The key decides the partition, as it did the first time. Letters that were cut are left out. Nothing is remembered
+        unless all are acknowledged.
 
         Raises:
             CommandError: not all were acknowledged; those that were would be sent again by the next call.
@@ -89,6 +90,8 @@ class DeadLetterTopics:
 
         sent = 0
         for letter in letters:
+            if not letter.whole:
+                continue
             producer.produce(
                 letter.topic,
                 letter.value,

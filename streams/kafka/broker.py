@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import (
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+    RecordListTooLargeError,
+)
+from faust.exceptions import ProducerSendError
 from faust.types import TP
 
-from driftbell.schemas.dead_letter import HEADER_PREFIX, dead_letter_headers
+from driftbell.runtime.kafka import client_settings
+from driftbell.schemas.dead_letter import dead_letter_headers
 from driftbell.streams.engine.broker import Source
 from driftbell.streams.engine.timing.clock import SystemClock
 from driftbell.streams.engine.timing.retry import LONG_PAUSES_SECONDS, Patience, retry
 from driftbell.streams.errors import DriftbellError
-from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp
+from driftbell.streams.kafka.fitting import CUT, LEFT_OUT, Message, Shape, fit
+from driftbell.streams.kafka.message_sizes import DEFAULT_BYTES, MessageSizes, ask_brokers
+from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp, IdempotentProducer
 from driftbell.streams.records import DeadLetterRecord, Input, OutboxRecord, Output
 
 log = logging.getLogger(__name__)
 
-_Message = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]
+#: The size of a record, or of what is sent with it, is what a broker objects to.
+_TOO_LARGE = MessageSizeTooLargeError, RecordListTooLargeError
 
 
 class _NotTakenError(DriftbellError):
     """Kafka did not take our records now; it may later."""
+
+
+_SHAPES = {Output.ALERTS: Shape.ALERT, Output.ALERTS_ACTIVE: Shape.ALERT, Output.METRICS: Shape.METRIC}
 
 
 class KafkaBroker:
@@ -39,6 +53,15 @@ class KafkaBroker:
             Output.METRICS: topics.metrics,
         }
         self._topics = topics
+        #: Outputs that did not fit their topics whole, by shape and what became of them.
+        self.resized: Counter[tuple[str, str]] = Counter()
+        dead_letters = [source.dead_letter_topic(topics) for source in Input]
+        self._sizes = MessageSizes(
+            [*self._outputs.values(), *dead_letters],
+            ask_brokers(client_settings(app.driftbell.kafka)),
+            SystemClock(),
+            most=app.conf.producer_max_request_size or DEFAULT_BYTES,
+        )
         #: For ever, as processing stops meanwhile.
         self._patience = Patience(SystemClock(), pauses=LONG_PAUSES_SECONDS)
 
@@ -50,60 +73,103 @@ class KafkaBroker:
 
     async def publish(self, partition: int, records: Sequence[OutboxRecord]) -> None:
         """See ``Publisher.publish``."""
-        await self._send_all([(self._outputs[r.output], r.key, r.value, list(r.headers)) for r in records])
+        await self._send_all(
+            [Message(_SHAPES[r.output], self._outputs[r.output], r.key, r.value, r.headers) for r in records]
+        )
 
     async def dead_letter(self, partition: int, letters: Sequence[DeadLetterRecord]) -> None:
-        """See ``Publisher.dead_letter``. A value too large for the dead-letter topic is named instead of copied."""
-        messages: list[_Message] = []
+        """See ``Publisher.dead_letter``."""
+        messages: list[Message] = []
         for letter in letters:
             topic = letter.input.topic(self._topics)
             headers = [
                 *letter.headers,
                 *dead_letter_headers(topic, partition, letter.offset, letter.reason, letter.detail),
             ]
-            messages.append((letter.input.dead_letter_topic(self._topics), letter.key, letter.value, headers))
-        try:
-            await self._send_all(messages)
-        except MessageSizeTooLargeError:
-            for topic_name, key, value, headers in messages:
-                await self._send_or_name(topic_name, key, value, headers)
+            name = letter.input.dead_letter_topic(self._topics)
+            messages.append(Message(Shape.DEAD_LETTER, name, letter.key, letter.value, headers))
+        await self._send_all(messages)
 
     def commit_offsets(self, partition: int, offsets: Mapping[Input, int]) -> None:
         """See ``Publisher.commit_offsets``."""
         self._consumer.commits.note({self._app.tp((stream, partition)): offset for stream, offset in offsets.items()})
 
-    async def _send_or_name(self, topic: str, key: bytes | None, value: bytes | None, headers: Any) -> None:
-        try:
-            await self._send_all([(topic, key, value, headers)])
-        except MessageSizeTooLargeError:
-            size = len(value or b"")
-            log.warning("a dead letter of %d bytes does not fit %s; its headers say where it stands", size, topic)
-            note = [*headers, (HEADER_PREFIX + "value.omitted.bytes", str(size).encode())]
-            await self._send_all([(topic, key, b"", note)])
-
-    async def _send_all(self, messages: Sequence[_Message]) -> None:
-        """Send in order and wait for the brokers' acknowledgement, as long as it takes.
+    async def _send_all(self, messages: Sequence[Message]) -> None:
+        """Send in order and wait for the brokers' acknowledgement, as long as it takes; what is too large is cut before.
 
         Raises:
             KafkaError: trying again would not help.
         """
+        await self._sizes.refresh()
+        noted = False
 
         async def attempt() -> None:
-            try:
-                await asyncio.gather(*[await self._send(*message) for message in messages])
-            except KafkaError as error:
-                if error.retriable:
-                    raise _NotTakenError(repr(error)) from error
-                raise
+            nonlocal noted
+            producer = self._producer.current
+            sent = [fit(message, self._sizes.of(message.topic)) for message in messages]
+            if not noted:
+                self._note_resized(messages, sent)
+                noted = True
+            whole = [message for message in sent if message is not None]
+            # All are waited for: a producer is never given up while something of ours is on its way.
+            queued = [await self._queue(message) for message in whole]
+            ends = await asyncio.gather(*queued, return_exceptions=True)
+            failed = [(m, end) for m, end in zip(whole, ends, strict=True) if isinstance(end, BaseException)]
+            if failed:
+                await self._recover(producer, failed)
 
         def report(error: Exception) -> None:
             log.warning("Kafka does not take our records (%s), trying again", error)
 
         await retry(attempt, self._patience, on=(_NotTakenError,), report=report)
 
-    async def _send(self, topic: str, key: bytes | None, value: bytes | None, headers: Any) -> Any:
-        producer = cast(Any, self._app.producer)
-        return await producer.send(topic, key, value, None, None, headers)
+    async def _recover(self, producer: object, failed: Sequence[tuple[Message, BaseException]]) -> None:
+        """Prepare the next attempt, which ``_NotTakenError`` asks for; raises the error where none would help."""
+        for message, error in failed:
+            if isinstance(error, _TOO_LARGE):
+                # The topic was altered, or its settings cannot be read.
+                if not self._sizes.refused(message.topic, message.size):
+                    raise error
+            elif isinstance(error, ProducerClosed) and self._producer.current is not producer:
+                # Another partition's refusal has replaced it meanwhile.
+                continue
+            elif not isinstance(error, OutOfOrderSequenceNumber) and not getattr(error, "retriable", False):
+                raise error
+        first = failed[0][1]
+        if any(isinstance(error, (*_TOO_LARGE, OutOfOrderSequenceNumber)) for _, error in failed):
+            # What was refused has left a gap in the numbers of this producer, so it would be refused for ever.
+            await self._producer.replace(producer)
+        raise _NotTakenError(repr(first)) from first
+
+    def _note_resized(self, messages: Sequence[Message], sent: Sequence[Message | None]) -> None:
+        for message, fitted in zip(messages, sent, strict=True):
+            if fitted is message:
+                continue
+            became = LEFT_OUT if fitted is None else CUT
+            self.resized[message.shape.value, became] += 1
+            log.log(
+                logging.ERROR if fitted is None else logging.WARNING,
+                "%s of %d bytes for %s, which takes %d: %s",
+                message.shape.value.replace("_", " "), message.size, message.topic, self._sizes.of(message.topic),
+                became.replace("_", " "),
+            )  # fmt: skip
+
+    @property
+    def _producer(self) -> IdempotentProducer:
+        return cast(IdempotentProducer, self._app.producer)
+
+    async def _queue(self, message: Message) -> Awaitable[Any]:
+        """Give it to the producer; what comes of it is known when the answer has been awaited."""
+        headers = list(message.headers)
+        try:
+            answer: Awaitable[Any] = await self._producer.send(
+                message.topic, message.key, message.value, None, None, headers
+            )
+        except ProducerSendError as error:
+            failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            failed.set_exception(error.__cause__ or error)
+            return failed
+        return answer
 
     # ---- asking
 

@@ -19,6 +19,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -308,6 +309,28 @@ class IdempotentProducer(driver.Producer):
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True}
+
+    @property
+    def current(self) -> object:
+        """What sends now; see ``replace``."""
+        return self._producer
+
+    async def replace(self, broken: Any) -> None:
+        """Send through a new producer, with sequence numbers of its own; nothing when ``broken`` is no longer in use."""
+        async with self._replacing:
+            old = self._producer
+            if old is None or broken is not old:
+                return
+            fresh = self._new_producer()
+            await fresh.start()
+            self._producer = fresh
+        log.warning("the producer of our outputs is replaced by a new one")
+        with suppress(KafkaError):
+            await old.stop()
+
+    @cached_property
+    def _replacing(self) -> asyncio.Lock:
+        return asyncio.Lock()
 
 
 class ChunkTransport(driver.Transport):

@@ -269,7 +269,10 @@ def test_a_value_of_10_mb_is_set_aside_and_named_where_it_does_not_fit(rig: Rig)
     headers = dict(letter.headers)
 
     assert headers["dlq.reason"] == b"too_large"
-    assert headers["dlq.value.omitted.bytes"] == b"10000002"
+    assert headers["dlq.value.bytes"] == b"10000002"
+    assert letter.value is not None
+    assert int(headers["dlq.value.omitted.bytes"]) + len(letter.value) == 10_000_002
+    assert (letter.value[:1], letter.value[-1:]) == (b"{", b"}")
     assert rig.counted() == 200
 
 

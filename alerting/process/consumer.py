@@ -83,6 +83,11 @@ class AlertsConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._leader_since = self.assignment.generation if partitions else 0
         log.info("group has decided", extra={"generation": self.assignment.generation, "partitions": len(partitions)})
 
+    async def brokers_answer(self) -> bool:
+        """Whether a broker answers just now, whether this router leads or stands by."""
+        answer: bool = await self._consumer._client.force_metadata_update()
+        return answer
+
     async def bounds(self, partitions: tuple[int, ...]) -> dict[int, tuple[int, int]]:
         """First and next offset of each partition, as the broker has them now."""
         tps = [TopicPartition(self.topic, partition) for partition in partitions]

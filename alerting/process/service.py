@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 1.0
 #: Longest wait for records; the loop must turn often enough to notice a stop and a decision of the group.
 _POLL_SECONDS = 0.25
+#: Seconds between two questions whether a broker answers, the longest wait for one, and the silence after which they are away.
+_PROBE_SECONDS, _ANSWER_SECONDS, _SILENT_SECONDS = 5.0, 10.0, 20.0
 #: Seconds without a turn of the main loop after which the process counts as stuck.
 _STUCK_SECONDS = 60.0
 
@@ -131,7 +133,7 @@ class _Service:
         #: The assignment that ``_leader`` serves, or that was refused.
         self._served: Assignment | None = None
         self._state = Health(False, "starting", "the consumer group has not decided yet")
-        self._turned = time.monotonic()
+        self._turned = self._answered = time.monotonic()
 
     def health(self) -> Health:
         """Whether the main loop turns."""
@@ -145,12 +147,27 @@ class _Service:
         self._router.measure()
         if self._leader is not None and self._router.store_trouble:
             return Health(False, "store_unavailable", self._router.store_trouble)
+        silent_seconds = time.monotonic() - self._answered
+        if self._state.ok and silent_seconds > _SILENT_SECONDS:
+            return Health(False, "kafka_unavailable", f"no broker has answered for {silent_seconds:.0f} s")
         return self._state
+
+    async def _watch_brokers(self) -> None:
+        """Notice brokers that are away: aiokafka waits for them without a word."""
+        while True:
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    if await self._consumer.brokers_answer():
+                        self._answered = time.monotonic()
+            await asyncio.sleep(_PROBE_SECONDS)
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] | None) -> None:
         """The main loop."""
+        watching: asyncio.Task[None] | None = None
         try:
             await self._consumer.start()
+            self._answered = time.monotonic()
+            watching = asyncio.create_task(self._watch_brokers(), name="brokers")
             while not stop.is_set():
                 self._turned = time.monotonic()
                 await self._turn()
@@ -158,6 +175,8 @@ class _Service:
                     on_ready()
                     on_ready = None
         finally:
+            if watching is not None:
+                watching.cancel()
             await self._retire()
             await self._consumer.commit(self._router.state.offsets)
             await self._consumer.stop()

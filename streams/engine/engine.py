@@ -196,6 +196,11 @@ class Engine:
         return 0.0 if not self._tasks else self._clock.monotonic() - self._watermarks.progress_at
 
     @property
+    def brokers_silent_seconds(self) -> float:
+        """For how long no broker has answered; 0 while no partition is held."""
+        return self._watermarks.brokers_silent_seconds
+
+    @property
     def runners(self) -> Mapping[int, Runner]:
         """The runners, by partition index."""
         return self._runners

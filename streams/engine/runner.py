@@ -62,6 +62,14 @@ class Publisher(Protocol):
         """Show in Kafka, soon, that the inputs of a partition were read up to these offsets. The checkpoint is the truth."""
 
 
+class SavePhase(enum.StrEnum):
+    """What a save waits for."""
+
+    DEAD_LETTERS = "dead_letters"
+    STORE = "store"
+    OUTBOX = "outbox"
+
+
 class Stopped(enum.StrEnum):
     """Why a runner no longer runs."""
 
@@ -120,6 +128,8 @@ class Runner:
         self._wake = asyncio.Event()
         self._saving: asyncio.Task[None] | None = None
         self._saving_since = 0.0
+        #: What the save in flight waits for, or the last one waited for.
+        self.save_phase = SavePhase.STORE
         self._next_checkpoint = 0.0
         self._loop: asyncio.Task[None] | None = None
         #: Since when records have waited without any being processed; None while none waits.
@@ -322,6 +332,7 @@ class Runner:
     async def _save(self, checkpoint: Checkpoint) -> None:
         partition = self.partition
         if checkpoint.dead_letters:
+            self.save_phase = SavePhase.DEAD_LETTERS
             await self._publisher.dead_letter(partition.index, checkpoint.dead_letters)
         reach(CrashPoint.DEAD_LETTERS_FLUSHED)
 
@@ -330,6 +341,7 @@ class Runner:
         async def write() -> SaveOutcome:
             return await self._store.save(partition.index, self.generation, sequence, checkpoint)
 
+        self.save_phase = SavePhase.STORE
         started = self._clock.monotonic()
         outcome = await self._with_patience(write)
         if outcome is not SaveOutcome.SAVED:
@@ -342,6 +354,7 @@ class Runner:
         self.save_seconds.observe(self.last_saved_at - started)
         partition.saved(checkpoint)
         if checkpoint.outbox:
+            self.save_phase = SavePhase.OUTBOX
             await self._publisher.publish(partition.index, checkpoint.outbox)
             partition.published(checkpoint)
             self._note_delay(checkpoint)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from driftbell.runtime.config.model import Worker
 from driftbell.streams.engine.broker import Broker, Source
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 #: How often the brokers are asked where the inputs end while records wait for that answer; 50 ms were measured to keep the
 #: order of a joined stream identical to a merge of the topics' contents.
 WATERMARK_SECONDS = 0.05
+
+#: Where nothing has to be asked, the brokers are asked this often all the same, so that their silence is noticed.
+PROBE_SECONDS = 5.0
 
 #: Kafka takes a partition that another worker has claimed from us within a session; after so many sessions it never will.
 FENCED_SESSIONS = 2
@@ -54,7 +58,12 @@ class Watermarks:
         self._clock = clock
         self._on_failure = on_failure
         self._advanced_at: dict[int, float] = {}
-        self._answered_at = clock.monotonic()
+        self._answered_at = self._asked_at = clock.monotonic()
+
+    @property
+    def brokers_silent_seconds(self) -> float:
+        """For how long no broker has answered a question about the partitions held; 0 while none is held."""
+        return self._clock.monotonic() - self._answered_at if self._runners else 0.0
 
     async def run(self) -> None:
         """Advance for ever; an unexpected error goes to ``on_failure``."""
@@ -65,7 +74,13 @@ class Watermarks:
                 self._refuse_to_stand_still()
                 sources = self._waiting_sources()
                 if sources:
+                    self._asked_at = self.progress_at
                     await self._advance(sources)
+                elif not self._runners:
+                    self._answered_at = self._asked_at = self.progress_at
+                elif self.progress_at - self._asked_at >= PROBE_SECONDS:
+                    self._asked_at = self.progress_at
+                    await self._probe()
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -117,6 +132,13 @@ class Watermarks:
         except (OSError, TimeoutError) as error:
             # In a rebalance there may be no position, and no fetch to wait for.
             log.info("how far the inputs were fetched is not known just now: %r", error)
+
+    async def _probe(self) -> None:
+        """Ask one question whose answer is not needed."""
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(BROKER_TIMEOUT_SECONDS):
+                await self._broker.log_end_offsets([(Input.PREDICTIONS, min(self._runners))])
+            self._answered_at = self._clock.monotonic()
 
     def _force(self, sources: Sequence[Source], watermark_ms: int, error: Exception) -> None:
         """Better a little disorder than a monitor that stands still for ever because a broker does not answer."""

@@ -119,7 +119,8 @@ class KafkaBroker:
                 await self._recover(producer, failed)
 
         def report(error: Exception) -> None:
-            log.warning("Kafka does not take our records (%s), trying again", error)
+            topics = ", ".join(sorted({topic for topic, *_ in messages}))
+            log.warning("Kafka does not take our records for %s (%s), trying again", topics, error)
 
         await retry(attempt, self._patience, on=(_NotTakenError,), report=report)
 

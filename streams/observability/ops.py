@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any, cast
 
 from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
 from driftbell.streams.engine.broker import Source
-from driftbell.streams.engine.runner import STALLED_SECONDS
+from driftbell.streams.engine.runner import STALLED_SECONDS, SavePhase
 from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp
 from driftbell.streams.observability.metrics import EngineCollector
 
 log = logging.getLogger(__name__)
+
+#: Brokers that have answered nothing for so long are away: several questions, and an election of a leader, fit into it.
+BROKERS_SILENT_SECONDS = 20.0
+
+#: What a save publishes in each of its phases.
+_OUTPUTS = {SavePhase.DEAD_LETTERS: "dead letters", SavePhase.OUTBOX: "alerts and metrics"}
 
 #: The main loop counts as alive when it has run within this many seconds.
 ALIVE_SECONDS = 15.0
@@ -58,9 +65,12 @@ def readiness(app: DriftbellApp) -> Health:
         return Health(False, "not_assigned", "the group has not assigned partitions yet, or they are being claimed")
     if not engine.runners:
         return Health(True, "standing_by", "there are more workers than partitions: this one waits in reserve")
-    slow = [index for index, runner in engine.runners.items() if runner.store_is_slow]
+    silent = engine.brokers_silent_seconds
+    if silent > BROKERS_SILENT_SECONDS:
+        return Health(False, "kafka_unavailable", f"no broker has answered for {silent:.0f} s")
+    slow = {index: runner.save_phase for index, runner in engine.runners.items() if runner.store_is_slow}
     if slow:
-        return Health(False, "store_slow", f"Redis does not take the checkpoints of partitions {slow}")
+        return _slow(slow)
     stalled = {
         i: runner.stalled_seconds for i, runner in engine.runners.items() if runner.stalled_seconds > STALLED_SECONDS
     }
@@ -69,6 +79,19 @@ def readiness(app: DriftbellApp) -> Health:
         longest = max(stalled.values())
         return Health(False, "input_stalled", f"records wait, and none has been processed for {longest:.0f} s: {where}")
     return Health(True, "ok")
+
+
+def _slow(slow: Mapping[int, SavePhase]) -> Health:
+    refused = [index for index, phase in slow.items() if phase is not SavePhase.STORE]
+    if not refused:
+        return Health(False, "store_slow", f"Redis does not take the checkpoints of partitions {list(slow)}")
+    what = " and ".join(_OUTPUTS[phase] for phase in sorted({slow[index] for index in refused}))
+    return Health(
+        False,
+        "outputs_refused",
+        f"Kafka does not take the {what} of partitions {refused}: does a topic not exist, may we not write to it, or has "
+        f"it too few replicas in sync? The log names topic and error",
+    )
 
 
 def _end_offset(app: DriftbellApp, source: Source) -> int | None:

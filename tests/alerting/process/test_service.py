@@ -119,6 +119,36 @@ async def test_health_and_metrics_are_served(vendors: Vendors, embedded_broker: 
     assert "driftbell_router_leader 1.0" in text
 
 
+async def test_a_router_without_brokers_is_not_ready_and_recovers(
+    vendors: Vendors, embedded_broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(service, "_SILENT_SECONDS", 1.0)
+    asked = AlertsConsumer.brokers_answer
+    away = False
+
+    async def answers(self: AlertsConsumer) -> bool:
+        return not away and await asked(self)
+
+    monkeypatch.setattr(AlertsConsumer, "brokers_answer", answers)
+    config = configured(vendors.settings(embedded_broker.settings))
+    url = f"http://127.0.0.1:{config.router.http_port}/readyz"
+
+    async def reason() -> str:
+        async with session.get(url) as answer:
+            return f"{answer.status} {(await answer.json())['reason']}"
+
+    async with running(config), aiohttp.ClientSession() as session:
+        await asyncio.sleep(1.5)
+        assert await reason() == "200 leader", "a broker that answers is heard, also where nothing is read"
+        away = True
+        await asyncio.sleep(1.5)
+        assert await reason() == "503 kafka_unavailable"
+        away = False
+        await asyncio.sleep(0.5)
+        assert await reason() == "200 leader"
+
+
 async def test_bad_records_are_counted_and_do_not_stop_the_next(
     vendors: Vendors, embedded_broker: EmbeddedBroker
 ) -> None:

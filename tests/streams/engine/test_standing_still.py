@@ -64,9 +64,11 @@ async def test_a_record_stamped_ahead_of_the_clock_holds_nothing_up_and_is_count
 
 
 async def test_records_that_wait_for_longer_than_a_minute_are_never_ready_and_are_logged(
-    house: House, caplog: pytest.LogCaptureFixture
+    house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.broker.answers = False
+    # The brokers answer, and a record of the other input is always on its way.
+    house.broker.ends[Input.FEEDBACK, 0] = 1
+    monkeypatch.setattr(house.broker, "in_flight", lambda source: source[0] is Input.FEEDBACK)
     house.deliver(prediction(0, house.clock.now_ms))
     await asyncio.sleep(50)
     assert ready(house).ok
@@ -78,7 +80,7 @@ async def test_records_that_wait_for_longer_than_a_minute_are_never_ready_and_ar
     assert "1 records of predictions wait" in health.detail
     assert "feedback is known to be complete up to" in health.detail
     assert caplog.text.count("has stood still") == 1
-    house.broker.answers = True
+    monkeypatch.undo()
     await house.settle(1)
     assert ready(house).ok
     assert "goes on after" in caplog.text

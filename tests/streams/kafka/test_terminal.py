@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import io
-import sys
-
-import pytest
 
 from driftbell.runtime.config.model import Config, Redis, Worker
 from driftbell.streams.app import create_app
 from driftbell.streams.kafka.transport import DriftbellWorker
 
 
-async def test_a_worker_that_starts_and_stops_prints_no_escape_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_worker_that_starts_and_stops_prints_no_escape_codes() -> None:
     out = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", out)
     app = create_app(Config(redis=Redis(url="memory://"), worker=Worker(http_port=None)))
-    worker = DriftbellWorker(app, quiet=True, loglevel="INFO", override_logging=False, redirect_stdouts=False)
+    worker = DriftbellWorker(
+        app, quiet=True, loglevel="INFO", override_logging=False, redirect_stdouts=False, stdout=out
+    )
 
     await worker.on_startup_finished()
 

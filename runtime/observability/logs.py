@@ -14,6 +14,7 @@ from typing import Any, Literal, TextIO
 
 from driftbell.runtime.config.address import hide_secrets
 from driftbell.runtime.config.section import HIDDEN
+from driftbell.runtime.observability.repeats import RepeatFilter
 
 Format = Literal["text", "json"]
 
@@ -22,6 +23,9 @@ _SHORTEST_SECRET = 4
 
 #: Libraries that report at "info" what matters to their authors. With ``--log-level debug`` they speak.
 _CHATTY = ("aiokafka", "asyncio", "faust", "mode", "aiohttp.access", "slack_sdk", "aiosmtplib", "mail.log")
+
+#: Libraries that say the same as long as a broker is away, which may be for hours: shown once a minute.
+_REPETITIVE = ("aiokafka", "faust", "mode")
 
 #: What every record has; anything else was given as ``extra`` and is shown.
 _OWN = frozenset({*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName", "data"})
@@ -52,6 +56,8 @@ def configure(
         formatter = JsonFormatter(secrets)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
+    if logging.getLevelName(level.upper()) > logging.DEBUG:
+        handler.addFilter(RepeatFilter(_REPETITIVE))
     root = logging.getLogger()
     for old in list(root.handlers):
         if isinstance(old.formatter, _Formatter):

@@ -277,7 +277,7 @@ def foreign_keys(sample: Iterable[Message], partitions: Mapping[str, int]) -> li
 
 def _sample(config: Config, inputs: Sequence[str], partitions: Mapping[str, int]) -> list[Message]:
     """The latest records of every input partition, as far as they come at once."""
-    consumer = Consumer(consumer_settings(config.kafka, f"{config.worker.group}-startup"))
+    consumer = Consumer(consumer_settings(config.kafka, f"{config.worker.group}-startup") | {"log_level": 2})
     try:
         tails: list[TopicPartition] = []
         for name in inputs:

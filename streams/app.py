@@ -140,6 +140,7 @@ def _wire(app: DriftbellApp) -> None:
                 f"{shares} were not assigned together: the topics need the same number of partitions and all workers the "
                 f"same settings"
             )
+        startup.refuse_added(app.driftbell, app.partitions_at_start, merged[0][1])
         await app.engine.assigned(merged[0][1], app.consumer_generation_id)
 
     async def on_partitions_assigned(_app: Any, /, *given: Iterable[TP], **_: Any) -> None:

@@ -29,8 +29,9 @@ def run(config: Config) -> int:
     beyond ``worker.shutdown_grace`` or any failure ends with 1: what was saved stays exact, the rest is read again.
     """
     try:
-        startup.check(config)
+        partitions = startup.check(config)
         app = create_app(config)
+        app.partitions_at_start = partitions
     except (RefusedError, ValueError, OSError) as error:
         log.error("%s", error)
         return EX_FAILED

@@ -119,7 +119,7 @@ class KafkaBroker:
                 await self._recover(producer, failed)
 
         def report(error: Exception) -> None:
-            topics = ", ".join(sorted({topic for topic, *_ in messages}))
+            topics = ", ".join(sorted({message.topic for message in messages}))
             log.warning("Kafka does not take our records for %s (%s), trying again", topics, error)
 
         await retry(attempt, self._patience, on=(_NotTakenError,), report=report)

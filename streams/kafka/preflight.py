@@ -57,8 +57,8 @@ class Finding:
     fatal: bool = True
 
 
-def check(config: Config) -> None:
-    """Check Kafka and Redis as they are now.
+def check(config: Config) -> int | None:
+    """Check Kafka and Redis as they are now; returns how many partitions the inputs have, None where that is not known.
 
     Raises:
         RefusedError: naming every fatal problem and its fix. Lesser ones are logged.
@@ -79,6 +79,27 @@ def check(config: Config) -> None:
     fatal = [finding for finding in findings if finding.fatal]
     if fatal:
         raise RefusedError("\n".join(f"{finding.problem.value}: {finding.message}" for finding in fatal))
+    return partitions
+
+
+def refuse_added(config: Config, partitions: int | None, assigned: Iterable[int]) -> None:
+    """Refuse partitions that were added while the worker ran: their models' state is in other partitions.
+
+    Args:
+        partitions: how many there were when the worker started; None: not known.
+        assigned: those that the group has given us now.
+
+    Raises:
+        RefusedError: some are new; the message says what to do. No start would be let through either (``check``).
+    """
+    added = sorted(index for index in assigned if partitions is not None and index >= partitions)
+    if added:
+        raise RefusedError(
+            f"{Problem.PARTITIONS_CHANGED.value}: partitions {added} were added to {config.topics.predictions} or "
+            f"{config.topics.feedback} while this worker ran; there were {partitions}. Most models move away from "
+            f"their state. Go on with a new worker.group (it learns from the beginning), or create the topics with "
+            f"{partitions} partitions again"
+        )
 
 
 def _port_findings(config: Config) -> list[Finding]:

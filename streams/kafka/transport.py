@@ -347,7 +347,9 @@ class DriftbellApp(faust.App):
     engine: Engine
     failing: asyncio.Future[None] | None = None
     #: The start-up checks for Faust's own ``worker`` command; ``driftbell worker`` runs them itself.
-    check: Callable[[], None] | None = None
+    check: Callable[[], int | None] | None = None
+    #: How many partitions the inputs had at the start; None: not known.
+    partitions_at_start: int | None = None
 
     def source(self, tp: TP) -> Source:
         """Which input a topic partition is."""
@@ -385,7 +387,7 @@ class DriftbellWorker(faust.Worker):
     async def on_first_start(self) -> None:
         """Check Kafka and Redis before anything runs."""
         if (check := cast(DriftbellApp, self.app).check) is not None:
-            await asyncio.to_thread(check)
+            cast(DriftbellApp, self.app).partitions_at_start = await asyncio.to_thread(check)
         await super().on_first_start()
 
     def _flag_as_shutdown_by_signal(self) -> None:

@@ -37,3 +37,13 @@ def test_a_second_worker_on_the_machine_reads_which_port_is_taken_and_what_to_do
 @pytest.mark.parametrize("port", [0, None])
 def test_any_free_port_or_none_is_never_taken(port: int | None) -> None:
     assert preflight._port_findings(Config(worker=Worker(http_port=port))) == []
+
+
+def test_partitions_that_are_added_while_a_worker_runs_are_refused_with_what_to_do() -> None:
+    with pytest.raises(RefusedError, match=r"partitions_changed: partitions \[4, 5\] were added .* new worker.group"):
+        preflight.refuse_added(Config(), 4, {5, 0, 4})
+
+
+@pytest.mark.parametrize("known", [4, None])
+def test_partitions_of_the_start_are_taken(known: int | None) -> None:
+    preflight.refuse_added(Config(), known, range(4))

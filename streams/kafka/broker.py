@@ -126,17 +126,20 @@ class KafkaBroker:
 
     async def _recover(self, producer: object, failed: Sequence[tuple[Message, BaseException]]) -> None:
         """Prepare the next attempt, which ``_NotTakenError`` asks for; raises the error where none would help."""
+        refused: dict[str, int] = {}
         for message, error in failed:
             if isinstance(error, _TOO_LARGE):
-                # The topic was altered, or its settings cannot be read.
-                if not self._sizes.refused(message.topic, message.size):
-                    raise error
+                refused[message.topic] = min(message.size, refused.get(message.topic, message.size))
             elif isinstance(error, ProducerClosed) and self._producer.current is not producer:
                 # Another partition's refusal has replaced it meanwhile.
                 continue
             elif not isinstance(error, OutOfOrderSequenceNumber) and not getattr(error, "retriable", False):
                 raise error
         first = failed[0][1]
+        for topic, size in refused.items():
+            # It was altered, or its settings cannot be read.
+            if not self._sizes.refused(topic, size):
+                raise first
         if any(isinstance(error, (*_TOO_LARGE, OutOfOrderSequenceNumber)) for _, error in failed):
             # What was refused has left a gap in the numbers of this producer, so it would be refused for ever.
             await self._producer.replace(producer)

@@ -13,7 +13,7 @@ from driftbell.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from driftbell.runtime.config.model import Config
-    from driftbell.topics import Finding
+    from driftbell.topics import TopicFinding
 
 
 def register(commands: Commands) -> None:
@@ -116,7 +116,7 @@ def check(options: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _found(config: Config) -> list[Finding]:
+def _found(config: Config) -> list[TopicFinding]:
     from driftbell.topics import Cluster, findings, plan
 
     plans = plan(config)

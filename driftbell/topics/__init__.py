@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from driftbell.topics.admin import Cluster, Created
-from driftbell.topics.plan import (
+from driftbell.streams.kafka.topic_plan import (
     ActualTopic,
-    Finding,
-    FindingReason,
+    TopicFinding,
     TopicPlan,
+    TopicProblem,
     findings,
     plan,
     settings_worth_showing,
 )
+from driftbell.topics.admin import Cluster, Created
 
 __all__ = [
     "ActualTopic",
     "Cluster",
     "Created",
-    "Finding",
-    "FindingReason",
+    "TopicFinding",
     "TopicPlan",
+    "TopicProblem",
     "findings",
     "plan",
     "settings_worth_showing",

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from driftbell.errors import CommandError
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.kafka import client_settings
-from driftbell.topics.plan import CHECKED_SETTINGS, ActualTopic, TopicPlan
+from driftbell.streams.kafka.topic_plan import CHECKED_SETTINGS, ActualTopic, TopicPlan
 
 #: Seconds for one question to the cluster; a healthy one answers in milliseconds, one that elects a leader in seconds.
 TIMEOUT = 15.0

@@ -23,6 +23,7 @@ from driftbell.runtime.redis import RedisFinding, close, connect, examine, findi
 from driftbell.streams.engine.timing.clock import SystemClock
 from driftbell.streams.engine.timing.retry import Patience, retry
 from driftbell.streams.errors import RefusedError
+from driftbell.streams.kafka.topic_plan import INPUT_ROLES, ActualTopic, TopicProblem, findings, plan
 from driftbell.streams.records import Input, Output
 
 log = logging.getLogger(__name__)
@@ -38,11 +39,8 @@ class Problem(enum.StrEnum):
     """What start-up found. The value is the log field and the metric label."""
 
     TOPIC_MISSING = "topic_missing"
-    UNEQUAL_PARTITIONS = "unequal_partitions"
     PARTITIONS_CHANGED = "partitions_changed"
     FOREIGN_PARTITIONER = "foreign_partitioner"
-    SHORT_RETENTION = "short_retention"
-    COMPACTED_INPUT = "compacted_input"
     REDIS = "redis"
     KAFKA = "kafka"
     PORT = "port"
@@ -52,7 +50,7 @@ class Problem(enum.StrEnum):
 class Finding:
     """One problem, in a sentence with its fix; ``fatal`` ones refuse the start."""
 
-    problem: Problem
+    problem: Problem | TopicProblem
     message: str
     fatal: bool = True
 
@@ -67,16 +65,16 @@ def check(config: Config) -> int | None:
     hopeless = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         redis = pool.submit(lambda: asyncio.run(_redis_findings(config, hopeless)))
-        findings, partitions = _kafka_findings(config)
-        if any(finding.fatal for finding in findings):
+        found, partitions = _kafka_findings(config)
+        if any(finding.fatal for finding in found):
             hopeless.set()
-        findings = [*_port_findings(config), *redis.result(), *findings]
-    if partitions is not None and not any(finding.fatal for finding in findings):
-        findings += asyncio.run(_remembered_partitions(config, partitions))
-    for finding in findings:
+        found = [*_port_findings(config), *redis.result(), *found]
+    if partitions is not None and not any(finding.fatal for finding in found):
+        found += asyncio.run(_remembered_partitions(config, partitions))
+    for finding in found:
         if not finding.fatal:
             log.warning("%s: %s", finding.problem.value, finding.message)
-    fatal = [finding for finding in findings if finding.fatal]
+    fatal = [finding for finding in found if finding.fatal]
     if fatal:
         raise RefusedError("\n".join(f"{finding.problem.value}: {finding.message}" for finding in fatal))
     return partitions
@@ -206,12 +204,11 @@ def _kafka_findings(config: Config) -> tuple[list[Finding], int | None]:
             return [], None
         advice = "run `driftbell topics create`, which is safe to repeat"
         return [Finding(Problem.TOPIC_MISSING, f"no topic {', '.join(missing)}: {advice}")], None
-    findings = [
-        *_unequal([stream.topic(topics) for stream in Input if stream.spec.merged], partitions),
-        *_policies(config, admin),
+    found = [
+        *_topic_findings(config, admin, partitions),
         *foreign_keys(_sample(config, inputs, partitions), partitions),
     ]
-    return findings, partitions[topics.predictions]
+    return found, partitions[topics.predictions]
 
 
 def _creates_topics(admin: AdminClient, names: Iterable[str]) -> bool:
@@ -220,60 +217,25 @@ def _creates_topics(admin: AdminClient, names: Iterable[str]) -> bool:
     return all(topic.error is None and topic.partitions for topic in found)
 
 
-def _unequal(merged: Sequence[str], partitions: Mapping[str, int]) -> list[Finding]:
-    if len({partitions[name] for name in merged}) == 1:
-        return []
-    counts = " and ".join(
-        f"{name} has {partitions[name]}" + (" partitions" if name == merged[0] else "") for name in merged
-    )
-    return [
-        Finding(
-            Problem.UNEQUAL_PARTITIONS,
-            f"{counts}, so labels would not meet their predictions: before the first worker starts, create them again "
-            f"with the same number (`driftbell topics create`)",
-        )
-    ]
-
-
-def _policies(config: Config, admin: AdminClient) -> list[Finding]:
-    """Retention against the label horizon, and no compaction of inputs."""
-    names = [stream.topic(config.topics) for stream in Input]
-    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    findings: list[Finding] = []
+def _topic_findings(config: Config, admin: AdminClient, partitions: Mapping[str, int]) -> list[Finding]:
+    """The inputs against the rules that ``driftbell topics check`` goes by, too."""
+    plans = [planned for planned in plan(config) if planned.role in INPUT_ROLES]
+    resources = [ConfigResource(ResourceType.TOPIC, planned.name) for planned in plans]
+    settings: dict[str, dict[str, str]] = {}
     try:
-        answers = {r.name: f.result(ANSWER_SECONDS) for r, f in admin.describe_configs(resources).items()}
+        for resource, answer in admin.describe_configs(resources).items():
+            settings[resource.name] = {key: entry.value for key, entry in answer.result(ANSWER_SECONDS).items()}
     except (KafkaException, TimeoutError) as error:
         log.info("the topics' settings cannot be read (%s): retention is not checked", error)
-        return []
-    for name, entries in answers.items():
-        settings = {key: entry.value for key, entry in entries.items()}
-        if "compact" in settings.get("cleanup.policy", ""):
-            findings.append(
-                Finding(
-                    Problem.COMPACTED_INPUT,
-                    f"{name} is compacted: events of one model share a key and would be deleted. Set cleanup.policy=delete",
-                )
-            )
-        retention_ms = int(settings.get("retention.ms", -1))
-        outage_ms = 3600 * 1000
-        if 0 <= retention_ms < outage_ms:
-            findings.append(
-                Finding(
-                    Problem.SHORT_RETENTION,
-                    f"{name} keeps records for {retention_ms / 1000:.0f} s: an outage longer than that loses input. "
-                    f"Set retention.ms to at least {outage_ms}",
-                )
-            )
-        elif 0 <= retention_ms < config.join.horizon * 1000:
-            findings.append(
-                Finding(
-                    Problem.SHORT_RETENTION,
-                    f"{name} keeps records for {retention_ms / 3_600_000:.1f} h, the label horizon is "
-                    f"{config.join.horizon / 3600:.1f} h: state lost in Redis could not be rebuilt in full",
-                    fatal=False,
-                )
-            )
-    return findings
+        settings = {}
+    actual = {
+        planned.name: ActualTopic(planned.name, partitions[planned.name], 0, settings.get(planned.name, {}))
+        for planned in plans
+    }
+    return [
+        Finding(found.reason, f"{found.topic} {found.problem}. Fix: {found.fix}", fatal=found.fatal)
+        for found in findings(plans, actual, horizon_ms=round(config.join.horizon * 1000))
+    ]
 
 
 def foreign_keys(sample: Iterable[Message], partitions: Mapping[str, int]) -> list[Finding]:

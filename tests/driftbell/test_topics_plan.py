@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from driftbell.runtime.config.model import Config, Join, Topics
-from driftbell.topics import ActualTopic, FindingReason, TopicPlan, findings, plan, settings_worth_showing
+from driftbell.topics import ActualTopic, TopicPlan, TopicProblem, findings, plan, settings_worth_showing
 
 HORIZON_MS = 7 * 86_400_000
 
@@ -20,7 +20,7 @@ def actual() -> dict[str, ActualTopic]:
     return {planned.name: as_planned(planned) for planned in plan(Config())}
 
 
-def found(actual: dict[str, ActualTopic]) -> list[tuple[FindingReason, str]]:
+def found(actual: dict[str, ActualTopic]) -> list[tuple[TopicProblem, str]]:
     return [(finding.reason, finding.topic) for finding in findings(plan(Config()), actual, horizon_ms=HORIZON_MS)]
 
 
@@ -62,13 +62,13 @@ def test_what_was_created_as_planned_has_no_findings(actual: dict[str, ActualTop
 def test_a_missing_topic_is_found(actual: dict[str, ActualTopic]) -> None:
     del actual["alerts"]
 
-    assert found(actual) == [(FindingReason.MISSING, "alerts")]
+    assert found(actual) == [(TopicProblem.MISSING, "alerts")]
 
 
 def test_unequal_partition_counts_are_found_at_the_topic_with_fewer(actual: dict[str, ActualTopic]) -> None:
     actual["predictions"] = ActualTopic("predictions", 6, 1, {"cleanup.policy": "delete"})
 
-    assert found(actual) == [(FindingReason.UNEQUAL_PARTITIONS, "predictions")]
+    assert found(actual) == [(TopicProblem.UNEQUAL_PARTITIONS, "predictions")]
 
 
 def test_other_partition_counts_are_fine_when_they_are_equal(actual: dict[str, ActualTopic]) -> None:
@@ -81,21 +81,21 @@ def test_other_partition_counts_are_fine_when_they_are_equal(actual: dict[str, A
 def test_a_compacted_input_is_found(actual: dict[str, ActualTopic]) -> None:
     actual["feedback"] = ActualTopic("feedback", 12, 1, {"cleanup.policy": "compact"})
 
-    assert found(actual) == [(FindingReason.COMPACTED, "feedback")]
+    assert found(actual) == [(TopicProblem.COMPACTED, "feedback")]
 
 
 def test_active_alerts_that_are_not_compacted_are_found(actual: dict[str, ActualTopic]) -> None:
     actual["alerts-active"] = ActualTopic("alerts-active", 1, 1, {"cleanup.policy": "delete"})
 
-    assert found(actual) == [(FindingReason.NOT_COMPACTED, "alerts-active")]
+    assert found(actual) == [(TopicProblem.NOT_COMPACTED, "alerts-active")]
 
 
 @pytest.mark.parametrize(
     ("retention_ms", "expected"),
-    [("3600000", [(FindingReason.SHORT_RETENTION, "predictions")]), (str(HORIZON_MS), []), ("-1", [])],
+    [("3600000", [(TopicProblem.SHORT_RETENTION, "predictions")]), (str(HORIZON_MS), []), ("-1", [])],
 )
 def test_a_retention_shorter_than_the_horizon_is_found(
-    actual: dict[str, ActualTopic], retention_ms: str, expected: list[tuple[FindingReason, str]]
+    actual: dict[str, ActualTopic], retention_ms: str, expected: list[tuple[TopicProblem, str]]
 ) -> None:
     actual["predictions"] = ActualTopic("predictions", 12, 1, {"retention.ms": retention_ms})
 
@@ -113,7 +113,7 @@ def test_an_input_that_goes_by_its_producers_clocks_is_found_with_the_brokers_li
     actual["feedback"] = ActualTopic("feedback", 12, 1, settings)
     (finding,) = findings(plan(Config()), actual, horizon_ms=HORIZON_MS)
 
-    assert (finding.reason, finding.topic) == (FindingReason.PRODUCERS_CLOCK, "feedback")
+    assert (finding.reason, finding.topic) == (TopicProblem.PRODUCERS_CLOCK, "feedback")
     assert "message.timestamp.type=CreateTime" in finding.problem
     assert "60 min ahead (message.timestamp.after.max.ms)" in finding.problem
     assert "any time behind (message.timestamp.before.max.ms)" in finding.problem

@@ -17,6 +17,7 @@ from driftbell.runtime.config.model import Config, Join, Redis, Topics, Worker
 from driftbell.streams.errors import RefusedError
 from driftbell.streams.kafka import preflight as startup
 from driftbell.streams.kafka.preflight import Problem, check, foreign_keys
+from driftbell.streams.kafka.topic_plan import TopicProblem
 from tests.services import EmbeddedBroker, KafkaCluster, RedisServer
 from tests.services.ports import claim_port
 
@@ -89,8 +90,15 @@ def test_the_hash_is_javas() -> None:
 @pytest.fixture
 def config(kafka: KafkaCluster) -> Config:
     """A configuration whose topics exist and are right; its Redis is in memory."""
-    topics = kafka.create_all(partitions=3)
+    topics = kafka.create_all(partitions=3, inputs=BROKERS_CLOCK)
     return Config(kafka=dict(kafka.settings), redis=MEMORY, topics=topics, worker=Worker(group=topics.predictions))
+
+
+#: As ``driftbell topics create`` sets it.
+BROKERS_CLOCK = {"message.timestamp.type": "LogAppendTime"}
+
+#: As the brokers count them.
+PARTITIONS = {"predictions": 3, "feedback": 3}
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -116,35 +124,31 @@ def test_every_missing_topic_is_named(kafka: KafkaCluster, config: Config) -> No
 
 @pytest.mark.kafka
 def test_all_that_is_wrong_with_the_inputs_is_told_at_once(kafka: KafkaCluster) -> None:
-    topics = kafka.create_all(partitions=3)
+    topics = kafka.create_all(partitions=3, inputs=BROKERS_CLOCK)
     made = Topics(**{**{f: getattr(topics, f) for f in topics.__struct_fields__}, "feedback": topics.feedback + "-2"})
-    settings = {"cleanup.policy": "compact", "retention.ms": "60000"}
+    settings = BROKERS_CLOCK | {"cleanup.policy": "compact", "retention.ms": "60000"}
     kafka.create_topics([made.feedback], 4, settings)
     kafka.create_topics([made.feedback + made.dead_letter_suffix], 4)
 
     with pytest.raises(RefusedError) as refused:
         check(Config(kafka=dict(kafka.settings), redis=MEMORY, topics=made))
-    lines = str(refused.value).splitlines()
-    assert [line.partition(":")[0] for line in lines] == [
-        Problem.UNEQUAL_PARTITIONS,
-        Problem.COMPACTED_INPUT,
-        Problem.SHORT_RETENTION,
-    ]
-    assert "3 partitions" in lines[0]
-    assert "has 4" in lines[0]
-    assert "cleanup.policy=delete" in lines[1]
-    assert "retention.ms" in lines[2]
+    lines = dict(line.split(": ", 1) for line in str(refused.value).splitlines())
+    assert lines.keys() == {TopicProblem.UNEQUAL_PARTITIONS, TopicProblem.COMPACTED, TopicProblem.SHORT_RETENTION}
+    assert "3 partitions" in lines[TopicProblem.UNEQUAL_PARTITIONS]
+    assert "has 4" in lines[TopicProblem.UNEQUAL_PARTITIONS]
+    assert "cleanup.policy=delete" in lines[TopicProblem.COMPACTED]
+    assert "retention.ms" in lines[TopicProblem.SHORT_RETENTION]
 
 
 @pytest.mark.kafka
 def test_a_retention_below_the_horizon_is_a_warning(kafka: KafkaCluster, caplog: pytest.LogCaptureFixture) -> None:
-    topics = kafka.create_all(partitions=3)
+    topics = kafka.create_all(partitions=3, inputs=BROKERS_CLOCK)
     week = Join(horizon=30 * 86400.0)
     check(Config(kafka=dict(kafka.settings), redis=MEMORY, topics=topics, join=week))
 
     found = warnings(caplog)
     assert len(found) == 2
-    assert all(text.startswith(f"{Problem.SHORT_RETENTION}: ") for text in found)
+    assert all(text.startswith(f"{TopicProblem.SHORT_RETENTION}: ") for text in found)
 
 
 @pytest.mark.kafka
@@ -200,7 +204,7 @@ def test_topic_settings_that_may_not_be_read_are_not_held_against_the_topics(
     check(config)
     monkeypatch.setattr(startup, "ANSWER_SECONDS", 0.2)
 
-    assert startup._policies(config, AdminClient(dict(embedded_broker.settings))) == []
+    assert startup._topic_findings(config, AdminClient(dict(embedded_broker.settings)), PARTITIONS) == []
 
 
 @pytest.mark.parametrize(
@@ -208,12 +212,12 @@ def test_topic_settings_that_may_not_be_read_are_not_held_against_the_topics(
     [
         ({"cleanup.policy": "delete", "retention.ms": "-1"}, []),
         ({"cleanup.policy": "delete", "retention.ms": "604800000"}, []),
-        ({"cleanup.policy": "compact,delete", "retention.ms": "-1"}, [Problem.COMPACTED_INPUT]),
-        ({"cleanup.policy": "delete", "retention.ms": "3599999"}, [Problem.SHORT_RETENTION]),
+        ({"cleanup.policy": "compact,delete", "retention.ms": "-1"}, [TopicProblem.COMPACTED]),
+        ({"cleanup.policy": "delete", "retention.ms": "3599999"}, [TopicProblem.SHORT_RETENTION]),
         ({}, []),
     ],
 )
-def test_policies_are_judged_by_their_values(entries: dict[str, str], problems: list[Problem]) -> None:
+def test_policies_are_judged_by_their_values(entries: dict[str, str], problems: list[TopicProblem]) -> None:
     class Answer:
         def result(self, _timeout: float) -> dict[str, ConfigEntry]:
             return {name: ConfigEntry(name, value) for name, value in entries.items()}
@@ -222,7 +226,7 @@ def test_policies_are_judged_by_their_values(entries: dict[str, str], problems: 
         def describe_configs(self, resources: list[Any]) -> dict[Any, Answer]:
             return {resources[0]: Answer()}
 
-    findings = startup._policies(Config(), cast(AdminClient, Admin()))
+    findings = startup._topic_findings(Config(), cast(AdminClient, Admin()), PARTITIONS)
 
     assert [finding.problem for finding in findings if finding.fatal] == problems
 

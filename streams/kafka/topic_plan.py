@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from driftbell.runtime.config.model import Config
+from driftbell.streams.records import Input
 
 _DAY_MS = 86_400_000
 
@@ -29,7 +30,11 @@ CHECKED_SETTINGS = (
     "message.timestamp.before.max.ms",
 )
 
-_INPUTS = ("predictions", "feedback")
+#: An outage that nobody notices for an hour must not lose input; with less a worker does not start.
+OUTAGE_MS = 3_600_000
+
+#: The roles of the topics that workers read.
+INPUT_ROLES = frozenset(stream.value for stream in Input)
 
 #: By whose clock a topic's records are stamped.
 _BROKERS_CLOCK = "LogAppendTime"
@@ -57,7 +62,7 @@ class ActualTopic:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-class FindingReason(enum.StrEnum):
+class TopicProblem(enum.StrEnum):
     """What is wrong with a topic."""
 
     MISSING = "missing"
@@ -69,13 +74,15 @@ class FindingReason(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TopicFinding:
     """One thing that is wrong, and how to fix it."""
 
-    reason: FindingReason
+    reason: TopicProblem
     topic: str
     problem: str
     fix: str
+    #: Whether a worker refuses to start.
+    fatal: bool = False
 
 
 def plan(config: Config) -> list[TopicPlan]:
@@ -91,81 +98,96 @@ def plan(config: Config) -> list[TopicPlan]:
     }
     outputs = kept | {"retention.ms": str(OUTPUT_RETENTION_MS)}
     dead = kept | {"retention.ms": str(DEAD_LETTER_RETENTION_MS)}
-    suffix = topics.dead_letter_suffix
     return [
-        TopicPlan("predictions", topics.predictions, topics.partitions, inputs),
-        TopicPlan("feedback", topics.feedback, topics.partitions, inputs),
-        TopicPlan("predictions dead letters", topics.predictions + suffix, topics.partitions, dead),
-        TopicPlan("feedback dead letters", topics.feedback + suffix, topics.partitions, dead),
+        *(TopicPlan(stream.value, stream.topic(topics), topics.partitions, inputs) for stream in Input),
+        *(
+            TopicPlan(f"{stream.value} dead letters", stream.dead_letter_topic(topics), topics.partitions, dead)
+            for stream in Input
+        ),
         TopicPlan("alerts", topics.alerts, ALERT_PARTITIONS, outputs),
         TopicPlan("alerts_active", topics.alerts_active, ALERT_PARTITIONS, durable | {"cleanup.policy": "compact"}),
         TopicPlan("metrics", topics.metrics, topics.partitions, outputs),
     ]
 
 
-def findings(plans: Sequence[TopicPlan], actual: Mapping[str, ActualTopic], *, horizon_ms: int) -> Iterator[Finding]:
+def findings(
+    plans: Sequence[TopicPlan], actual: Mapping[str, ActualTopic], *, horizon_ms: int
+) -> Iterator[TopicFinding]:
     """What keeps driftbell from working as promised. Other partition counts than planned are fine where they are equal."""
     for planned in plans:
         topic = actual.get(planned.name)
         if topic is None:
-            yield Finding(
-                FindingReason.MISSING,
+            yield TopicFinding(
+                TopicProblem.MISSING,
                 planned.name,
                 "does not exist",
-                "run `driftbell topics create`, or create it yourself",
+                "run `driftbell topics create`, which is safe to repeat, or create it yourself",
+                fatal=True,
             )
             continue
         yield from _settings(planned, topic, horizon_ms)
     yield from _co_partitioning(plans, actual)
 
 
-def _co_partitioning(plans: Sequence[TopicPlan], actual: Mapping[str, ActualTopic]) -> Iterator[Finding]:
-    names = {planned.role: planned.name for planned in plans}
-    predictions, feedback = actual.get(names["predictions"]), actual.get(names["feedback"])
-    if predictions is None or feedback is None or predictions.partitions == feedback.partitions:
+def _co_partitioning(plans: Sequence[TopicPlan], actual: Mapping[str, ActualTopic]) -> Iterator[TopicFinding]:
+    merged = {stream.value for stream in Input if stream.spec.merged}
+    found = [actual[planned.name] for planned in plans if planned.role in merged and planned.name in actual]
+    if len({topic.partitions for topic in found}) <= 1:
         return
-    fewer, more = sorted((predictions, feedback), key=lambda topic: topic.partitions)
-    yield Finding(
-        FindingReason.UNEQUAL_PARTITIONS,
+    found.sort(key=lambda topic: topic.partitions)
+    fewer, more = found[0], found[-1]
+    yield TopicFinding(
+        TopicProblem.UNEQUAL_PARTITIONS,
         fewer.name,
         f"has {fewer.partitions} partitions and {more.name} has {more.partitions}; a label and its prediction would be "
         "processed by different workers",
-        f"before the first worker starts: kafka-topics.sh --alter --topic {fewer.name} --partitions {more.partitions}",
+        f"before the first worker starts: kafka-topics.sh --alter --topic {fewer.name} --partitions {more.partitions}; "
+        "later, create the inputs again with the same number (`driftbell topics create`) and use a new worker.group",
+        fatal=True,
     )
 
 
-def _settings(planned: TopicPlan, topic: ActualTopic, horizon_ms: int) -> Iterator[Finding]:
+def _settings(planned: TopicPlan, topic: ActualTopic, horizon_ms: int) -> Iterator[TopicFinding]:
     alter = f"kafka-configs.sh --alter --entity-type topics --entity-name {topic.name} --add-config"
     policy = topic.settings.get("cleanup.policy", "delete")
     wanted = planned.settings.get("cleanup.policy", "delete")
     if wanted == "compact" and "compact" not in policy:
-        yield Finding(
-            FindingReason.NOT_COMPACTED,
+        yield TopicFinding(
+            TopicProblem.NOT_COMPACTED,
             topic.name,
             "is not compacted, so what still fires is forgotten when its record expires",
             f"{alter} cleanup.policy=compact",
         )
     if wanted == "delete" and "compact" in policy:
-        yield Finding(
-            FindingReason.COMPACTED,
+        yield TopicFinding(
+            TopicProblem.COMPACTED,
             topic.name,
             "is compacted, and its records share a key per model, so all but the last would be deleted",
             f"{alter} cleanup.policy=delete",
+            fatal=planned.role in INPUT_ROLES,
         )
     retention_ms = int(topic.settings.get("retention.ms", -1))
-    if planned.role in _INPUTS and 0 <= retention_ms < horizon_ms:
-        yield Finding(
-            FindingReason.SHORT_RETENTION,
+    if planned.role in INPUT_ROLES and 0 <= retention_ms < OUTAGE_MS:
+        yield TopicFinding(
+            TopicProblem.SHORT_RETENTION,
             topic.name,
-            f"keeps records for {retention_ms / _DAY_MS:g} days, less than join.horizon ({horizon_ms / _DAY_MS:g} days); "
-            "after a long outage labels would come without their predictions",
+            f"keeps records for {retention_ms / 1000:.0f} s: an outage longer than that loses input",
+            f"{alter} retention.ms={planned.settings.get('retention.ms', INPUT_RETENTION_MS)}",
+            fatal=True,
+        )
+    elif planned.role in INPUT_ROLES and 0 <= retention_ms < horizon_ms:
+        yield TopicFinding(
+            TopicProblem.SHORT_RETENTION,
+            topic.name,
+            f"keeps records for {retention_ms / _DAY_MS:g} days, less than join.horizon ({horizon_ms / _DAY_MS:g} days): "
+            "after a long outage labels would come without their predictions, and state lost in Redis could not be rebuilt",
             f"{alter} retention.ms={horizon_ms}, or lower join.horizon",
         )
     clock = topic.settings.get("message.timestamp.type", _BROKERS_CLOCK)
-    if planned.role in _INPUTS and clock != _BROKERS_CLOCK:
+    if planned.role in INPUT_ROLES and clock != _BROKERS_CLOCK:
         ahead, behind = (_limit(topic, f"message.timestamp.{side}.max.ms") for side in ("after", "before"))
-        yield Finding(
-            FindingReason.PRODUCERS_CLOCK,
+        yield TopicFinding(
+            TopicProblem.PRODUCERS_CLOCK,
             topic.name,
             f"is stamped by its producers' clocks (message.timestamp.type={clock}), which the brokers let lie {ahead} ahead "
             f"(message.timestamp.after.max.ms) and {behind} behind (message.timestamp.before.max.ms); the order of records "
@@ -190,6 +212,6 @@ def settings_worth_showing(planned: TopicPlan, topic: ActualTopic) -> dict[str, 
     for name in topic.settings:
         about_time = name.startswith("message.timestamp.")
         limit = about_time and name.endswith(".max.ms")
-        if (about_time and planned.role not in _INPUTS) or (limit and clock == _BROKERS_CLOCK):
+        if (about_time and planned.role not in INPUT_ROLES) or (limit and clock == _BROKERS_CLOCK):
             del settings[name]
     return settings

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import resource
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from driftbell.alerting.channels.http import Answer, new_session, post, retry_after
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason
@@ -74,3 +78,27 @@ async def test_a_name_that_does_not_exist_is_a_failed_connection() -> None:
     assert isinstance(outcome, Outcome)
     assert outcome.reason is OutcomeReason.CONNECTION_FAILED
     assert "SECRET" not in outcome.detail
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_answer_without_end_is_read_to_its_bound_only(packed: bool) -> None:
+    bomb = gzip.compress(bytes(200_000_000))
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Encoding": "gzip"} if packed else {})
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            await response.write(bomb)
+            while not packed:
+                await response.write(bytes(65_536))
+        return response
+
+    app = web.Application()
+    app.router.add_post("/", answer)
+    async with TestServer(app) as server, new_session() as session:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        found = await post(session, str(server.make_url("/")), b"{}")
+
+    assert isinstance(found, Answer)
+    assert len(found.body) < 2_000_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000, "kilobytes"

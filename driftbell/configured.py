@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from collections.abc import Iterator
 
-from driftbell.alerting.channels.registry import MODEL
+from driftbell.alerting.channels.registry import MODEL, refusals
 from driftbell.errors import UsageError
-from driftbell.runtime.config.loader import ConfigError, load
+from driftbell.runtime.config.document import Path
+from driftbell.runtime.config.loader import Check, ConfigError, load
 from driftbell.runtime.config.model import Config, Monitoring
 from driftbell.runtime.config.secrets import secret_values
 from driftbell.runtime.observability import logs
@@ -28,14 +30,37 @@ def configured(options: argparse.Namespace) -> Config:
     Raises:
         InvalidConfigurationError: naming file, line and fix of every mistake.
     """
-    try:
-        config = load(getattr(options, "config", None), checks=[_monitors], model=MODEL)
-    except ConfigError as error:
-        raise InvalidConfigurationError([str(problem) for problem in error.problems]) from None
+    config = _read(options)
     logs.configure(
         getattr(options, "log_level", "info"), getattr(options, "log_format", None), secrets=secret_values(config)
     )
     return config
+
+
+def check_everything(options: argparse.Namespace, *, with_environment: bool) -> None:
+    """As ``configured``, and all that would refuse the start of a router: its channels are built, and connect to nothing.
+
+    Args:
+        options: as parsed; ``config`` names the file.
+        with_environment: whether variables and files that hold secrets are there, as they are where it will run.
+
+    Raises:
+        InvalidConfigurationError: naming file, line and fix of every mistake.
+    """
+
+    def channels(config: Config) -> Iterator[tuple[Path, str]]:
+        for wrong in asyncio.run(refusals(config.router, with_environment=with_environment)):
+            yield ("router", *wrong.path), f"{wrong.message}; {wrong.fix}"
+
+    _read(options, channels, with_environment=with_environment)
+
+
+def _read(options: argparse.Namespace, *checks: Check, with_environment: bool = True) -> Config:
+    file = getattr(options, "config", None)
+    try:
+        return load(file, checks=[_monitors, *checks], model=MODEL, with_environment=with_environment)
+    except ConfigError as error:
+        raise InvalidConfigurationError([str(problem) for problem in error.problems]) from None
 
 
 def _monitors(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:

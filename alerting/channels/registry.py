@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.email.kind import EMAIL
-from driftbell.alerting.channels.kind import BuildContext, ChannelKind
+from driftbell.alerting.channels.kind import BuildContext, ChannelKind, Refusal
 from driftbell.alerting.channels.log.kind import LOG
 from driftbell.alerting.channels.log.settings import LogConfig
 from driftbell.alerting.channels.pagerduty.kind import PAGERDUTY
 from driftbell.alerting.channels.slack.kind import SLACK
 from driftbell.alerting.channels.webhook.kind import WEBHOOK
+from driftbell.alerting.errors import RefusedError
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.runtime.config.channels import with_channels
 from driftbell.runtime.config.document import Path
@@ -80,14 +81,52 @@ def build(router: RouterConfig, session: aiohttp.ClientSession) -> list[Endpoint
     """All channels of a checked configuration. Secrets are read once here, so that a missing one stops the start.
 
     Raises:
-        RefusedError: a template, address or header cannot work; a secret cannot be read (``SecretError``).
+        RefusedError: a template, address or header cannot work; a secret cannot be read (``SecretError``). It names all.
     """
+    endpoints, refusals = _build(router, session)
+    if refusals:
+        error = refusals[0].error if len({one.error for one in refusals}) == 1 else RefusedError
+        raise error("\n".join(map(str, refusals)))
+    return endpoints
+
+
+async def refusals(router: RouterConfig, *, with_environment: bool = True) -> list[BadSetting]:
+    """Why a start with a checked configuration would be refused; paths are below ``router``. Connects to nothing.
+
+    Args:
+        router: the configuration.
+        with_environment: whether the secrets that variables and files hold are there to be read.
+    """
+    from driftbell.alerting.channels.http import new_session
+
+    async with new_session() as session:
+        endpoints, found = _build(router, session, with_environment=with_environment)
+        for endpoint in endpoints:
+            await endpoint.channel.close()
+    # A secret of ``global`` is missed by every channel that uses it, and is one mistake.
+    return list(dict.fromkeys(one.setting for one in found))
+
+
+def _build(
+    router: RouterConfig, session: aiohttp.ClientSession, *, with_environment: bool = True
+) -> tuple[list[Endpoint], list[Refusal]]:
     endpoints: list[Endpoint] = []
-    for each in router.receivers:
+    found: list[Refusal] = []
+    for number, each in enumerate(router.receivers):
         for kind in KINDS:
             for index, settings in enumerate(kind.settings_of(each)):
+                if any(True for _ in kind.check(settings, router.global_)):
+                    continue  # its own mistakes are reported by ``check``
                 place = f"{each.name}/{kind.integration}[{index}]"
-                channel = kind.build(settings, BuildContext(session, router, place))
-                destination = Destination(place, each.name, kind.integration, send_resolved=settings.send_resolved)
-                endpoints.append(Endpoint(destination, channel))
-    return endpoints
+                path: Path = ("receivers", number, kind.key, index)
+                context = BuildContext(session, router, place, path, with_environment)
+                try:
+                    channel = kind.build(settings, context)
+                except RefusedError as error:
+                    if not context.refusals:
+                        context.refuse("", str(error), "correct it")
+                else:
+                    destination = Destination(place, each.name, kind.integration, send_resolved=settings.send_resolved)
+                    endpoints.append(Endpoint(destination, channel))
+                found += context.refusals
+    return endpoints, found

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from driftbell.alerting.errors import SecretError
+from driftbell.runtime.config.router import Global
 from driftbell.runtime.config.section import HIDDEN, Section
 
 
@@ -20,6 +21,13 @@ class SecretSource:
     value: str | None = field(default=None, repr=False)
     file: str | None = None
     variable: str | None = None
+    #: Whether it stands under ``global`` and not with the channel.
+    is_global: bool = False
+
+    @property
+    def key(self) -> str:
+        """The key that gives it: ``api_url``, ``api_url_file`` or ``api_url_env``."""
+        return self.name + ("" if self.value is not None else "_file" if self.file is not None else "_env")
 
     def read(self) -> str:
         """The secret.
@@ -28,16 +36,22 @@ class SecretSource:
             SecretError: the file cannot be read, the variable is not set, or it is empty.
         """
         if self.value is not None:
-            found = self.value
+            # As it stands: a secret may begin or end with a blank.
+            found, missing = self.value, "the value is empty"
         elif self.file is not None:
+            missing = f"the file {self.file} is empty"
             try:
                 found = Path(self.file).read_text("utf-8").strip()
+            except FileNotFoundError:
+                raise SecretError(f"there is no file {self.file}") from None
             except (OSError, UnicodeError) as error:
-                raise SecretError(f"{self.name}_file: {self.file} cannot be read ({type(error).__name__})") from None
+                raise SecretError(f"{self.file} cannot be read ({type(error).__name__})") from None
         else:
-            found = os.environ.get(self.variable or "", "").strip()
-        if not found:
-            raise SecretError(f"{self.name}: {self.file or self.variable or 'the value'} is empty or not set")
+            variable = self.variable or ""
+            found = os.environ.get(variable, "").strip()
+            missing = f"the environment variable {variable} is {'empty' if variable in os.environ else 'not set'}"
+        if not found.strip():
+            raise SecretError(missing)
         return found
 
 
@@ -46,7 +60,7 @@ def secret_of(section: Section, name: str) -> SecretSource | None:
     value, file, variable = (getattr(section, name + form) for form in ("", "_file", "_env"))
     if value is None and file is None and variable is None:
         return None
-    return SecretSource(name, value, file, variable)
+    return SecretSource(name, value, file, variable, is_global=isinstance(section, Global))
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

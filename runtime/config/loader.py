@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -67,15 +68,18 @@ def load(
     env: Mapping[str, str] | None = None,
     checks: Sequence[Check] = (),
     model: Model | None = None,
+    with_environment: bool = True,
 ) -> Config:
     """Read the configuration; with no file and no variables it is all defaults.
 
     Args:
         path: the file; ``find`` tells what is read without it.
         env: variables for ``${NAME}`` and overrides; ``os.environ`` by default.
-        checks: further checks, made when the types are right.
+        checks: further checks.
         model: knows and checks the settings of channels (``driftbell.runtime.config.channels``). Without it receivers are
             read by name only, which is enough for a worker.
+        with_environment: whether the files that it names (secrets, certificates) must be there. Not where it is only checked,
+            on another machine.
 
     Raises:
         ConfigError: with all problems.
@@ -90,7 +94,7 @@ def load(
         _leave_out_channels(document.root)
     config = _config(document, section)
     problems: list[Problem] = []
-    for check in (well_formed, *checks):
+    for check in (partial(well_formed, with_environment=with_environment), *checks):
         for where, message in check(config):
             at = tuple(where.split(".")) if isinstance(where, str) else where
             problems.append(Problem(document.place(at), at, message))
@@ -118,6 +122,8 @@ def _document(file: FilePath | None, env: Mapping[str, str]) -> Document:
 def _config(document: Document, section: type[Config]) -> Config:
     checker = Checker(overlays=_overlay)
     plain = checker.section(document.root, section)
+    if not plain.get("kafka"):
+        plain.pop("kafka", None)  # an empty section is all defaults, and its default is not empty
     if checker.mistakes:
         raise ConfigError(
             [

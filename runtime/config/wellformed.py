@@ -6,35 +6,49 @@ import re
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 
+from msgspec import structs
+
 from driftbell.runtime.config.document import Path
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.config.router_check import check as router_problems
-from driftbell.runtime.kafka import problems
+from driftbell.runtime.kafka import problems, without_files
+
+#: Keys of ``redis`` that name files.
+_REDIS_FILES = ("password_file", "tls_ca_file", "tls_certificate_file", "tls_key_file")
 
 
-def well_formed(config: Config) -> Iterator[tuple[Path, str]]:
-    """Yield (path, what is wrong and the fix)."""
-    for name, message in problems(config.kafka):
+def well_formed(config: Config, *, with_environment: bool = True) -> Iterator[tuple[Path, str]]:
+    """Yield (path, what is wrong and the fix).
+
+    Args:
+        config: the configuration.
+        with_environment: whether the files that it names must be there.
+    """
+    found = list(problems(config.kafka if with_environment else without_files(config.kafka)))
+    for name, message in found:
         yield ("kafka", name), message
-    yield from _redis(config)
+    if not found and not {"bootstrap.servers", "metadata.broker.list"} & config.kafka.keys():
+        # The clients differ in what they do then: the worker's would try this machine, the others no broker at all.
+        yield ("kafka",), "no broker is named: add bootstrap.servers: host:port"
+    yield from _redis(config, with_environment)
     yield from _topics(config)
     yield from _worker(config)
     for problem in router_problems(config.router):
         yield ("router", *problem.path), f"{problem.message}; {problem.fix}"
 
 
-def _redis(config: Config) -> Iterator[tuple[Path, str]]:
+def _redis(config: Config, with_environment: bool) -> Iterator[tuple[Path, str]]:
     from driftbell.runtime.redis import connect, is_memory
 
     settings = config.redis
-    for name in ("password_file", "tls_ca_file", "tls_certificate_file", "tls_key_file"):
-        file = getattr(settings, name)
-        if file and not FilePath(file).is_file():
-            yield ("redis", name), f"there is no file {file!r}"
-            return
     if settings.password and settings.password_file:
         yield ("redis", "password_file"), "password and password_file are both set: keep one"
-    if is_memory(settings):
+    if not with_environment:
+        settings = structs.replace(settings, **dict.fromkeys(_REDIS_FILES))
+    missing = [name for name in _REDIS_FILES if (file := getattr(settings, name)) and not FilePath(file).is_file()]
+    for name in missing:
+        yield ("redis", name), f"there is no file {getattr(settings, name)!r}"
+    if missing or is_memory(settings):
         return
     try:
         connect(settings)

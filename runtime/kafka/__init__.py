@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from driftbell.runtime.kafka.aiokafka import aiokafka_settings, faust_broker
 from driftbell.runtime.kafka.librdkafka import client_settings, consumer_settings, producer_settings
-from driftbell.runtime.kafka.problems import ignored_by_worker, problems
+from driftbell.runtime.kafka.problems import ignored_by_worker, problems, without_files
 
 __all__ = [
     "aiokafka_settings",
@@ -14,4 +14,5 @@ __all__ = [
     "ignored_by_worker",
     "problems",
     "producer_settings",
+    "without_files",
 ]

@@ -38,6 +38,22 @@ def problems(kafka: Settings) -> Iterator[tuple[str, str]]:
     yield from _by_librdkafka(kafka)
 
 
+def without_files(kafka: Settings) -> dict[str, str | int | float | bool]:
+    """The settings as they can be checked on a machine that has none of the files which they name.
+
+    >>> without_files({"sasl.password_file": "/run/secrets/kafka", "ssl.ca.location": "/etc/ca.pem", "client.id": "d"})
+    {'sasl.password': 'unknown', 'client.id': 'd'}
+    """
+    kept: dict[str, str | int | float | bool] = {}
+    for name, value in kafka.items():
+        secret = name.removesuffix(FILE_SUFFIX)
+        if name.endswith(FILE_SUFFIX) and secret in SECRETS and not secret.startswith("ssl."):
+            kept.setdefault(secret, "unknown")
+        elif not name.endswith((FILE_SUFFIX, ".location")):
+            kept[name] = value
+    return kept
+
+
 def ignored_by_worker(kafka: Settings) -> list[str]:
     """Names that reach the publishing and admin clients (librdkafka) but not the worker's (aiokafka), sorted."""
     return sorted(name for name in kafka if name.removesuffix(FILE_SUFFIX) not in CONNECTION | {"ssl.key.pem"})

@@ -127,7 +127,8 @@ def test_global_options_may_stand_before_or_after_the_command(
 
 def test_secrets_are_not_shown(empty_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (empty_directory / "driftbell.yaml").write_text(
-        "kafka: {security.protocol: SASL_PLAINTEXT, sasl.mechanism: PLAIN, sasl.username: u, sasl.password: hunter2}\n"
+        "kafka: {bootstrap.servers: 'a:1', security.protocol: SASL_PLAINTEXT, sasl.mechanism: PLAIN, sasl.username: u,\n"
+        "  sasl.password: hunter2}\n"
         "redis: {url: 'redis://:swordfish@localhost/0'}\n"
     )
 

@@ -241,7 +241,7 @@ def test_the_environment_overrides_single_keys(folder: Path) -> None:
 
 def test_a_secret_of_kafka_may_come_from_a_file_named_by_the_environment(folder: Path) -> None:
     (folder / "secret").write_text("s")
-    config = _load("", DRIFTBELL_KAFKA__SASL_PASSWORD_FILE="secret")
+    config = _load("", DRIFTBELL_KAFKA__SASL_PASSWORD_FILE="secret", DRIFTBELL_KAFKA__BOOTSTRAP_SERVERS="a:1")
 
     assert config.kafka["sasl.password_file"] == "secret"
 

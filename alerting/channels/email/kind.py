@@ -13,38 +13,44 @@ def build(email: EmailConfig, context: BuildContext) -> Channel:
     """The channel of checked settings.
 
     Raises:
-        RefusedError: an address, header or certificate file cannot be used.
+        RefusedError: the certificate file cannot be used.
     """
     from driftbell.alerting.channels.email.email import EmailChannel, Smarthost
     from driftbell.alerting.channels.email.message import addresses, reserved
 
-    defaults, place = context.router.global_, context.place
+    defaults = context.router.global_
     host, _, port = (email.smarthost or defaults.smtp_smarthost or "").rpartition(":")
     password = secret_of(email, "auth_password") or secret_of(defaults, "smtp_auth_password")
     smarthost = Smarthost(
         host=host.strip("[]"),
-        port=int(port),
+        port=int(port) if port.isdigit() else 0,  # refused by the check of global
         require_tls=defaults.smtp_require_tls if email.require_tls is None else email.require_tls,
         hello=email.hello or defaults.smtp_hello,
         username=email.auth_username or defaults.smtp_auth_username,
         password=None if password is None else context.readable(password),
-        tls_ca_file=email.tls_ca_file,
+        tls_ca_file=email.tls_ca_file if context.with_environment else None,
     )
     sender = email.from_ or defaults.smtp_from or ""
+    recipients: list[str] = []
     try:
         recipients = addresses(email.to or "")
+    except ValueError as error:
+        context.refuse("to", str(error), "write addresses such as oncall@example.org, separated by commas")
+    try:
         addresses(sender)
     except ValueError as error:
-        raise RefusedError(f"{place}: {error}") from error
+        context.refuse("from", str(error), "write an address such as driftbell@example.org")
     for header in email.headers:
         if reserved(header):
-            raise RefusedError(f"{place}: header {header} is set by driftbell and cannot be configured")
+            context.refuse(f"headers.{header}", f"header {header} is set by driftbell itself", "remove it")
     headers = {name.title(): context.template(text, f"headers.{name}") for name, text in email.headers.items()}
     text = context.optional_template(email.text, "text")
     try:
         return EmailChannel(smarthost, sender, recipients, headers=headers, text=text)
     except OSError as error:
-        raise RefusedError(f"{place}.tls_ca_file: {email.tls_ca_file} cannot be used ({error})") from error
+        message = f"{email.tls_ca_file} cannot be used ({error})"
+        context.refuse("tls_ca_file", message, "name a PEM file of the authorities to trust")
+        raise RefusedError(message) from error
 
 
 EMAIL = ChannelKind("email", EmailConfig, check, build)

@@ -85,8 +85,12 @@ async def test_the_global_webhook_serves_slack_without_a_token() -> None:
 @pytest.mark.parametrize(
     ("receiver", "error", "message"),
     [
-        ({"pagerduty_configs": [{"routing_key_file": "/not/there"}]}, SecretError, "/not/there cannot be read"),
-        ({"pagerduty_configs": [{"routing_key_env": "DRIFTBELL_NOT_SET"}]}, SecretError, "DRIFTBELL_NOT_SET is empty"),
+        ({"pagerduty_configs": [{"routing_key_file": "/not/there"}]}, SecretError, "there is no file /not/there"),
+        (
+            {"pagerduty_configs": [{"routing_key_env": "DRIFTBELL_NOT_SET"}]},
+            SecretError,
+            "DRIFTBELL_NOT_SET is not set",
+        ),
         ({"slack_configs": [{"channel": "C", "bot_token_env": "DRIFTBELL_NOT_SET"}]}, SecretError, "bot_token"),
         (
             {"email_configs": [{"to": "a@b.c", "from": "d@e.f", "smarthost": "h:25", "headers": {"Bcc": "x"}}]},

@@ -1,0 +1,116 @@
+"""``driftbell config check`` refuses what a start would refuse, all of it at once and at its line."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from driftbell.alerting.channels.http import new_session
+from driftbell.alerting.channels.registry import MODEL, build
+from driftbell.alerting.errors import RefusedError
+from driftbell.cli import main
+from driftbell.exit_codes import ExitCode
+from driftbell.runtime.config.loader import load
+
+REFUSED_AT_START = """\
+kafka: {bootstrap.servers: "a:1"}
+router:
+  global:
+    smtp_smarthost: mail.example.org:587
+    smtp_from: nobody
+    smtp_auth_username: me
+    smtp_auth_password_file: /no/such/password
+  route: {receiver: oncall}
+  receivers:
+    - name: oncall
+      slack_configs:
+        - api_url_env: NO_SUCH_URL
+          title: "{{ nothing }}"
+      pagerduty_configs:
+        - routing_key: ""
+        - routing_key_file: /no/such/key
+          details:
+            what: "{{ alerts | no_such_filter }}"
+      email_configs:
+        - to: nobody
+          headers: {Bcc: x}
+        - {to: a@example.org, from: b@example.org}
+"""
+
+
+def told_by(text: str, folder: Path, capsys: pytest.CaptureFixture[str], *options: str) -> list[str]:
+    """The problems that the command reports of a file."""
+    (folder / "driftbell.yaml").write_text(text)
+    code = main(["config", "check", "--config", str(folder / "driftbell.yaml"), *options])
+    captured = capsys.readouterr()
+    assert code == (ExitCode.USAGE if captured.err else ExitCode.OK)
+    # The file's own folder is of no interest.
+    return [line.strip().replace(f"{folder}/", "") for line in captured.err.splitlines() if "yaml" in line]
+
+
+def has(told: list[str], line: int, *words: str) -> bool:
+    return any(f"driftbell.yaml:{line}:" in one and all(word in one for word in words) for one in told)
+
+
+def test_what_a_start_refuses_is_found_by_the_check_at_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = told_by(REFUSED_AT_START, tmp_path, capsys)
+
+    for line, *words in (
+        (7, "router.global.smtp_auth_password_file", "there is no file /no/such/password"),
+        (12, "slack_configs[0].api_url_env", "the environment variable NO_SUCH_URL is not set"),
+        (13, "title", "the template fails", "'nothing' is undefined"),
+        (15, "pagerduty_configs[0].routing_key: the value is empty"),
+        (16, "there is no file /no/such/key"),
+        (18, "details.what", "no_such_filter"),
+        (20, "email_configs[0].to: 'nobody' is not an address"),
+        (21, "header Bcc is set by driftbell itself"),
+    ):
+        assert has(told, line, *words), (line, words, told)  # type: ignore[arg-type]
+    assert sum("smtp_auth_password_file" in one for one in told) == 1, "a secret that all share is one mistake"
+
+
+def test_a_build_pipeline_has_no_secrets_and_still_finds_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = told_by(REFUSED_AT_START, tmp_path, capsys, "--no-secrets")
+
+    assert not any("NO_SUCH_URL" in one or "no file" in one for one in told)
+    assert has(told, 13, "template") and has(told, 15, "the value is empty") and has(told, 20, "nobody")
+
+
+def test_files_of_kafka_and_redis_are_not_asked_for_in_a_build_pipeline(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        "kafka: {bootstrap.servers: 'a:1', security.protocol: SASL_SSL, sasl.mechanism: PLAIN, sasl.username: u,\n"
+        "  sasl.password_file: /no/such/password,\n  ssl.ca.location: /no/such/ca.pem}\n"
+        "redis: {password_file: /no/such/redis}\n"
+    )
+
+    assert told_by(text, tmp_path, capsys, "--no-secrets") == []
+    assert has(told := told_by(text, tmp_path, capsys), 2, "/no/such/password") and has(told, 3, "/no/such/ca.pem")
+    assert has(told, 4, "/no/such/redis")
+
+
+def test_encryption_without_a_broker_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert has(
+        told_by("redis: {}\nkafka: {security.protocol: SSL}\n", tmp_path, capsys), 2, "kafka: no broker is named"
+    )
+
+
+def test_a_start_is_refused_with_every_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "driftbell.yaml").write_text(REFUSED_AT_START)
+    config = load(tmp_path / "driftbell.yaml", model=MODEL)
+
+    async def start() -> None:
+        async with new_session() as session:
+            build(config.router, session)
+
+    with pytest.raises(RefusedError) as refused:
+        asyncio.run(start())
+    for words in ("oncall/slack[0].api_url_env: the environment variable NO_SUCH_URL", "'nobody'", "/no/such/key"):
+        assert words in str(refused.value)

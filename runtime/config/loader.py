@@ -94,7 +94,8 @@ def load(
         _leave_out_channels(document.root)
     config = _config(document, section)
     problems: list[Problem] = []
-    for check in (partial(well_formed, with_environment=with_environment), *checks):
+    all_checks: list[Check] = [partial(well_formed, with_environment=with_environment), *checks]
+    for check in all_checks:
         for where, message in check(config):
             at = tuple(where.split(".")) if isinstance(where, str) else where
             problems.append(Problem(document.place(at), at, message))

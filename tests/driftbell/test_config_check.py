@@ -69,7 +69,7 @@ def test_what_a_start_refuses_is_found_by_the_check_at_its_line(
         (20, "email_configs[0].to: 'nobody' is not an address"),
         (21, "header Bcc is set by driftbell itself"),
     ):
-        assert has(told, line, *words), (line, words, told)  # type: ignore[arg-type]
+        assert has(told, line, *words), (line, words, told)
     assert sum("smtp_auth_password_file" in one for one in told) == 1, "a secret that all share is one mistake"
 
 

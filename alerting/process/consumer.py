@@ -88,6 +88,11 @@ class AlertsConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         answer: bool = await self._consumer._client.force_metadata_update()
         return answer
 
+    @property
+    def topic_exists(self) -> bool:
+        """Whether the brokers know the topic, by their last answer."""
+        return bool(self._consumer._client.cluster.partitions_for_topic(self.topic))
+
     async def bounds(self, partitions: tuple[int, ...]) -> dict[int, tuple[int, int]]:
         """First and next offset of each partition, as the broker has them now."""
         tps = [TopicPartition(self.topic, partition) for partition in partitions]

@@ -133,6 +133,7 @@ class _Service:
         #: The assignment that ``_leader`` serves, or that was refused.
         self._served: Assignment | None = None
         self._state = Health(False, "starting", "the consumer group has not decided yet")
+        self._topic_missing = False
         self._turned = self._answered = time.monotonic()
 
     def health(self) -> Health:
@@ -150,7 +151,22 @@ class _Service:
         silent_seconds = time.monotonic() - self._answered
         if self._state.ok and silent_seconds > _SILENT_SECONDS:
             return Health(False, "kafka_unavailable", f"no broker has answered for {silent_seconds:.0f} s")
+        if self._state.ok and self._topic_missing:
+            return Health(False, "topic_missing", self._topic_advice)
         return self._state
+
+    @property
+    def _topic_advice(self) -> str:
+        return f"no topic {self._consumer.topic}: run `driftbell topics create`, which is safe to repeat"
+
+    def _look_for_topic(self) -> None:
+        """The group hands out a topic that does not exist like one that another member has: nobody gets a partition."""
+        missing = not self._consumer.topic_exists
+        if missing and not self._topic_missing:
+            log.error("%s; the router waits for it", self._topic_advice, extra={"topic": self._consumer.topic})
+        elif self._topic_missing and not missing:
+            log.info("the topic is there now", extra={"topic": self._consumer.topic})
+        self._topic_missing = missing
 
     async def _watch_brokers(self) -> None:
         """Notice brokers that are away: aiokafka waits for them without a word."""
@@ -171,7 +187,9 @@ class _Service:
             while not stop.is_set():
                 self._turned = time.monotonic()
                 await self._turn()
-                if on_ready is not None and self._state.ok:
+                if self._state.ok:
+                    self._look_for_topic()
+                if on_ready is not None and self._state.ok and not self._topic_missing:
                     on_ready()
                     on_ready = None
         finally:

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import IllegalStateError, KafkaConnectionError
 from confluent_kafka import Consumer, TopicPartition
 
@@ -147,6 +148,41 @@ async def test_a_router_without_brokers_is_not_ready_and_recovers(
         away = False
         await asyncio.sleep(0.5)
         assert await reason() == "200 leader"
+
+
+async def test_a_router_without_its_topic_is_not_ready_says_the_fix_and_recovers(
+    vendors: Vendors,
+    embedded_broker: EmbeddedBroker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(service, "_PROBE_SECONDS", 0.2)
+    known = ClusterMetadata.partitions_for_topic
+    created = False
+
+    def partitions_for_topic(self: ClusterMetadata, topic: str) -> set[int] | None:
+        # The embedded broker makes a topic as soon as somebody asks for it, so what aiokafka learns of it is held back.
+        return known(self, topic) if created or topic != "alerts" else None
+
+    monkeypatch.setattr(ClusterMetadata, "partitions_for_topic", partitions_for_topic)
+    config = configured(vendors.settings(embedded_broker.settings))
+    assert config.topics.alerts == "alerts"
+    stop, ready = asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(service.run(config, stop=stop, on_ready=ready.set))
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{config.router.http_port}") as http:
+        await until(lambda: "no topic alerts" in caplog.text, "the log says what is missing")
+        assert await eventually(http, 503) == "topic_missing"
+        async with http.get("/readyz") as answer:
+            assert "driftbell topics create" in (await answer.json())["detail"]
+        assert not ready.is_set()
+        assert caplog.text.count("no topic alerts") == 1
+
+        created = True
+        assert await eventually(http, 200) == "leader"
+        assert ready.is_set()
+    stop.set()
+    async with asyncio.timeout(20):
+        await task
 
 
 async def test_bad_records_are_counted_and_do_not_stop_the_next(

@@ -86,12 +86,11 @@ def _slow(slow: Mapping[int, SavePhase]) -> Health:
     if not refused:
         return Health(False, "store_slow", f"Redis does not take the checkpoints of partitions {list(slow)}")
     what = " and ".join(_OUTPUTS[phase] for phase in sorted({slow[index] for index in refused}))
-    return Health(
-        False,
-        "outputs_refused",
+    detail = (
         f"Kafka does not take the {what} of partitions {refused}: does a topic not exist, may we not write to it, or has "
-        f"it too few replicas in sync? The log names topic and error",
+        f"it too few replicas in sync? The log names topic and error"
     )
+    return Health(False, "outputs_refused", detail)
 
 
 def _end_offset(app: DriftbellApp, source: Source) -> int | None:

@@ -29,6 +29,7 @@ from driftbell.streams.engine.timing.clock import SystemClock
 from driftbell.streams.errors import RefusedError
 from driftbell.streams.kafka import preflight as startup
 from driftbell.streams.kafka.broker import KafkaBroker
+from driftbell.streams.kafka.joining import report_joining
 from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp, DriftbellWorker
 from driftbell.streams.observability.ops import serve_ops
 from driftbell.streams.records import Input
@@ -95,6 +96,7 @@ def create_app(config: Config) -> DriftbellApp:
     )
     _wire(app)
     serve_ops(app)
+    app.from_the_start.append(partial(report_joining, app.engine))
     return app
 
 

@@ -191,6 +191,11 @@ class Engine:
         return self._settled and not self._assignment.busy
 
     @property
+    def joined(self) -> bool:
+        """Whether the group has assigned us anything yet, be it no partition."""
+        return bool(self._tasks)
+
+    @property
     def silent_seconds(self) -> float:
         """Seconds since the main loop last ran; 0 before the first assignment."""
         return 0.0 if not self._tasks else self._clock.monotonic() - self._watermarks.progress_at

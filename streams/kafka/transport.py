@@ -18,7 +18,7 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, cast
@@ -350,6 +350,17 @@ class DriftbellApp(faust.App):
     check: Callable[[], int | None] | None = None
     #: How many partitions the inputs had at the start; None: not known.
     partitions_at_start: int | None = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        #: What runs beside the app from before it joins the group; Faust's own tasks begin once partitions are assigned.
+        self.from_the_start: list[Callable[[], Coroutine[Any, Any, None]]] = []
+
+    async def on_first_start(self) -> None:
+        """Begin what runs from the start."""
+        await super().on_first_start()
+        for work in self.from_the_start:
+            self.add_future(work())
 
     def source(self, tp: TP) -> Source:
         """Which input a topic partition is."""

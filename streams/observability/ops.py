@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
 from driftbell.streams.engine.broker import Source
@@ -25,7 +25,10 @@ ALIVE_SECONDS = 15.0
 
 
 def serve_ops(app: DriftbellApp) -> None:
-    """Serve /healthz, /readyz and /metrics while the app runs, if ``worker.http_port`` says so."""
+    """Serve /healthz, /readyz and /metrics, if ``worker.http_port`` says so, from before the group is joined to the very end.
+
+    Joining may take a whole session after a crash: who looks meanwhile finds a process that lives and says what it waits for.
+    """
     worker = app.driftbell.worker
     if worker.http_port is None:
         return
@@ -39,7 +42,7 @@ def serve_ops(app: DriftbellApp) -> None:
         )
     )
 
-    async def ops(_app: Any) -> None:
+    async def ops() -> None:
         server = OpsServer(
             worker.http_host, port, registry=registry, health=lambda: health(app), ready=lambda: readiness(app)
         )
@@ -47,7 +50,7 @@ def serve_ops(app: DriftbellApp) -> None:
             log.info("ops endpoints on http://%s:%d", worker.http_host, server.port)
             await app.wait_until_stopped()
 
-    app.task(ops)
+    app.from_the_start.append(ops)
 
 
 def health(app: DriftbellApp) -> Health:
@@ -61,8 +64,16 @@ def health(app: DriftbellApp) -> Health:
 def readiness(app: DriftbellApp) -> Health:
     """Whether partitions are held, their last save is recent, and no records wait without being processed."""
     engine = app.engine
+    if not engine.joined:
+        session = engine.config.worker.session_timeout
+        return Health(
+            False,
+            "joining",
+            "the consumer group has not assigned partitions yet; when a worker died it waits for its session to end, up to "
+            f"{session:g} s (worker.session_timeout)",
+        )
     if not engine.ready:
-        return Health(False, "not_assigned", "the group has not assigned partitions yet, or they are being claimed")
+        return Health(False, "not_assigned", "the group is assigning partitions, or they are being claimed")
     if not engine.runners:
         return Health(True, "standing_by", "there are more workers than partitions: this one waits in reserve")
     silent = engine.brokers_silent_seconds

@@ -214,11 +214,11 @@ async def test_a_worker_reports_its_process_its_version_and_its_readiness(watche
         driftbell=Config(worker=Worker(http_port=port)),
         engine=watched.engine,
         consumer=SimpleNamespace(coordinator_errors=3),
-        task=tasks.append,
+        from_the_start=tasks,
         wait_until_stopped=stop.wait,
     )
     ops.serve_ops(cast(DriftbellApp, app))
-    serving = asyncio.create_task(tasks[0](app))
+    serving = asyncio.create_task(tasks[0]())
     found: dict[str, Any] = {}
 
     async def scrape() -> bool:
@@ -234,7 +234,7 @@ async def test_a_worker_reports_its_process_its_version_and_its_readiness(watche
     assert found["process_resident_memory_bytes"].value > 1_000_000
     assert "version" in found["driftbell_build_info"].labels
     assert found["driftbell_coordinator_errors_total"].value == 3
-    assert (found["driftbell_ready"].labels, found["driftbell_ready"].value) == ({"reason": "not_assigned"}, 0)
+    assert (found["driftbell_ready"].labels, found["driftbell_ready"].value) == ({"reason": "joining"}, 0)
     await watched.engine.assigned([0], 1)
     await scrape()
     assert (found["driftbell_ready"].labels, found["driftbell_ready"].value) == ({"reason": "ok"}, 1)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from driftbell.schemas import FeatureValue
 from driftbell.streams.reference.profile import Categories, Kind, Profiles
-from driftbell.streams.reference.reading import TEXT_LENGTH, TRUTH, floats_of, rounded
+from driftbell.streams.reference.reading import TEXT_LENGTH, TRUTH, floats_of, relative, rounded
 from driftbell.streams.reference.text_counts import SLOTS, text_hash
 
 Ints = npt.NDArray[np.int64]
@@ -121,7 +121,7 @@ class Columns:
             at = lookup.categorical_at.get(row)
             if at is not None:
                 self._count_categories(row, at, column, types)
-        self.numbers: Values = rounded(floats - lookup.bases if lookup.based else floats)
+        self.numbers: Values = relative(floats, lookup.bases) if lookup.based else rounded(floats)
 
     def _count_categories(self, row: int, at: int, column: Sequence[FeatureValue], types: set[type[Any]]) -> None:
         mix = self._lookup.mixes[at]

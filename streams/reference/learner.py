@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from driftbell.schemas import FeatureValue
 from driftbell.streams.reference.calendar import are_date_texts, are_dates
 from driftbell.streams.reference.numbers import learn_numbers
 from driftbell.streams.reference.profile import Categories, Kind, Numbers, Profile, Unwatched
-from driftbell.streams.reference.reading import TRUTH, floats_of, rounded, shortened, texts_of
+from driftbell.streams.reference.reading import TRUTH, floats_of, relative, shortened, texts_of
 from driftbell.streams.reference.text_counts import SLOTS, certain, grouped, groups_for, slot_counts, text_hash
 from driftbell.streams.reference.trend import monotonic
 from driftbell.streams.versioned import Array, Versioned
@@ -98,8 +99,8 @@ class ColumnLearner:
     def _learn_numbers(self, numbers: npt.NDArray[np.float64]) -> None:
         if self._base is None:
             first = float(numbers[0])
-            self._base = first if abs(first) > _LARGE else 0.0
-        self._numbers.frombytes(rounded(numbers - self._base).tobytes())
+            self._base = first if _LARGE < abs(first) < math.inf else 0.0
+        self._numbers.frombytes(relative(numbers, self._base).tobytes())
 
     def _learn_texts(self, texts: list[str]) -> None:
         self._text_events += len(texts)

@@ -46,6 +46,18 @@ def rounded(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     return np.clip(values, -_LARGEST, _LARGEST).astype(np.float32)
 
 
+def relative(values: npt.NDArray[np.float64], base: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """The distance of values from a finite ``base``, as float32.
+
+    What is further away than float32 can hold, or even float64, becomes nearly its largest value.
+
+    >>> relative(np.array([1e308]), -1e308).tolist() == rounded(np.array([np.inf])).tolist()
+    True
+    """
+    with np.errstate(over="ignore"):
+        return rounded(values - base)
+
+
 def texts_of(column: Sequence[FeatureValue]) -> list[str]:
     """The texts of a column in order."""
     return [value for value in column if type(value) is str]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
@@ -112,8 +112,16 @@ EVENTS = st.lists(
 )
 
 
+#: Values so far apart that their distance overflows, and values without a distance.
+OPPOSITE: list[tuple[Any, ...]] = [({"a": value}, value, value, 1.0) for value in (1e308, -1e308)]
+ENDLESS: list[tuple[Any, ...]] = [({"a": value}, value, value, 1.0) for value in (np.inf, -np.inf, 1.0)] * 10
+
+
 @limits(max_examples=60)
 @given(st.lists(EVENTS, min_size=1, max_size=6), st.lists(EVENTS, min_size=1, max_size=6), st.integers(0, 10**9))
+@example(first=[OPPOSITE], second=[OPPOSITE], seed=0).via("the distance of two values is no float64")
+@example(first=[OPPOSITE[:1] * 40], second=[OPPOSITE[1:] * 40], seed=0).via("... of the stream from the reference")
+@example(first=[ENDLESS], second=[ENDLESS], seed=0).via("a reference that begins with infinity")
 def test_no_content_of_events_makes_it_raise_or_lose_its_state(
     first: list[list[tuple[Any, ...]]], second: list[list[tuple[Any, ...]]], seed: int
 ) -> None:

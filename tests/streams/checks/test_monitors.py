@@ -20,6 +20,8 @@ from driftbell.streams.monitors.watch import ModelWatch, Watch
 from driftbell.streams.versioned import Versioned
 from tests.streams.stories import SUBJECT, settings
 
+#: Options by name, for a monitor that says nothing without. What breaks for it is broken in ``batches``.
+EXAMPLES: dict[str, dict[str, Any]] = {}
 EVERY = {**REGISTRY, **MODEL_REGISTRY}
 ALL = pytest.mark.parametrize("name", EVERY)
 STEP_MS = 60_000
@@ -29,22 +31,23 @@ LATER_MS = 10 * STEP_MS
 
 def watch(name: str) -> Watch | ModelWatch:
     """What watches with one monitor alone."""
-    chosen = settings(only=[name], events=400, labels=300, events_per_false_alarm=1000)
+    chosen = settings({name: EXAMPLES.get(name, {})}, only=[name], events=400, labels=300, events_per_false_alarm=1000)
     return ModelWatch(SUBJECT, chosen) if name in MODEL_REGISTRY else Watch(SUBJECT, chosen)
 
 
-def batches(seed: int = 1, size: int = 64, steps: int = 30) -> list[tuple[PredictionBatch, JoinedBatch]]:
-    """A stream that is quiet first and then breaks in every way at once."""
+def batches(seed: int = 1, size: int = 64, steps: int = 40) -> list[tuple[PredictionBatch, JoinedBatch]]:
+    """A stream that is quiet first and then breaks in every way at once, for each monitor there is."""
     rng = random.Random(seed)
     made = []
     for at in range(steps):
         now_ms = at * STEP_MS
-        broken = at >= steps * 2 // 3
+        broken = at >= steps // 2
         events = [
             Prediction(
                 prediction_id=str(index),
                 model=SUBJECT.model,
-                version=SUBJECT.version,
+                # A version a batch: none stays long enough to learn its reference.
+                version=f"{seed}.{at}" if broken else SUBJECT.version,
                 timestamp=0,
                 features={
                     "amount": (None if rng.random() < 0.5 else 1e6) if broken else rng.lognormvariate(3, 1),
@@ -54,13 +57,14 @@ def batches(seed: int = 1, size: int = 64, steps: int = 30) -> list[tuple[Predic
                 prediction=None if broken and index % 3 == 0 else rng.random() < (0.9 if broken else 0.1),
                 latency_ms=900.0 if broken else rng.lognormvariate(3, 0.5),
                 error="timeout" if broken and index % 3 == 0 else None,
+                tags={"region": "eu" if index % 2 else "us"},
             )
             for index in range(size)
         ]
         labels = [
             JoinedEvent(JoinKind.JOINED, "yes", None, "no" if rng.random() < (0.6 if broken else 0.1) else "yes", 1.0,
-                        now_ms, now_ms, {})
-            for _ in range(size)
+                        now_ms, now_ms, {"region": "eu" if index % 2 else "us"})
+            for index in range(size)
         ]  # fmt: skip
         made.append((PredictionBatch(events, np.full(size, now_ms, np.int64), now_ms), JoinedBatch(labels, now_ms)))
     return made

@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from driftbell.streams.detectors import RIVER_NAMES
+from driftbell.streams.monitors.monitor import Family
 from driftbell.streams.monitors.registry import MODEL_REGISTRY, REGISTRY
 from driftbell.streams.reference import Unwatched
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "monitors.md").read_text(encoding="utf-8")
+ALERTS = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")
 ALL = {**REGISTRY, **MODEL_REGISTRY}
 
 
@@ -40,3 +43,11 @@ def test_every_option_is_documented_with_its_default(name: str) -> None:
 def test_every_reason_for_not_watching_and_every_detector_is_documented() -> None:
     for word in (*Unwatched, *RIVER_NAMES):
         assert f"`{word}`" in DOCUMENT
+
+
+def test_every_family_is_documented_with_its_monitors_and_no_other() -> None:
+    table = ALERTS.partition("## Families")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\|([^|]*)\|$", table, re.MULTILINE)
+    families = {family.value: [name for name in ALL if ALL[name].family is family] for family in Family}
+
+    assert {family: re.findall(r"`(\w+)`", monitors) for family, monitors in rows} == families

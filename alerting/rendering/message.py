@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from driftbell.alerting.rendering.notification import severity
 from driftbell.alerting.state.records import Incident, Kind, Notification
 from driftbell.alerting.times import clock_time, length, to_ms
+from driftbell.runtime.measured import measured, psi_numbers, strength
 from driftbell.schemas import Alert, Evidence, FeatureShift, to_rfc3339
 
 #: Alerts that a message shows in full; it must be read on a telephone. The rest are counted.
@@ -128,9 +129,8 @@ def _facts(alert: Alert, decided_ms: int) -> Iterator[Fact]:
     labels = ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()))
     yield Fact("Labels", labels)
     description = alert.annotations.get("description")
-    measured = _measured(alert.evidence)
-    if measured:
-        yield Fact("Measured", measured)
+    if alert.evidence.value is not None:
+        yield Fact("Measured", _measured(alert, alert.evidence.value))
     elif description:
         # Of a worker's alert it says in prose what the facts below say.
         yield Fact("Description", description)
@@ -153,6 +153,10 @@ def _facts(alert: Alert, decided_ms: int) -> Iterator[Fact]:
     # The moment at which it began: a command that starts at the end of the topics would show nothing of it.
     whose = f" --model {shlex.quote(model)}" if model else ""
     yield Fact("How to look", f"driftbell events tail{whose}{_at(alert.evidence.change_point_ms or started_ms)}")
+    method = _method(alert.evidence)
+    if method:
+        # Last: the words above say the same to those who do not know it.
+        yield Fact("Method", method)
 
 
 def _at(moment_ms: int) -> str:
@@ -162,27 +166,28 @@ def _at(moment_ms: int) -> str:
         return ""  # no time that a calendar has
 
 
-def _measured(evidence: Evidence) -> str:
-    if evidence.value is None:
-        return ""
-    text = f"{evidence.metric} {_number(evidence.value)}"
-    against = []
-    if evidence.baseline is not None:
-        against.append(f"usually {_number(evidence.baseline)}")
-    if evidence.threshold is not None:
-        against.append(f"threshold {_number(evidence.threshold)}")
-    if against:
-        text += f" ({', '.join(against)})"
-    if evidence.window_events is not None:
-        text += f" over {evidence.window_events:,} events"
-    if evidence.detector is not None:
-        text += f", detector {evidence.detector}" + ("" if evidence.calibrated else " (not calibrated)")
-    return text
+def _measured(alert: Alert, value: float) -> str:
+    evidence = alert.evidence
+    return measured(
+        evidence.metric,
+        value,
+        baseline=evidence.baseline,
+        threshold=evidence.threshold,
+        events=evidence.window_events,
+        noun="labels" if alert.labels.get("family") == "performance" else "events",
+    )
 
 
 def _shift(shift: FeatureShift) -> str:
-    return shift.feature if shift.psi is None else f"{shift.feature} (PSI {shift.psi:.2f})"
+    return shift.feature if shift.psi is None else f"{shift.feature} ({strength(shift.psi)})"
 
 
-def _number(value: float) -> str:
-    return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
+def _method(evidence: Evidence) -> str:
+    """The detector and the numbers behind the words, for those who want to check them."""
+    parts = []
+    if evidence.detector is not None:
+        parts.append(evidence.detector + ("" if evidence.calibrated else " (not calibrated)"))
+    shown = [(one.feature, one.psi) for one in evidence.features[:MAX_FEATURES]]
+    if numbers := psi_numbers(shown, evidence.metric, evidence.value):
+        parts.append(f"PSI {numbers}")
+    return "; ".join(parts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from driftbell.history import History
 from driftbell.replay.report import Episode, Report, Row, Watched
+from driftbell.runtime.measured import strength
 from driftbell.schemas import to_rfc3339
 from driftbell.schemas.unknown_fields import describe
 
@@ -18,9 +19,6 @@ SHOWN_VALUES = {
     "r2": "r2_score",
     "failed": "failure_rate",
 }
-
-#: Population stability index: what the field takes for small and for large (Siddiqi 2006).
-SMALL_PSI, LARGE_PSI = 0.1, 0.25
 
 #: Why a feature's distribution is not watched, in words.
 _UNWATCHED = {
@@ -152,8 +150,7 @@ def _drift(row: Row) -> str:
         return ""
     if row.psi is None:
         return row.moved
-    size = "slightly" if row.psi < SMALL_PSI else "clearly" if row.psi < LARGE_PSI else "strongly"
-    return f"{row.moved} {size} (PSI {row.psi:.2f})"
+    return f"{row.moved} {strength(row.psi)}"
 
 
 def _alerts(report: Report, watched: Sequence[Watched]) -> Iterator[str]:

@@ -275,7 +275,7 @@ def _finite(value: float | None) -> float | None:
 
 def _described(text: str, episode: Episode) -> str:
     try:
-        return description(text, episode.evidence, episode.number)
+        return description(text, episode.evidence, episode.number, episode.labels.get("family", ""))
     except Exception:
         # Whether an alert is sent must not depend on its words.
         log.exception("no description of %s", text)

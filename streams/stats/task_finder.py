@@ -34,6 +34,11 @@ class TaskFinder:
 
     Texts and booleans speak for classification, numbers with fractions and whole numbers of many values for regression; the
     majority decides. One label "n/a" among numbers, or one 0.5 among classes 0 and 1, changes nothing.
+
+    >>> finder = TaskFinder()
+    >>> finder.update([0, 1, 1, 0] * 100 + [0.5])
+    >>> finder.task.value
+    'classification'
     """
 
     def __init__(self) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from driftbell.runtime.config.model import Severity
+from driftbell.runtime.wording import count, pair, percent, quantity, went
 from driftbell.schemas import FeatureShift
 from driftbell.streams.monitors.drift.shift_alarm import ShiftAlarm
 from driftbell.streams.monitors.drift.shifts import Shifts
 from driftbell.streams.monitors.monitor import Condition, Family
-from driftbell.streams.monitors.wording import count, pair, percent, quantity, went
 from driftbell.streams.reference import Categories, Numbers
 from driftbell.streams.reference.text_counts import SLOTS, text_hash
 
@@ -37,8 +37,6 @@ def shift_condition(
     profile = shifts.profiles.profiles[row]
     value = shifts.psi_of(row)
     summary = f"{_sentence(shifts, row, alarm)} in {count(alarm.events, 'events')}"
-    if value is not None:
-        summary += f" (PSI {value:.2f} over recent events)"
     if more > 0:
         summary += f"; {count(more, 'features')} more moved"
     log_evidence, _ = shifts.evidence_of(row)
@@ -83,7 +81,7 @@ def _group(mix: Categories, group: int) -> str:
     """The values of a group: its most frequent ones stand for it."""
     size = len(mix.pooled) - mix.alone
     names = [name for name in mix.names[mix.alone :] if text_hash(name) % SLOTS % size == group][:_EXAMPLES]
-    return f"rarer values such as {', '.join(map(repr, names))}" if names and size > 1 else "rarer or unknown values"
+    return f"rarer values such as {' and '.join(map(repr, names))}" if names and size > 1 else "rarer or unknown values"
 
 
 def _numbers(name: str, numbers: Numbers, before: Shares, now: Shares) -> str:
@@ -98,10 +96,9 @@ def _numbers(name: str, numbers: Numbers, before: Shares, now: Shares) -> str:
     new_low, new_middle, new_high = (_quantile(now, numbers, share) for share in (0.1, 0.5, 0.9))
     if abs(new_middle - middle) < 0.25 * abs((new_high - new_low) - (high - low)):
         (was_low, is_low), (was_high, is_high) = pair(low, new_low, quantity), pair(high, new_high, quantity)
-        return f"{name} moved: middle 80 % from {was_low} to {was_high} before, {is_low} to {is_high} now,"
+        return f"{name} moved: middle 80 % was from {was_low} to {was_high} and is from {is_low} to {is_high}"
     if new_middle != middle:
-        was, now_is = pair(middle, new_middle, quantity)
-        return f"{name} moved: median {was} before, {now_is} now,"
+        return f"{name} moved: median {went(middle, new_middle, quantity)}"
     return f"{name} moved: share of values {_range(numbers, moved)} {went(before[moved], now[moved], percent)}"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from driftbell.runtime.wording import count, percent, quantity, went
 from driftbell.streams.agreement import Task
 from driftbell.streams.batch import JoinedBatch
 from driftbell.streams.detectors import RIVER_NAMES, Restored, RiverDetector
@@ -18,7 +19,6 @@ from driftbell.streams.monitors.performance.error_learner import ErrorLearner, E
 from driftbell.streams.monitors.performance.error_reference import ErrorReference
 from driftbell.streams.monitors.performance.error_watch import ErrorWatch, ErrorWatchState
 from driftbell.streams.monitors.rates import RateAlarm, RateFinding
-from driftbell.streams.monitors.wording import count, percent, quantity, went
 from driftbell.streams.versioned import Versioned
 
 

@@ -9,12 +9,12 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from driftbell.runtime.wording import count, percent, went
 from driftbell.streams.batch import PredictionBatch
 from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Options
 from driftbell.streams.monitors.monitor import Condition, Family
 from driftbell.streams.monitors.rates import RateFinding, Rates, RatesState
-from driftbell.streams.monitors.wording import count, percent, went
 from driftbell.streams.reference import Columns, Profile
 from driftbell.streams.stats import upper_bound
 from driftbell.streams.versioned import Versioned

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from driftbell.runtime.wording import count, percent, went
 from driftbell.streams.batch import PredictionBatch
 from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Context, Options
 from driftbell.streams.monitors.monitor import Condition, Family
 from driftbell.streams.monitors.rates import Rates, RatesState
-from driftbell.streams.monitors.wording import count, percent, went
 from driftbell.streams.stats import upper_bound
 from driftbell.streams.versioned import Versioned
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from driftbell.runtime.wording import count, milliseconds, percent, went
 from driftbell.streams.batch import PredictionBatch
 from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Context, Options
 from driftbell.streams.monitors.monitor import Condition, Family
 from driftbell.streams.monitors.rates import RateFinding, Rates, RatesState
-from driftbell.streams.monitors.wording import count, milliseconds, percent, went
 from driftbell.streams.stats import QuantileSketch, upper_bound
 from driftbell.streams.stats.quantile_sketch import SketchState
 from driftbell.streams.versioned import Versioned

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from driftbell.runtime.wording import duration
 from driftbell.streams.batch import PredictionBatch
 from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Context, Options
 from driftbell.streams.monitors.monitor import Condition, Family
-from driftbell.streams.monitors.wording import duration
 from driftbell.streams.versioned import Versioned
 
 _DAY_MS = 86_400_000

@@ -5,11 +5,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 
+from driftbell.runtime.wording import count
 from driftbell.streams.batch import PredictionBatch
 from driftbell.streams.detectors import Restored
 from driftbell.streams.monitors.base import BaseMonitor, Context, NoOptions
 from driftbell.streams.monitors.monitor import Condition, Family
-from driftbell.streams.monitors.wording import count
 from driftbell.streams.versioned import Versioned
 
 #: So many references' worth of events without a learned version, over so many versions, is no start but a habit.

@@ -67,6 +67,9 @@ async def new_sessions() -> AsyncIterator[Sessions]:
 class ChannelContract:
     """Subclasses define the fixture ``bench``, and how their vendor says no where that differs."""
 
+    #: How a message says what was measured.
+    measured = ("Error rate 9.8 % over 1,204 events", "usually 4.1 %")
+
     async def test_a_page_is_accepted_and_says_what_happened(self, bench: Bench) -> None:
         outcome = await bench.make().send(delivery())
 
@@ -74,10 +77,7 @@ class ChannelContract:
         [text] = bench.accepted()
         assert "error rate of fraud v3 rose from 4.1 % to 9.8 %" in text
         for fact in (
-            "error_rate",
-            "0.098",
-            "0.041",
-            "1,204",
+            *self.measured,
             "amount",
             "2026-11-24 13:58:00 UTC",
             "runbooks.example.org",

@@ -105,7 +105,7 @@ class TestPagerDuty(ChannelContract):
         assert (payload["source"], payload["component"], payload["class"]) == ("fraud", "3", "ErrorRateRose")
         assert payload["timestamp"] == "2026-11-24T14:00:00.000Z"
         [alert] = payload["custom_details"]["Alerts"]
-        assert alert["Moved most"] == "amount (PSI 0.52), country"
+        assert alert["Moved most"] == "amount (strongly), country"
 
     async def test_a_long_summary_is_cut_in_characters(self, bench: Bench, fake: PagerDuty) -> None:
         await bench.make().send(delivery(alerts=[make_alert(annotations={"summary": "ä" * 5000})]))

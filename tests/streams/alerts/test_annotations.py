@@ -59,6 +59,13 @@ def test_the_subject_stands_where_people_would_say_it(summary: str, metric: str,
     assert sentence(FRAUD, condition(summary, metric, change_point_ms=SINCE), NOW) == expected
 
 
+def test_since_when_does_not_break_into_a_value_that_has_a_comma() -> None:
+    text = sentence(
+        FRAUD, condition("mix of city moved: share of 'Rome, Italy' rose from 1 % to 5 %", change_point_ms=SINCE), NOW
+    )
+    assert text.endswith("share of 'Rome, Italy' rose from 1 % to 5 % since 14:02 UTC")
+
+
 def test_a_change_on_another_day_names_the_day() -> None:
     yesterday = condition("error rate rose", change_point_ms=SINCE - 86_400_000)
     assert sentence(FRAUD, yesterday, NOW) == "error rate of fraud v3 rose since 2026-11-23 14:02 UTC"
@@ -87,11 +94,11 @@ def test_the_description_gives_the_numbers_in_sentences() -> None:
         detector="bernoulli-e-SR",
         features=SHIFTS,
     )
-    assert description("error rate of fraud v3 rose", evidence, 2) == (
-        "Error rate of fraud v3 rose. error_rate is 0.098, the reference is 0.041, the limit is 0.05, "
-        "over 1,204 events. "
-        "It most likely began at 2026-11-24T14:02:10.000Z. Features that moved most: amount (PSI 0.41), country. "
-        "The detector (bernoulli-e-SR) keeps the false-alarm budget. This is episode 2 of this condition."
+    assert description("error rate of fraud v3 rose", evidence, 2, "performance") == (
+        "Error rate of fraud v3 rose. Error rate 9.8 % over 1,204 labels; usually 4.1 %, alarm above 5.0 %. "
+        "It most likely began at 2026-11-24T14:02:10.000Z. Features that moved most: amount (strongly), country. "
+        "This is episode 2 of this condition. "
+        "Method: bernoulli-e-SR, which keeps the false-alarm budget. Population stability index (PSI): amount 0.41."
     )
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from driftbell.streams.alerts.annotations import sentence
+from driftbell.streams.subject import Subject
 from tests.streams.stories import Features, Story, learned, names, ordinary, settings
 
 DRIFT = ["feature_drift", "prediction_drift"]
@@ -149,6 +152,8 @@ def test_answers_that_move_are_prediction_drift(
     assert names(moved) == ["PredictionDrift"]
     assert moved[0].reason == "predictions_moved"
     assert says in moved[0].summary
+    assert re.search(r" in [\d,]+ events since ", sentence(Subject("m", "1", "live"), moved[0], story.now_ms))
+    assert "PSI" not in moved[0].summary
     assert story.conditions() == []
 
 

@@ -68,7 +68,7 @@ class ChannelContract:
     """Subclasses define the fixture ``bench``, and how their vendor says no where that differs."""
 
     #: How a message says what was measured.
-    measured = ("Error rate 9.8 % over 1,204 events", "usually 4.1 %")
+    measured: tuple[str, ...] = ("Error rate 9.8 % over 1,204 events", "usually 4.1 %")
 
     async def test_a_page_is_accepted_and_says_what_happened(self, bench: Bench) -> None:
         outcome = await bench.make().send(delivery())

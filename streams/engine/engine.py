@@ -17,6 +17,7 @@ from driftbell.streams.checkpoints.checkpoint import CheckpointStore
 from driftbell.streams.engine.assignment import Assignment
 from driftbell.streams.engine.broker import Broker, Source
 from driftbell.streams.engine.counters import EngineCounts
+from driftbell.streams.engine.journal import Journal
 from driftbell.streams.engine.ownership import Ownership
 from driftbell.streams.engine.runner import Runner, Stopped
 from driftbell.streams.engine.timing.agreed_clock import AgreedClock
@@ -82,11 +83,25 @@ class Engine:
         self._settled = False
         #: Partitions that are claimed and read again, as the store has lost saves.
         self._rewinding: set[int] = set()
+        self._journal = Journal(self._clock)
         self._ownership = Ownership(
-            config, store, broker, self.counts, owner=owner, clock=self._clock, time_slice=self._time_slice
+            config,
+            store,
+            broker,
+            self.counts,
+            owner=owner,
+            clock=self._clock,
+            time_slice=self._time_slice,
+            journal=self._journal,
         )
         self._watermarks = Watermarks(
-            self._runners, broker, config.worker, self.counts, clock=self._clock, on_failure=on_failure
+            self._runners,
+            broker,
+            config.worker,
+            self.counts,
+            clock=self._clock,
+            journal=self._journal,
+            on_failure=on_failure,
         )
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -128,6 +143,9 @@ class Engine:
         new = sorted(wanted - self._runners.keys() - self._rewinding)
         if new and not assignment.revoked:
             self.counts.rebalances += 1
+            self._journal.assigned(new, generation)
+        elif not wanted and not self._settled:
+            self._journal.assigned([], generation)
         await assignment.run({f"claim-{p}": partial(self._claim, assignment, p, generation) for p in new})
 
     async def revoked(self) -> None:
@@ -135,6 +153,7 @@ class Engine:
         assignment, self._assignment = self._assignment, Assignment()
         # Not waited for: what claims ask may have no answer any more, as on the way out Faust has stopped the consumer.
         await assignment.revoke()
+        self._journal.taken_away(list(self._runners))
         await self._let_go(list(self._runners))
 
     async def _ask_the_store_for_the_time(self) -> None:
@@ -232,6 +251,7 @@ class Engine:
             publisher=self._broker,
             clock=self._clock,
             time_slice=self._time_slice,
+            journal=self._journal,
             on_failure=self._on_failure,
             on_rolled_back=partial(self._rolled_back, assignment),
         )

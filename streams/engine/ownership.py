@@ -14,6 +14,7 @@ from driftbell.streams.encoding import BadStateError
 from driftbell.streams.engine.broker import Broker, Source
 from driftbell.streams.engine.counters import EngineCounts
 from driftbell.streams.engine.crash_points import CrashPoint, reach
+from driftbell.streams.engine.journal import Journal
 from driftbell.streams.engine.timing.clock import Clock
 from driftbell.streams.engine.timing.retry import BROKER_TIMEOUT_SECONDS, Patience, retry
 from driftbell.streams.engine.timing.time_slice import TimeSlice
@@ -56,6 +57,7 @@ class Ownership:
         owner: str,
         clock: Clock,
         time_slice: TimeSlice,
+        journal: Journal,
     ) -> None:
         self._config = config
         self._store = store
@@ -64,6 +66,7 @@ class Ownership:
         self._owner = owner
         self._patience = Patience(clock, config.worker.checkpoint_patience)
         self._time_slice = time_slice
+        self._journal = journal
 
     async def claim(self, index: int, generation: int) -> OwnedPartition:
         """Take one partition.
@@ -118,8 +121,14 @@ class Ownership:
                 log.warning("%s", error)
             else:
                 log.warning("partition %d waits for the checkpoint store: %s", index, error)
+                self._journal.store.away(index, error)
 
-        claim = await retry(attempt, self._patience, on=(_HeldError, StoreUnavailableError), report=report)
+        try:
+            claim = await retry(attempt, self._patience, on=(_HeldError, StoreUnavailableError), report=report)
+        except asyncio.CancelledError:
+            self._journal.store.forget(index)
+            raise
+        self._journal.store.back(index)
         if claim.holder > generation:
             log.warning(
                 "partition %d: generation %d, silent for %.0f s, gives way to generation %d: the consumer group was reset",

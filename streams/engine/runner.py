@@ -16,6 +16,7 @@ from driftbell.runtime.config.model import Config
 from driftbell.schemas.unknown_fields import describe
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore, SaveOutcome
 from driftbell.streams.engine.crash_points import CrashPoint, reach
+from driftbell.streams.engine.journal import Journal
 from driftbell.streams.engine.timing.clock import Clock
 from driftbell.streams.engine.timing.retry import Patience, retry
 from driftbell.streams.engine.timing.time_slice import TimeSlice
@@ -101,6 +102,7 @@ class Runner:
         publisher: Publisher,
         clock: Clock,
         time_slice: TimeSlice,
+        journal: Journal,
         on_failure: Callable[[BaseException], None],
         on_rolled_back: Callable[[int], None],
     ) -> None:
@@ -122,6 +124,7 @@ class Runner:
         self._publisher = publisher
         self._clock = clock
         self._time_slice = time_slice
+        self._journal = journal
         self._on_failure = on_failure
         self._on_rolled_back = on_rolled_back
         self._sequence = sequence
@@ -161,6 +164,8 @@ class Runner:
         """Stop processing, save the last safe point if it can be done in time, and let go."""
         if self.stopped is None:
             self.stopped = why
+        # Its next owner, here or elsewhere, asks on its own account.
+        self._journal.store.forget(self.partition.index)
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
@@ -255,6 +260,7 @@ class Runner:
         # Whatever woke us: watermarks come each second, and a partition that they wake is as idle as one that sleeps.
         await self._renew_when_due()
         self._log_stall()
+        self._journal.flush()
 
     # ---- standing still
 
@@ -334,6 +340,7 @@ class Runner:
         if checkpoint.dead_letters:
             self.save_phase = SavePhase.DEAD_LETTERS
             await self._publisher.dead_letter(partition.index, checkpoint.dead_letters)
+            self._journal.dead_letters(partition.index, checkpoint.dead_letters)
         reach(CrashPoint.DEAD_LETTERS_FLUSHED)
 
         sequence = self._sequence + 1
@@ -353,6 +360,7 @@ class Runner:
         self.last_saved_at = self._renewed_at = self._clock.monotonic()
         self.save_seconds.observe(self.last_saved_at - started)
         partition.saved(checkpoint)
+        self._journal.news(partition.index, partition.take_news())
         if checkpoint.outbox:
             self.save_phase = SavePhase.OUTBOX
             await self._publisher.publish(partition.index, checkpoint.outbox)
@@ -413,9 +421,12 @@ class Runner:
 
     async def _with_patience(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until the store answers; ``StoreUnavailableError`` after ``worker.checkpoint_patience``."""
-        patience = Patience(self._clock, self._config.worker.checkpoint_patience)
+        patience, index = Patience(self._clock, self._config.worker.checkpoint_patience), self.partition.index
 
         def report(error: Exception) -> None:
-            log.warning("partition %d waits for the checkpoint store: %s", self.partition.index, error)
+            log.warning("partition %d waits for the checkpoint store: %s", index, error)
+            self._journal.store.away(index, error)
 
-        return await retry(attempt, patience, on=(StoreUnavailableError,), report=report)
+        answer = await retry(attempt, patience, on=(StoreUnavailableError,), report=report)
+        self._journal.store.back(index)
+        return answer

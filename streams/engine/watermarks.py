@@ -14,6 +14,7 @@ from contextlib import suppress
 from driftbell.runtime.config.model import Worker
 from driftbell.streams.engine.broker import Broker, Source
 from driftbell.streams.engine.counters import EngineCounts
+from driftbell.streams.engine.journal import Journal
 from driftbell.streams.engine.runner import Runner
 from driftbell.streams.engine.timing.clock import Clock
 from driftbell.streams.engine.timing.retry import BROKER_TIMEOUT_SECONDS
@@ -28,6 +29,9 @@ WATERMARK_SECONDS = 0.05
 
 #: Where nothing has to be asked, the brokers are asked this often all the same, so that their silence is noticed.
 PROBE_SECONDS = 5.0
+
+#: Brokers that have answered nothing for so long are away: several questions, and an election of a leader, fit into it.
+BROKERS_SILENT_SECONDS = 20.0
 
 #: Kafka takes a partition that another worker has claimed from us within a session; after so many sessions it never will.
 FENCED_SESSIONS = 2
@@ -48,6 +52,7 @@ class Watermarks:
         counts: EngineCounts,
         *,
         clock: Clock,
+        journal: Journal,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self.progress_at = clock.monotonic()
@@ -56,6 +61,7 @@ class Watermarks:
         self._worker = worker
         self._counts = counts
         self._clock = clock
+        self._journal = journal
         self._on_failure = on_failure
         self._advanced_at: dict[int, float] = {}
         self._answered_at = self._asked_at = clock.monotonic()
@@ -81,10 +87,18 @@ class Watermarks:
                 elif self.progress_at - self._asked_at >= PROBE_SECONDS:
                     self._asked_at = self.progress_at
                     await self._probe()
+                self._note_silence()
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             self._on_failure(error)
+
+    def _note_silence(self) -> None:
+        silent = self.brokers_silent_seconds
+        if silent > BROKERS_SILENT_SECONDS:
+            self._journal.brokers.away(seconds=silent)
+        else:
+            self._journal.brokers.back()
 
     def _refuse_to_stand_still(self) -> None:
         """A partition that the store refuses us and that Kafka leaves with us would be processed by nobody."""

@@ -9,13 +9,11 @@ from typing import cast
 from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
 from driftbell.streams.engine.broker import Source
 from driftbell.streams.engine.runner import STALLED_SECONDS, SavePhase
+from driftbell.streams.engine.watermarks import BROKERS_SILENT_SECONDS
 from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp
 from driftbell.streams.observability.metrics import EngineCollector
 
 log = logging.getLogger(__name__)
-
-#: Brokers that have answered nothing for so long are away: several questions, and an election of a leader, fit into it.
-BROKERS_SILENT_SECONDS = 20.0
 
 #: What a save publishes in each of its phases.
 _OUTPUTS = {SavePhase.DEAD_LETTERS: "dead letters", SavePhase.OUTBOX: "alerts and metrics"}

@@ -51,6 +51,8 @@ class Model:
         self.batch_events = batch_events
         self.max_subjects = max_subjects
         self.dirty = False
+        #: Subjects whose reference has been completed since somebody took them from here. Not state.
+        self.learned: list[Subject] = []
         self._ticked_ms = 0
         #: Whether a batch was closed since the last tick. At a safe point none was.
         self._stirred = False
@@ -140,7 +142,10 @@ class Model:
 
     def _close(self, watched: Watched, now_ms: int, out: Emitted) -> None:
         """Hand the open batches to what watches, then observe the conditions."""
+        learning = not watched.watch.reference.ready
         traceparent = watched.close_batches(now_ms, self._arms[watched.subject.over_versions])
+        if learning and watched.watch.reference.ready:
+            self.learned.append(watched.subject)
         self.dirty = self._stirred = True
         self._observe(watched.watch, now_ms, out, traceparent)
 

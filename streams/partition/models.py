@@ -5,6 +5,8 @@ from __future__ import annotations
 import heapq
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from msgspec.structs import replace
 
@@ -16,6 +18,33 @@ from driftbell.streams.partition.model import Emitted, Model
 from driftbell.streams.subject import Subject
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: As many of a kind are named between two looks of whoever logs; the rest is counted.
+MOST_NAMED = 5
+
+
+@dataclass(slots=True)
+class Named(Generic[T]):
+    """The first few of a kind, and how many there were."""
+
+    first: list[T] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, one: T) -> None:
+        """Count one more."""
+        self.count += 1
+        if len(self.first) < MOST_NAMED:
+            self.first.append(one)
+
+
+@dataclass(slots=True)
+class News:
+    """What people look for in a log, since the last look. Not state: a restart repeats what it had not saved."""
+
+    models: Named[str] = field(default_factory=Named)
+    references: Named[Subject] = field(default_factory=Named)
 
 
 class Models:
@@ -40,6 +69,8 @@ class Models:
         self.highest_episode = 0
         #: Models, and parts of models, whose state could not be read when the partition was claimed.
         self.left_out: list[str] = []
+        #: What happened since the last ``take_news``. Not state.
+        self._news = News()
 
     @property
     def by_name(self) -> Mapping[str, Model]:
@@ -52,6 +83,7 @@ class Models:
             return False
         self._models[name] = self._new(name)
         self._removed.discard(name)
+        self._news.models.add(name)
         return True
 
     def add_predictions(
@@ -81,6 +113,9 @@ class Models:
             model = self._models[name]
             if model.wants_tick(now_ms):
                 model.tick(now_ms, out)
+            for subject in model.learned:
+                self._news.references.add(subject)
+            model.learned.clear()
             if model.idle_since_ms + self._forget_ms <= now_ms:
                 model.retire_all(now_ms, out)
                 # Should it come back, its alerts must not be taken for repeats of old ones.
@@ -91,6 +126,11 @@ class Models:
             else:
                 self._schedule(name, model)
             yield
+
+    def take_news(self) -> News:
+        """What happened since the last call, for the log."""
+        news, self._news = self._news, News()
+        return news
 
     def due_ms(self) -> int | None:
         """The stream time of the next tick that can matter though no event comes; None without a model."""

@@ -25,7 +25,7 @@ from driftbell.streams.partition.left_out import LeftOut
 from driftbell.streams.partition.lost_input import LostInput
 from driftbell.streams.partition.merge import NO_TIME, Merge, Slice, Step
 from driftbell.streams.partition.model import Emitted, Model
-from driftbell.streams.partition.models import Models
+from driftbell.streams.partition.models import Models, News
 from driftbell.streams.partition.outbox import alert_records, metric_record
 from driftbell.streams.records import Input, OutboxRecord, RecordLike
 from driftbell.streams.subject import Subject, subject_key
@@ -273,6 +273,10 @@ class Partition:
         self.offsets[source] = available
         self._fetched[source] = available
         self._changed = True
+
+    def take_news(self) -> News:
+        """New models, and references that are complete, since the last call. Not state."""
+        return self._models.take_news()
 
     def encode_models(self) -> Iterator[None]:
         """Encode the dirty models for the next checkpoint, yielding after each; no step may come between."""

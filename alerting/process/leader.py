@@ -92,7 +92,7 @@ class Leader:
                 await self._router.apply(self._records)
                 self._records = []
             except StoreUnavailableError as error:
-                log.warning("store unavailable, reading stops", extra={"error": str(error)})
+                log.debug("store unavailable, reading stops", extra={"error": str(error)})
                 await asyncio.sleep(_STORE_PAUSE_SECONDS)
                 return
         if not self._caught_up.is_set():
@@ -156,7 +156,7 @@ class Leader:
             try:
                 await self._router.flush_due()
             except StoreUnavailableError as error:
-                log.warning("store unavailable, nothing is decided", extra={"error": str(error)})
+                log.debug("store unavailable, nothing is decided", extra={"error": str(error)})
                 await asyncio.sleep(_STORE_PAUSE_SECONDS)
                 continue
             next_ms = self._router.state.next_flush_ms()

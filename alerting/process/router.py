@@ -28,6 +28,7 @@ from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Kind, 
 from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.state.store import Changes, RouterStore, Table
 from driftbell.alerting.state.tables import changes, contents, everything, laid_over, load
+from driftbell.runtime.observability.outage import Outage
 from driftbell.schemas import Alert
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ class Router:
         self._unsure: dict[Table, set[str]] = {}
         #: Set whenever a destination may have something to do.
         self.wake = {destination: asyncio.Event() for destination in dispatch.destinations}
+        self._outage = Outage("the router's store")
         #: Why the last write did not succeed; empty when it did.
         self.store_trouble = ""
         #: Set whenever a flush may be due earlier than thought.
@@ -352,6 +354,7 @@ class Router:
         except StoreUnavailableError as error:
             self._unsure = {table: set(content) for table, content in wanted.items() if content}
             self.store_trouble = str(error)
+            self._outage.away(error=error)
             self.metrics.store_failures.labels("unavailable").inc()
             raise
         except FencedError:
@@ -359,6 +362,7 @@ class Router:
             raise
         self._unsure = {}
         self.store_trouble = ""
+        self._outage.back()
         self.metrics.save_seconds.observe(time.perf_counter() - started)
         self._crash("saved")
         self.state.apply(draft)

@@ -32,6 +32,7 @@ from driftbell.runtime.config.router import Route, RouterConfig
 from driftbell.runtime.config.router_check import RouterConfigError, check
 from driftbell.runtime.kafka import aiokafka_settings
 from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
+from driftbell.runtime.observability.outage import Outage
 from driftbell.runtime.redis import connect, is_memory
 
 log = logging.getLogger(__name__)
@@ -134,6 +135,7 @@ class _Service:
         self._served: Assignment | None = None
         self._state = Health(False, "starting", "the consumer group has not decided yet")
         self._topic_missing = False
+        self._brokers = Outage("Kafka")
         self._turned = self._answered = time.monotonic()
 
     def health(self) -> Health:
@@ -175,6 +177,11 @@ class _Service:
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     if await self._consumer.brokers_answer():
                         self._answered = time.monotonic()
+            silent_seconds = time.monotonic() - self._answered
+            if silent_seconds > _SILENT_SECONDS:
+                self._brokers.away(seconds=silent_seconds)
+            else:
+                self._brokers.back()
             await asyncio.sleep(_PROBE_SECONDS)
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] | None) -> None:

@@ -309,3 +309,17 @@ def test_fausts_own_command_runs_the_same_worker(rig: Rig, tmp_path: Path) -> No
     assert process.exit_code(5) == 0
     assert rig.counted() == 400
     rig.assert_exact()
+
+
+def test_a_worker_started_after_kill_9_answers_and_says_that_it_waits_for_the_dead_one_s_session(rig: Rig) -> None:
+    first = rig.start_worker(session_timeout=12.0)
+    first.wait_until_it_answers()
+    first.kill()
+    second = rig.start_worker(session_timeout=12.0)
+
+    wait_until(lambda: second.get("/healthz") == 200, "the ops port answers", timeout=20, pause=0.2)
+    assert second.get("/readyz") == 503
+    wait_until(lambda: "waiting for the consumer group" in second.log_tail(), "the log says why", timeout=20, pause=0.2)
+    second.wait_until_it_answers()
+    assert "partitions assigned" in second.log_tail()
+    second.stop()

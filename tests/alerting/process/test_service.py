@@ -121,8 +121,12 @@ async def test_health_and_metrics_are_served(vendors: Vendors, embedded_broker: 
 
 
 async def test_a_router_without_brokers_is_not_ready_and_recovers(
-    vendors: Vendors, embedded_broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+    vendors: Vendors,
+    embedded_broker: EmbeddedBroker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     monkeypatch.setattr(service, "_PROBE_SECONDS", 0.1)
     monkeypatch.setattr(service, "_SILENT_SECONDS", 1.0)
     asked = AlertsConsumer.brokers_answer
@@ -148,6 +152,8 @@ async def test_a_router_without_brokers_is_not_ready_and_recovers(
         away = False
         await asyncio.sleep(0.5)
         assert await reason() == "200 leader"
+    assert caplog.text.count("Kafka is away since") == 1
+    assert caplog.text.count("Kafka is back after") == 1
 
 
 async def test_a_router_without_its_topic_is_not_ready_says_the_fix_and_recovers(
@@ -261,8 +267,9 @@ async def test_nobody_is_paged_for_what_was_over_before_the_router_came(
 
 
 async def test_redis_may_go_away_and_come_back(
-    vendors: Vendors, embedded_broker: EmbeddedBroker, tmp_path: Path
+    vendors: Vendors, embedded_broker: EmbeddedBroker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     now_ms = int(time.time() * 1000)
     with RedisServer(tmp_path) as server:
         config = configured(vendors.settings(embedded_broker.settings, server.url))
@@ -283,6 +290,9 @@ async def test_redis_may_go_away_and_come_back(
             assert await eventually(http, 200) == "leader"
 
     assert [event.effect for event in vendors.pagerduty.events].count("triggered") == 2
+    assert caplog.text.count("the router's store is away since") == 1
+    assert caplog.text.count("the router's store is back after") == 1
+    assert "reading stops" not in caplog.text, "one line, not one a second"
 
 
 async def test_a_stop_finishes_what_is_being_sent(vendors: Vendors, embedded_broker: EmbeddedBroker) -> None:

@@ -18,6 +18,10 @@ _RESIDUE = 1e-12
 #: Beyond this many decimals of a percentage a reader counts zeros.
 _MOST_DECIMALS = 6
 
+#: A year, and how much less than one is still called one.
+_YEAR_MS = 365.25 * 86_400_000
+_YEAR_SLACK_MS = 2 * 86_400_000
+
 _NUMBER = re.compile(r"-?[0-9][0-9,]*(?:\.[0-9]+)?(?:e[+-][0-9]+)?")
 
 #: Shows a number with so many digits more than usual.
@@ -106,7 +110,11 @@ def went(before: float, now: float, show: Show) -> str:
 
 
 def duration(ms: float) -> str:
-    """A span of time: 42_000 -> "42 s", 90_000 -> "1 min 30 s", 7_200_000 -> "2 h"."""
+    """A span of time: 42_000 -> "42 s", 90_000 -> "1 min 30 s", 7_200_000 -> "2 h", 63_072_000_000 -> "2 years"."""
+    years = round(ms / _YEAR_MS)
+    if ms >= _YEAR_MS - _YEAR_SLACK_MS and years:
+        # Days of a year or more would be counted by the reader.
+        return f"{years:,} {'year' if years == 1 else 'years'}"
     seconds = round(ms / 1000)
     parts = []
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):

@@ -6,7 +6,6 @@ msgspec itself stops at the first and does not name the keys of a mapping; it ha
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from msgspec import inspect
 
 from driftbell.runtime.config.document import Loose, Path, scalar
 from driftbell.runtime.config.duration import parse_duration
+from driftbell.runtime.config.nearest import nearest
 
 _YES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -85,8 +85,8 @@ class Checker:
         return result
 
     def _suggestion(self, key: str, fields: dict[str, inspect.Field], path: Path) -> str:
-        if close := difflib.get_close_matches(key, fields, n=1):
-            return f"; did you mean {close[0]}?"
+        if meant := nearest(key, fields):
+            return f"; did you mean {meant}?"
         if elsewhere := self._known_keys.get(key):
             return f"; it belongs to {elsewhere}"
         return f"; known here: {', '.join(sorted(fields))}"
@@ -203,8 +203,8 @@ def _explain(value: Any, kind: inspect.Type, error: msgspec.ValidationError) -> 
         case inspect.BoolType():
             return f"expected true or false, got {_shown(value)}"
         case inspect.LiteralType():
-            close = difflib.get_close_matches(str(value), [str(one) for one in kind.values], n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            meant = nearest(str(value), map(str, kind.values))
+            hint = f"; did you mean {meant}?" if meant else ""
             return f"expected one of {', '.join(map(str, kind.values))}, got {_shown(value)}{hint}"
         case inspect.StrType() if isinstance(value, bool | int | float):
             return f"expected text, got {_shown(value)}: put it in quotes"

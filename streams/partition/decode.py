@@ -8,6 +8,7 @@ from typing import Any
 
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.unreadable import Unreadable
+from driftbell.runtime.wording import duration
 from driftbell.schemas import DeadLetterReason, Feedback, Prediction, UnknownFields
 from driftbell.schemas.bad_record import BadRecord
 from driftbell.schemas.timestamps import to_epoch_ms
@@ -68,11 +69,11 @@ class Decoder:
         ahead_ms = time_ms - arrived_ms
         if ahead_ms > self.max_future_ms:
             return BadRecord(
-                DeadLetterReason.TIMESTAMP_IN_FUTURE, f"timestamp lies {ahead_ms / 1000:.0f} s after its record's"
+                DeadLetterReason.TIMESTAMP_IN_FUTURE, f"timestamp lies {duration(ahead_ms)} after its record's"
             )
         if -ahead_ms > self.max_age_ms:
             return BadRecord(
-                DeadLetterReason.TIMESTAMP_TOO_OLD, f"timestamp lies {-ahead_ms / 1000:.0f} s before its record's"
+                DeadLetterReason.TIMESTAMP_TOO_OLD, f"timestamp lies {duration(-ahead_ms)} before its record's"
             )
         return time_ms
 

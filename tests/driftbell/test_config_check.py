@@ -114,3 +114,12 @@ def test_a_start_is_refused_with_every_reason(tmp_path: Path, monkeypatch: pytes
         asyncio.run(start())
     for words in ("oncall/slack[0].api_url_env: the environment variable NO_SUCH_URL", "'nobody'", "/no/such/key"):
         assert words in str(refused.value)
+
+
+def test_a_channel_that_does_not_exist_is_answered_with_those_that_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "router:\n  route: {receiver: a}\n  receivers:\n    - {name: a, teams_configs: []}\n"
+    told = told_by(text, tmp_path, capsys)
+
+    assert has(told, 4, "unknown key; known here: email_configs, ") and "did you mean" not in told[0]

@@ -115,3 +115,10 @@ def test_no_sentence_has_the_exponent_of_a_rounding_error(before: float, now: fl
 def test_any_number_can_be_said(value: float) -> None:
     assert quantity(value)
     assert len(quantity(value)) <= 20
+
+
+@pytest.mark.parametrize(
+    ("days", "text"), [(1, "1 d"), (40, "40 d"), (365, "1 year"), (365.02, "1 year"), (730.5, "2 years")]
+)
+def test_a_year_is_called_a_year(days: float, text: str) -> None:
+    assert duration(days * 86_400_000) == text

@@ -35,6 +35,8 @@ class DeadLetterReason(enum.StrEnum):
     EMPTY_IDENTIFIER = "empty_identifier"
     IDENTIFIER_TOO_LONG = "identifier_too_long"
     TOO_MANY_MODELS = "too_many_models"
+    #: The worker failed at it again and again, through a fault of its own.
+    POISON_RECORD = "poison_record"
     #: Kafka's client could not read the record, or the batch that holds it.
     UNREADABLE = "unreadable"
 

@@ -21,6 +21,8 @@ class EngineCounts:
     rebalances: int = 0
     fenced_saves: int = 0
     rolled_back_stores: int = 0
+    #: Times a partition failed and was set aside.
+    partition_failures: int = 0
     skipped_replay: int = 0
     offset_gaps: int = 0
     watermarks_forced: int = 0

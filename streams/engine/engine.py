@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,20 +14,23 @@ from dataclasses import replace
 from functools import partial
 
 from driftbell.runtime.config.model import Config
-from driftbell.streams.checkpoints.checkpoint import CheckpointStore
+from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore
 from driftbell.streams.engine.assignment import Assignment
 from driftbell.streams.engine.broker import Broker, Source
 from driftbell.streams.engine.counters import EngineCounts
 from driftbell.streams.engine.journal import Journal
 from driftbell.streams.engine.ownership import Ownership
 from driftbell.streams.engine.runner import Runner, Stopped
+from driftbell.streams.engine.set_aside import Concern, Failure, SetAside, concern_of
 from driftbell.streams.engine.timing.agreed_clock import AgreedClock
 from driftbell.streams.engine.timing.clock import Clock
 from driftbell.streams.engine.timing.time_slice import TimeSlice, measure_loop_lag
 from driftbell.streams.engine.watermarks import Watermarks
-from driftbell.streams.errors import StoreUnavailableError
+from driftbell.streams.errors import DriftbellError, StoreUnavailableError
 from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import Input
+
+log = logging.getLogger(__name__)
 
 #: Records of one input buffered in a partition before fetching it stops, and below which it goes on.
 BUFFER_RECORDS = 40_000
@@ -84,6 +88,7 @@ class Engine:
         #: Partitions that are claimed and read again, as the store has lost saves.
         self._rewinding: set[int] = set()
         self._journal = Journal(self._clock)
+        self._failures = SetAside()
         self._ownership = Ownership(
             config,
             store,
@@ -193,6 +198,9 @@ class Engine:
         runner = self._runners.get(source[1])
         if runner is None:
             return False
+        if runner.stopped is Stopped.FAILED:
+            # It is read again from its checkpoint, when it is tried again.
+            return True
         most = max(LEAST_BUFFER_BYTES, BUFFER_BYTES // (len(Input) * len(self._runners)))
         partition, stream = runner.partition, source[0]
         return partition.buffered(stream) >= BUFFER_RECORDS or partition.buffered_bytes(stream) >= most
@@ -230,6 +238,12 @@ class Engine:
         return self._runners
 
     @property
+    def set_aside(self) -> Mapping[int, Failure]:
+        """The partitions that have failed and wait to be tried again, by index."""
+        failed = [index for index, runner in self._runners.items() if runner.stopped is Stopped.FAILED]
+        return {index: self._failures[index] for index in failed if index in self._failures}
+
+    @property
     def clock_offset_seconds(self) -> float:
         """How far this machine's clock is ahead of the time on which Redis and the brokers agree."""
         return self._clock.offset_ms / 1000
@@ -242,6 +256,7 @@ class Engine:
 
     async def _claim(self, assignment: Assignment, index: int, generation: int) -> None:
         claimed = await self._ownership.claim(index, generation)
+        self._failures.prepare(claimed.partition)
         runner = Runner(
             claimed.partition,
             generation,
@@ -252,28 +267,58 @@ class Engine:
             clock=self._clock,
             time_slice=self._time_slice,
             journal=self._journal,
-            on_failure=self._on_failure,
+            on_failure=partial(self._failed, assignment, index),
             on_rolled_back=partial(self._rolled_back, assignment),
+            on_saved=partial(self._saved, index),
         )
         self._runners[index] = runner
         runner.start()
 
+    def _failed(self, assignment: Assignment, index: int, error: BaseException) -> None:
+        """A partition has failed: set it aside and try it again later, unless the error concerns all of them."""
+        runner = self._runners.get(index)
+        if concern_of(error) is Concern.WORKER or runner is None:
+            self._on_failure(error)
+            return
+        self.counts.partition_failures += 1
+        failure = self._failures.failed(runner, error)
+        log.error(
+            "partition %d failed and is set aside: it begins again at its checkpoint in %.0f s (failure %d): %s",
+            index, failure.pause_seconds, failure.times, failure.error,
+            exc_info=None if isinstance(error, DriftbellError) else error,
+        )  # fmt: skip
+        asyncio.get_running_loop().call_later(failure.pause_seconds, self._try_again, assignment, runner)
+
+    def _try_again(self, assignment: Assignment, runner: Runner) -> None:
+        index = runner.partition.index
+        if not assignment.revoked and self._runners.get(index) is runner:
+            self._begin_again(assignment, index, Stopped.FAILED)
+
+    def _saved(self, index: int, checkpoint: Checkpoint) -> None:
+        if (failure := self._failures.saved(index, checkpoint.offsets)) is not None:
+            log.warning("partition %d goes on after %d failures", index, failure.times)
+            for source, offset in failure.stepped_over:
+                log.error("%s [%d]: stepped over the record at offset %d: %s", source, index, offset, failure.error)
+
     def _rolled_back(self, assignment: Assignment, index: int) -> None:
+        self.counts.rolled_back_stores += not assignment.revoked
+        self._begin_again(assignment, index, Stopped.ROLLED_BACK)
+
+    def _begin_again(self, assignment: Assignment, index: int, why: Stopped) -> None:
         if assignment.revoked:
             return
         self._rewinding.add(index)
-        again = partial(self._claim_again, assignment, index)
+        again = partial(self._claim_again, assignment, index, why)
         assignment.start(again, f"claim-again-{index}", partial(self._claimed_again, index))
 
-    async def _claim_again(self, assignment: Assignment, index: int) -> None:
+    async def _claim_again(self, assignment: Assignment, index: int, why: Stopped) -> None:
         """Go back to what the store still has, in the middle of a generation."""
         runner = self._runners.pop(index)
         self._leaving.append(runner)
         try:
-            await runner.stop(Stopped.ROLLED_BACK, deadline_seconds=REVOKE_SECONDS)
+            await runner.stop(why, deadline_seconds=REVOKE_SECONDS)
         finally:
             self._settle(runner)
-        self.counts.rolled_back_stores += 1
         await self._claim(assignment, index, runner.generation)
         partition = self._runners[index].partition
         await self._broker.rewind({(stream, index): partition.fetched(stream) for stream in Input})

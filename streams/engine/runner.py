@@ -87,8 +87,9 @@ class Runner:
     Args:
         sequence: number of the partition's last save.
         time_slice: shared by everything that computes in this worker.
-        on_failure: called once with the exception that ended the loop; the worker must exit.
+        on_failure: called once with the exception that ended the loop; nothing more is saved.
         on_rolled_back: called once when the store has lost saves; the partition must be claimed again.
+        on_saved: called after each save.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Runner:
         journal: Journal,
         on_failure: Callable[[BaseException], None],
         on_rolled_back: Callable[[int], None],
+        on_saved: Callable[[Checkpoint], None],
     ) -> None:
         self.partition = partition
         self.generation = generation
@@ -127,6 +129,7 @@ class Runner:
         self._journal = journal
         self._on_failure = on_failure
         self._on_rolled_back = on_rolled_back
+        self._on_saved = on_saved
         self._sequence = sequence
         self._wake = asyncio.Event()
         self._saving: asyncio.Task[None] | None = None
@@ -190,6 +193,7 @@ class Runner:
     # ---- the loop
 
     _interrupted = False
+    _step: Step | None = None
 
     @property
     def _may_save(self) -> bool:
@@ -229,6 +233,7 @@ class Runner:
 
     async def _do(self, step: Step) -> None:
         self._interrupted = True
+        self._step = step
         async with self._time_slice:
             keys = self.partition.lookups(step)
         found = await self._lookup(keys) if keys else None
@@ -237,6 +242,7 @@ class Runner:
             for name in unknown.take_new():
                 log.warning("%s [%d]: %s", source.value, self.partition.index, describe(name, source.spec.fields))
         self._interrupted = False
+        self._step = None
         if isinstance(step, Slice):
             self._records_processed()
 
@@ -261,6 +267,12 @@ class Runner:
         await self._renew_when_due()
         self._log_stall()
         self._journal.flush()
+
+    @property
+    def failed_step(self) -> Slice | None:
+        """The records at which the loop has failed; None where it failed at no record."""
+        step = self._step
+        return step if self._interrupted and isinstance(step, Slice) and not self.partition.closing else None
 
     # ---- standing still
 
@@ -370,6 +382,7 @@ class Runner:
         offsets = {Input.named(name): offset for name, offset in checkpoint.offsets.items()}
         self._publisher.commit_offsets(partition.index, offsets)
         reach(CrashPoint.COMMITTED)
+        self._on_saved(checkpoint)
 
     def _note_delay(self, checkpoint: Checkpoint) -> None:
         alerts = sum(record.output is Output.ALERTS for record in checkpoint.outbox)

@@ -193,6 +193,13 @@ class EngineCollector(Collector):
             "driftbell_event_loop_blocked_seconds", "How long the event loop could not run, sampled every 50 ms.",
             now.loop_blocked,
         )  # fmt: skip
+        yield CounterMetricFamily(
+            "driftbell_partition_failures", "Times a partition failed and was set aside.", value=now.partition_failures
+        )
+        yield GaugeMetricFamily(
+            "driftbell_partitions_set_aside", "Partitions that failed and wait to be tried again.",
+            value=len(self._engine.set_aside),
+        )  # fmt: skip
         yield GaugeMetricFamily(
             "driftbell_clock_offset_seconds", "How far this machine's clock is ahead of what Redis and the brokers say.",
             value=self._engine.clock_offset_seconds,

@@ -87,6 +87,12 @@ def readiness(app: DriftbellApp) -> Health:
         where = "; ".join(f"partition {i}: {engine.partitions[i].describe_wait()}" for i in stalled)
         longest = max(stalled.values())
         return Health(False, "input_stalled", f"records wait, and none has been processed for {longest:.0f} s: {where}")
+    if aside := engine.set_aside:
+        said = "; ".join(f"partition {i} failed {f.times} times: {f.error[:500]}" for i, f in aside.items())
+        if len(aside) == len(engine.runners):
+            return Health(False, "partition_set_aside", said)
+        # The others go on: a worker is of use as long as it has one that does.
+        return Health(True, "partition_set_aside", said)
     return Health(True, "ok")
 
 

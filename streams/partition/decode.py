@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from driftbell.schemas.bad_record import BadRecord
 from driftbell.schemas.timestamps import to_epoch_ms
 from driftbell.streams.errors import TooManyDeadLettersError
 from driftbell.streams.partition.merge import Slice
+from driftbell.streams.partition.own_alerts.poison_records import PoisonRecords
 from driftbell.streams.records import DeadLetterRecord, Input, RecordLike
 
 _BYTES = frozenset({bytes})
@@ -24,12 +26,14 @@ class Decoder:
 
     Args:
         counts: the partition's counts; tombstones and dead letters by reason are added.
+        poison: the records to step over, which are not even decoded.
     """
 
-    def __init__(self, partition: int, config: Config, counts: Counter[str]) -> None:
+    def __init__(self, partition: int, config: Config, counts: Counter[str], poison: PoisonRecords) -> None:
         self._partition = partition
         self._config = config
         self._counts = counts
+        self._poison = poison
         self.max_age_ms = round(config.worker.max_age * 1000)
         self.max_future_ms = round(config.worker.max_future * 1000)
         #: Bad records since the last good one of the partition; part of the state.
@@ -41,12 +45,19 @@ class Decoder:
 
     def decode(self, step: Slice) -> list[Any]:
         """One event, ``BadRecord`` or None (a tombstone) per record."""
-        records = step.records
+        if not self._poison.marked:
+            return self._decode(step.input, step.records)
+        letters = [self._poison.letter(step.input, record.offset) for record in step.records]
+        rest = [record for record, letter in zip(step.records, letters, strict=True) if letter is None]
+        decoded = iter(self._decode(step.input, rest))
+        return [next(decoded) if letter is None else letter for letter in letters]
+
+    def _decode(self, source: Input, records: Sequence[RecordLike]) -> list[Any]:
         values = [record.value for record in records]
         decode = partial(
-            step.input.spec.decode,
+            source.spec.decode,
             max_bytes=self._config.worker.max_record_bytes,
-            unknown=self.unknown_fields[step.input],
+            unknown=self.unknown_fields[source],
         )
         if not _BYTES.issuperset(map(type, values)):
             whole = [record for record in records if type(record.value) is bytes]
@@ -98,7 +109,10 @@ class Decoder:
             self._counts["tombstones"] += 1
             return
         self._note_good(good)
-        self.bad_in_a_row += 1
+        if why.reason is DeadLetterReason.POISON_RECORD:
+            self._poison.note(source, record.offset, why.detail)
+        # Of one model too many the format is right: to set its events aside is all there is to do.
+        self.bad_in_a_row += why.reason is not DeadLetterReason.TOO_MANY_MODELS
         self._counts[f"dead_letters_{why.reason}"] += 1
         headers = tuple(record.headers or ())
         value = None if record.value is None else bytes(record.value)

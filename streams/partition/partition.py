@@ -21,16 +21,17 @@ from driftbell.streams.checkpoints.checkpoint import Checkpoint, Stored
 from driftbell.streams.encoding import Format
 from driftbell.streams.join import LabelJoin
 from driftbell.streams.partition.decode import Decoder
-from driftbell.streams.partition.left_out import LeftOut
-from driftbell.streams.partition.lost_input import LostInput
 from driftbell.streams.partition.merge import NO_TIME, Merge, Slice, Step
 from driftbell.streams.partition.model import Emitted, Model
 from driftbell.streams.partition.models import Models, News
 from driftbell.streams.partition.outbox import alert_records, metric_record
+from driftbell.streams.partition.own_alerts.left_out import LeftOut
+from driftbell.streams.partition.own_alerts.lost_input import LostInput
+from driftbell.streams.partition.own_alerts.poison_records import PoisonRecords
 from driftbell.streams.records import Input, OutboxRecord, RecordLike
 from driftbell.streams.subject import Subject, subject_key
 
-CORE_FORMAT = Format("partition", 3, compress_above=16_384, checksum_since=3)
+CORE_FORMAT = Format("partition", 4, compress_above=16_384, checksum_since=3)
 
 
 @CORE_FORMAT.migration(1)
@@ -40,6 +41,12 @@ def _one_count_of_expiry(core: dict[str, Any]) -> dict[str, Any]:
         core["join"].pop(name, None)
     for name in ("expired_predictions", "expired_labels"):
         core["counts"].pop(name, None)
+    return core
+
+
+@CORE_FORMAT.migration(3)
+def _no_poison_records(core: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 ended the worker at a record that it could not process."""
     return core
 
 
@@ -67,7 +74,12 @@ class Partition:
         self.offsets: dict[Input, int] = {}
         #: Exact counts of what was processed, part of the state.
         self.counts: Counter[str] = Counter()
-        self._decoder = Decoder(index, config, self.counts)
+        self._poison = PoisonRecords(index, config)
+        self._decoder = Decoder(index, config, self.counts, self._poison)
+        #: By input, the offset up to which records are processed one by one, to find the one that fails. Not state.
+        self._singly_until: dict[Input, int] = {}
+        #: Whether batches are being closed: what fails then is no one record's doing.
+        self.closing = False
         #: What is done with the records of each input.
         self._handlers: dict[Input, Callable[[Slice, Emitted], None]] = {
             Input.PREDICTIONS: self._predictions,
@@ -97,6 +109,8 @@ class Partition:
             self.offsets = {Input.named(name): offset for name, offset in stored.offsets.items()}
             self._fetched = dict(self.offsets)
             self._outbox = list(stored.outbox)
+            if "poison" in core:
+                self._poison.restore(core["poison"])
             if "left_out" in core:
                 self._left_out.restore(core["left_out"])
             for _ in self.restore_models(stored.models):
@@ -165,7 +179,7 @@ class Partition:
 
     def active_alerts(self) -> list[Alert]:
         """The alerts that fire now in this partition."""
-        return self._models.active() + self._lost.active() + self._left_out.active()
+        return self._models.active() + self._lost.active() + self._left_out.active() + self._poison.active()
 
     def push(self, source: Input, records: Sequence[RecordLike], now_ms: int | None = None) -> None:
         """Buffer fetched records, in offset order; what the checkpoint already counts is skipped.
@@ -225,6 +239,8 @@ class Partition:
     def next_step(self) -> Step | None:
         """The next step, None when nothing is certain to come next."""
         most = min(STEP_RECORDS, self.config.worker.safe_point_records - self._since_safe_point)
+        if any(self.offsets.get(source, 0) < until for source, until in self._singly_until.items()):
+            most = 1
         open_batches = self._since_safe_point > 0
         # Asking every model what is due takes microseconds each, and matters only when no batch is open.
         due_ms = None if open_batches else self._due_ms()
@@ -267,7 +283,7 @@ class Partition:
     def lost_input(self, source: Input, offset: int, available: int, reason: str) -> None:
         """Note that the records from ``offset`` to ``available`` no longer exist, and go on behind them.
 
-        It is an alert of its own (see ``driftbell.streams.partition.lost_input``).
+        It is an alert of its own (see ``driftbell.streams.partition.own_alerts.lost_input``).
         """
         self._lost.note(source, offset, available, reason)
         self.offsets[source] = available
@@ -277,6 +293,14 @@ class Partition:
     def take_news(self) -> News:
         """New models, and references that are complete, since the last call. Not state."""
         return self._models.take_news()
+
+    def go_singly(self, source: Input, until: int) -> None:
+        """Process records one by one as long as ``source`` has not been read up to ``until``, which changes no result."""
+        self._singly_until[source] = until
+
+    def step_over(self, source: Input, offset: int, detail: str) -> None:
+        """Make this record a dead letter unread, with an alert (see ``own_alerts.poison_records``)."""
+        self._poison.mark(source, offset, detail)
 
     def encode_models(self) -> Iterator[None]:
         """Encode the dirty models for the next checkpoint, yielding after each; no step may come between."""
@@ -313,6 +337,7 @@ class Partition:
                 "join": self._join.state(),
                 "lost": self._lost.state(),
                 "left_out": self._left_out.state(),
+                "poison": self._poison.state(),
                 "counts": dict(sorted(self.counts.items())),
             }
         )
@@ -400,6 +425,7 @@ class Partition:
 
     def _close_batches(self, now_ms: int) -> Iterator[None]:
         """Close every open batch and evaluate everything that is due: a safe point."""
+        self.closing = True
         out = Emitted()
         for subject, joined in self._waiting_joins:
             self._hand_over(subject, joined, out)
@@ -407,11 +433,19 @@ class Partition:
         yield from self._models.tick(now_ms, out)
         out.alerts += self._lost.observe(now_ms)
         out.alerts += self._left_out.observe(now_ms)
+        out.alerts += self._poison.observe(now_ms)
         self._publish(out)
         self._since_safe_point = 0
+        self.closing = False
 
     def _due_ms(self) -> int | None:
-        due = (self._join.due_ms(), self._lost.due_ms(), self._left_out.due_ms(), self._models.due_ms())
+        due = (
+            self._join.due_ms(),
+            self._lost.due_ms(),
+            self._left_out.due_ms(),
+            self._poison.due_ms(),
+            self._models.due_ms(),
+        )
         return min((d for d in due if d is not None), default=None)
 
     def _hand_over(self, subject: Subject, joined: JoinedEvent, out: Emitted) -> None:

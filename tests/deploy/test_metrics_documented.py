@@ -107,7 +107,7 @@ def test_the_reasons_of_readiness_are_those_of_the_code() -> None:
     code = "".join(file.read_text(encoding="utf-8") for room in rooms for file in room.rglob("*.py"))
     # What /healthz alone says.
     healthz = {"stalled", "stuck"}
-    reasons = set(re.findall(r'Health\((?:True|False), "(\w+)"', code)) - healthz
+    reasons = set(re.findall(r'Health\(\s*(?:True|False),\s*"(\w+)"', code)) - healthz
     [line] = re.findall(r"Reasons of `driftbell_ready`:(.*?)\n\n", TEXT, re.DOTALL)
 
     assert set(re.findall(r"`(\w+)`", line)) == reasons

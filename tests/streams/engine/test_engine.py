@@ -13,7 +13,7 @@ from driftbell.runtime.config.model import Config, Join, Monitoring, Reference, 
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, SaveOutcome
 from driftbell.streams.checkpoints.memory import MemoryCheckpointStore
 from driftbell.streams.engine.engine import Engine
-from driftbell.streams.errors import StateLostError, StoreUnavailableError, TooManyDeadLettersError
+from driftbell.streams.errors import StateLostError, StoreUnavailableError
 from driftbell.streams.partition.merge import RECORD_BYTES
 from driftbell.streams.partition.partition import CORE_FORMAT
 from driftbell.streams.records import Input, OutboxRecord, Output, Record
@@ -164,39 +164,6 @@ async def test_a_fenced_save_publishes_and_commits_nothing(house: House) -> None
     assert house.broker.published == []
     assert house.broker.commits == {}
     assert house.failures == []
-
-
-async def test_an_exception_in_the_core_fails_the_worker_and_saves_nothing_more(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await house.engine.assigned([0], 1)
-    house.deliver(*predictions(20))
-    await house.settle(20)
-    saves = len(house.store.saves)
-
-    def broken(*_: object) -> None:
-        raise RuntimeError("half way")
-
-    monkeypatch.setitem(house.engine.partitions[0]._handlers, Input.PREDICTIONS, broken)
-    house.deliver(*predictions(5, start=20))
-    await eventually(lambda: house.failures, "the failure")
-    await house.engine.revoked()
-
-    assert isinstance(house.failures[0], RuntimeError)
-    assert len(house.store.saves) == saves
-
-
-async def test_nothing_but_bad_records_stops_the_worker_with_a_message() -> None:
-    house = House(config(max_consecutive_dead_letters=10))
-    await house.engine.assigned([0], 1)
-    house.deliver(*(Record(i, START_MS + i, b"nope") for i in range(30)))
-    house.clock.now_ms += 5_000
-    await eventually(lambda: house.failures, "the refusal")
-    await house.engine.stop()
-
-    assert isinstance(house.failures[0], TooManyDeadLettersError)
-    assert "not_json" in str(house.failures[0])
-    assert house.store.saves == []
 
 
 async def test_one_save_of_a_partition_is_in_flight_at_a_time(house: House) -> None:

@@ -124,10 +124,11 @@ def test_ids_that_one_service_writes_as_numbers_and_another_as_text_meet() -> No
 
 
 def test_every_reason_of_a_dead_letter_has_a_case() -> None:
-    assert BAD.keys() == set(DeadLetterReason)
+    # Which record is poison is the owner's word: tests/streams/engine/test_set_aside.py.
+    assert BAD.keys() == set(DeadLetterReason) - {DeadLetterReason.POISON_RECORD}
 
 
-@pytest.mark.parametrize("reason", list(DeadLetterReason))
+@pytest.mark.parametrize("reason", list(BAD))
 def test_a_bad_record_is_set_aside_whole_with_its_reason_and_the_others_go_on(reason: DeadLetterReason) -> None:
     value, headers = BAD[reason]
     others = [body(1), body(2, model="second"), body(3, model="third")]

@@ -9,7 +9,7 @@ from driftbell.runtime.config.model import Config
 from driftbell.schemas import LIVE, Alert
 from driftbell.streams.alerts.lifecycle import Lifecycle
 from driftbell.streams.monitors.monitor import Condition, Family
-from driftbell.streams.partition.lost_input import SELF, SHOWN_MS
+from driftbell.streams.partition.own_alerts.lost_input import SELF, SHOWN_MS
 from driftbell.streams.subject import Subject
 
 #: Parts named in the sentence; the log names them all.

@@ -1,0 +1,1 @@
+"""Alerts about driftbell itself: what a partition found of its own input and state. Pure."""

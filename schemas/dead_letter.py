@@ -7,6 +7,17 @@ import enum
 #: Prefix of every header driftbell adds to a dead letter; the words after it are Kafka Connect's where it has one.
 HEADER_PREFIX = "dlq."
 
+#: What a dead letter that was cut to fit its topic carries besides: how long the key or value was, its hash, where the gap is
+#: and how long; and how many of the record's own headers are missing.
+CUT_HEADERS = (
+    *(
+        f"{HEADER_PREFIX}{what}.{name}"
+        for what in ("key", "value")
+        for name in ("bytes", "sha256", "omitted.at", "omitted.bytes")
+    ),
+    HEADER_PREFIX + "headers.omitted",
+)
+
 #: Longest ``dlq.exception.message`` in bytes: a broker limits headers and value together, and the value is at hand.
 MAX_DETAIL_BYTES = 1024
 

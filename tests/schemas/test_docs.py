@@ -10,6 +10,7 @@ import pytest
 
 from driftbell.runtime.config.model import Topics
 from driftbell.schemas import DeadLetterReason, Feedback, Prediction, alert_headers, dead_letter_headers, decode_alert
+from driftbell.schemas.dead_letter import CUT_HEADERS
 from tests.schemas.files import schema
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -35,7 +36,7 @@ def test_every_field_of_an_input_is_described(struct: type[msgspec.Struct]) -> N
 def test_every_reason_and_header_of_a_dead_letter_is_described() -> None:
     headers = {name for name, _ in dead_letter_headers("t", 0, 0, DeadLetterReason.NOT_JSON, "")}
 
-    assert named(section("Dead letters")) == headers | {reason.value for reason in DeadLetterReason}
+    assert named(section("Dead letters")) == headers | set(CUT_HEADERS) | {reason.value for reason in DeadLetterReason}
 
 
 def test_every_header_of_an_alert_is_described() -> None:

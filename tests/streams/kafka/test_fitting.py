@@ -10,7 +10,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from driftbell.schemas import Alert, Evidence, FeatureShift
 from driftbell.schemas.codec import encode_alert
-from driftbell.schemas.dead_letter import DeadLetterReason, dead_letter_headers
+from driftbell.schemas.dead_letter import CUT_HEADERS, DeadLetterReason, dead_letter_headers
 from driftbell.streams.kafka.fitting import Message, Shape, fit
 
 ORIGIN = dead_letter_headers("predictions", 3, 1234567, DeadLetterReason.NOT_JSON, "x" * 5000)
@@ -67,6 +67,7 @@ def test_what_was_cut_keeps_both_ends_its_length_and_its_hash(what: str) -> None
     assert said[f"dlq.{what}.sha256"].decode() == hashlib.sha256(whole).hexdigest()
     assert kept == whole[:at] + whole[at + omitted :]
     assert 0 < at < len(kept)
+    assert said.keys() - dict(ORIGIN).keys() <= set(CUT_HEADERS)
 
 
 def test_what_fits_is_left_as_it_is() -> None:

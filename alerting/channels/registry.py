@@ -1,6 +1,6 @@
 """Every kind of channel, and what follows from the list: the configuration's model, its check, and the destinations.
 
-A new kind is a folder and a line here (docs/development.md).
+A new kind is a folder and a line here (docs/architecture.md, "Where does the next thing go?").
 """
 
 from __future__ import annotations

@@ -68,6 +68,11 @@ async def bench(fake: Smtp) -> Bench:
 
 
 class TestEmail(ChannelContract):
+    def check_harmless(self, accepted: str) -> None:
+        # The subject is one line, so that no text makes a header; the body is plain text, where markup is none.
+        subject = accepted.split("\n", 1)[0]
+        assert not re.search(r"[\x00-\x1f\x7f\x85\u2028\u2029]", subject)
+
     def refusal(self) -> Fault:
         return Fault(status=554, body="5.6.0 content refused")
 

@@ -15,7 +15,7 @@ from driftbell.alerting.channels.email.email import EmailChannel
 from driftbell.alerting.channels.http import new_session
 from driftbell.alerting.channels.log.log import LogChannel
 from driftbell.alerting.channels.pagerduty.pagerduty import PagerDutyChannel
-from driftbell.alerting.channels.registry import LOG_ONLY, MODEL, build
+from driftbell.alerting.channels.registry import KINDS, LOG_ONLY, MODEL, build
 from driftbell.alerting.channels.registry import check as check_channels
 from driftbell.alerting.channels.slack.api import SlackApiChannel
 from driftbell.alerting.channels.slack.webhook import SlackWebhookChannel
@@ -57,6 +57,7 @@ async def test_every_kind_of_channel_is_built_under_its_own_name() -> None:
         "r/webhook[0]": WebhookChannel,
         "r/log[0]": LogChannel,
     }
+    assert {name.partition("/")[2].partition("[")[0] for name in found} == {kind.integration for kind in KINDS}
     for channel in found.values():
         await channel.close()
 

@@ -16,14 +16,13 @@ from driftbell.alerting.channels import registry
 from driftbell.alerting.channels.http import new_session
 from driftbell.alerting.channels.registry import LOG_ONLY, Endpoint, build
 from driftbell.alerting.errors import FencedError, RefusedError, StoreUnavailableError
-from driftbell.alerting.incidents.dispatch import Dispatch
+from driftbell.alerting.incidents.configured import dispatch_of
 from driftbell.alerting.incidents.failover import Failover
 from driftbell.alerting.process.clock import ForwardClock
 from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
 from driftbell.alerting.process.leader import Leader
 from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.process.router import Router
-from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.memory import MemoryStore
 from driftbell.alerting.state.redis import RedisStore
 from driftbell.alerting.state.store import RouterStore
@@ -118,9 +117,8 @@ class _Service:
         integrations = {destination.integration for destination in destinations}
         self.metrics = RouterMetrics(new_registry(), sorted(integrations))
         route = settings.route or Route()
-        dispatch = Dispatch(compile_tree(route), destinations, external_url=settings.external_url)
         self._router = Router(
-            dispatch,
+            dispatch_of(settings, destinations),
             Failover(destinations, route.receiver or ""),
             store,
             clock=ForwardClock(),

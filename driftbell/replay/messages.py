@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from msgspec import structs
+
+from driftbell.alerting.incidents.configured import dispatch_of
 from driftbell.alerting.incidents.decision import DecisionReason
-from driftbell.alerting.incidents.dispatch import Dispatch
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.state import Draft, State
@@ -23,10 +25,11 @@ class Messages:
     """
 
     def __init__(self, settings: RouterConfig) -> None:
-        tree = compile_tree(settings.route or Route(receiver=NOBODY))
-        receivers = sorted({node.options.receiver for node in tree.walk()})
-        self._dispatch = Dispatch(
-            tree, [Destination(f"{name}/replay", name, integration="replay") for name in receivers]
+        route = settings.route or Route(receiver=NOBODY)
+        receivers = sorted({node.options.receiver for node in compile_tree(route).walk()})
+        self._dispatch = dispatch_of(
+            structs.replace(settings, route=route),
+            [Destination(f"{name}/replay", name, integration="replay") for name in receivers],
         )
         self._state = State()
         #: Messages by receiver: such that open an incident, that tell more of one, that close it.

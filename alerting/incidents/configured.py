@@ -1,0 +1,26 @@
+"""From the configuration to the rules that decide: the one place for the router and for the replay of a history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from driftbell.alerting.incidents.dispatch import Dispatch
+from driftbell.alerting.muting.muter import Muter
+from driftbell.alerting.outbox.destination import Destination
+from driftbell.alerting.routing.routes import compile_tree
+from driftbell.runtime.config.router import Route, RouterConfig
+
+
+def dispatch_of(settings: RouterConfig, destinations: Sequence[Destination]) -> Dispatch:
+    """The rules of a checked configuration, for the destinations behind its receivers."""
+    tree = compile_tree(settings.route or Route())
+    return Dispatch(tree, destinations, muters_of(settings), external_url=settings.external_url)
+
+
+def muters_of(settings: RouterConfig) -> Sequence[Muter]:
+    """What may hold alerts back, in Alertmanager's order: nothing yet, and the check refuses the keys that would say so.
+
+    A new muter is made of its keys and returned here.
+    """
+    del settings
+    return ()

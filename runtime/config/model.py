@@ -152,8 +152,8 @@ class Reference(Section, frozen=True):
 class MonitorSettings(Section, frozen=True):
     """One monitor's settings; ``options`` are the monitor's own (see docs/monitors.md)."""
 
-    #: Whether the monitor runs.
-    enabled: bool = True
+    #: Whether the monitor runs; absent: as the monitor itself says (docs/monitors.md).
+    enabled: bool | None = None
     #: The alerts' severity; absent: the monitor's own.
     severity: Severity | None = None
     #: The condition must hold this long before it fires (pending meanwhile).

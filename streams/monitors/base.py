@@ -53,6 +53,8 @@ class BaseMonitor(Generic[O]):
     reasons: ClassVar[type[enum.StrEnum]]
     severity: ClassVar[Severity] = "warning"
     options_type: ClassVar[type[Options]] = NoOptions
+    #: Whether the monitor runs where the configuration does not say; one that needs options to make sense does not.
+    enabled_by_default: ClassVar[bool] = True
     #: Whether the monitor takes a share of the false-alarm budget.
     budgeted: ClassVar[bool] = True
     #: Whether the monitor compares with the subject's reference, so that it starts over when that is relearned.

@@ -9,10 +9,10 @@ from driftbell.streams.monitors.base import BaseMonitor
 
 
 def events_per_false_alarm(budget: float, monitors: Iterable[type[BaseMonitor[Any]]]) -> float:
-    """What each monitor must keep so that all together raise one false alarm per ``budget`` events of the subject.
+    """What each monitor that runs must keep so that all together raise one false alarm per ``budget`` events of the subject.
 
-    Each monitor that takes part has an equal share (Bonferroni), and divides it among its own detectors. A monitor with
-    ``budgeted = False`` decides by a deadline, which has no false-alarm rate, and takes no share.
+    Each has an equal share (Bonferroni), and divides it among its own detectors. A monitor with ``budgeted = False``
+    decides by a deadline, which has no false-alarm rate, and takes no share; nor does one that is switched off.
 
     >>> from driftbell.streams.monitors.registry import REGISTRY
     >>> events_per_false_alarm(1_000_000, [REGISTRY["missing"], REGISTRY["latency"]])

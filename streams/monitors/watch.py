@@ -85,7 +85,7 @@ def _build(
     registry: Registry, subject: Subject, settings: Monitoring, reference: Reference
 ) -> dict[str, BaseMonitor[Any]]:
     chosen = {name: settings.monitors.get(name, _DEFAULT) for name in registry}
-    enabled = {name: chosen[name] for name in registry if chosen[name].enabled}
+    enabled = {name: chosen[name] for name in registry if runs(registry[name], chosen[name])}
     each = events_per_false_alarm(settings.events_per_false_alarm, (registry[name] for name in enabled))
     return {
         name: registry[name](
@@ -100,6 +100,11 @@ def _build(
         )
         for name, monitor in enabled.items()
     }
+
+
+def runs(kind: type[BaseMonitor[Any]], settings: MonitorSettings) -> bool:
+    """Whether a monitor runs: as it is set, or by its own default."""
+    return kind.enabled_by_default if settings.enabled is None else settings.enabled
 
 
 class ModelWatchState(Versioned, frozen=True):

@@ -32,14 +32,16 @@ def settings(
     labels: int = 1000,
     **rest: Any,
 ) -> Monitoring:
-    """Settings with options by monitor; ``only`` switches all other monitors off."""
+    """Settings with options by monitor, which switch it on; ``only`` switches all other monitors off."""
     from driftbell.streams.monitors.registry import MODEL_REGISTRY, REGISTRY
 
-    chosen = {name: MonitorSettings(options=options) for name, options in (monitors or {}).items()}
+    chosen = {name: MonitorSettings(enabled=True, options=options) for name, options in (monitors or {}).items()}
     if only is not None:
         for name in (*REGISTRY, *MODEL_REGISTRY):
             if name not in only:
                 chosen[name] = MonitorSettings(enabled=False)
+            else:
+                chosen.setdefault(name, MonitorSettings(enabled=True))
     reference = rest.pop("reference", None) or Reference(events=events, labels=labels)
     return Monitoring(monitors=chosen, reference=reference, **rest)
 

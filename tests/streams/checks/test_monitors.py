@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driftbell.runtime.config.model import MonitorSettings
 from driftbell.schemas import Prediction
 from driftbell.streams.batch import JoinedBatch, JoinedEvent, JoinKind, PredictionBatch
 from driftbell.streams.encoding import decode, encode
@@ -97,7 +96,6 @@ def test_it_is_listed_under_its_name_and_its_state_is_typed(name: str) -> None:
     assert isinstance(monitor.state(), Versioned)
     assert type(monitor).state is not BaseMonitor.state
     assert type(monitor).restore is not BaseMonitor.restore
-    assert MonitorSettings().enabled
 
 
 @ALL

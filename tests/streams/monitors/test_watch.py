@@ -51,7 +51,7 @@ def test_every_monitor_has_its_say_and_all_is_well_in_the_end() -> None:
     chapters = everything(story)
     said = {c.monitor for conditions in chapters for c in conditions}
 
-    assert said == set(REGISTRY)
+    assert said == {name for name, monitor in REGISTRY.items() if monitor.enabled_by_default}
     assert chapters[-1] == []
 
 
@@ -230,6 +230,23 @@ def test_severity_is_a_setting_and_a_monitor_can_be_switched_off() -> None:
 
     assert names(found) == ["MissingValues:amount", "OutOfRange:amount"]
     assert [c.severity for c in found] == ["critical", "warning"]
+
+
+def test_a_monitor_that_is_off_by_default_runs_and_takes_its_share_of_the_budget_only_where_it_is_switched_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def monitors(config: Monitoring) -> dict[str, float]:
+        watch = Watch(SUBJECT, config)
+        return {name: monitor.context.events_per_false_alarm for name, monitor in watch._monitors.items()}
+
+    usual = monitors(settings())
+    monkeypatch.setattr(REGISTRY["missing"], "enabled_by_default", False)
+    without, asked = monitors(settings()), monitors(settings({"missing": {}}))
+
+    assert asked == usual
+    assert without.keys() == usual.keys() - {"missing"}
+    assert set(without.values()) == {1_000_000.0 * len(without)}
+    assert set(asked.values()) == {1_000_000.0 * (len(without) + 1)}
 
 
 def test_a_monitor_switched_on_later_starts_from_the_reference_that_is_there() -> None:

@@ -92,16 +92,18 @@ def load(
     lay_over(document, env, section)
     if model is None:
         _leave_out_channels(document.root)
-    config = _config(document, section)
-    problems: list[Problem] = []
+    config, problems = _config(document, section)
+    mistaken = [problem.path for problem in problems]
     all_checks: list[Check] = [partial(well_formed, with_environment=with_environment), *checks]
     for check in all_checks:
         for where, message in check(config):
             at = tuple(where.split(".")) if isinstance(where, str) else where
-            problems.append(Problem(document.place(at), at, message))
+            if not _follows(at, mistaken):
+                problems.append(Problem(document.place(at), at, message))
     for wrong in () if model is None else model.check(config.router):
         at = ("router", *wrong.path)
-        problems.append(Problem(document.place(at), at, f"{wrong.message}; {wrong.fix}"))
+        if not _follows(at, mistaken):
+            problems.append(Problem(document.place(at), at, f"{wrong.message}; {wrong.fix}"))
     if problems:
         raise ConfigError(problems)
     return config
@@ -120,26 +122,32 @@ def _document(file: FilePath | None, env: Mapping[str, str]) -> Document:
     return parse(text, source, env)
 
 
-def _config(document: Document, section: type[Config]) -> Config:
+def _follows(at: Path, mistaken: Sequence[Path]) -> bool:
+    """Whether what is wrong at a path may only come from a value of the wrong type, which was left out."""
+    if any(at[: len(one)] == one[: len(at)] for one in mistaken):
+        return True
+    return at[-1:] == ("receiver",) and any(one[:2] == ("router", "receivers") for one in mistaken)
+
+
+def _config(document: Document, section: type[Config]) -> tuple[Config, list[Problem]]:
     checker = Checker(overlays=_overlay)
     plain = checker.section(document.root, section)
     if not plain.get("kafka"):
         plain.pop("kafka", None)  # an empty section is all defaults, and its default is not empty
-    if checker.mistakes:
-        raise ConfigError(
-            [
-                Problem(document.place(mistake.path, key=mistake.at_key), mistake.path, mistake.message)
-                for mistake in checker.mistakes
-            ]
-        )
+    problems = [
+        Problem(document.place(mistake.path, key=mistake.at_key), mistake.path, mistake.message)
+        for mistake in checker.mistakes
+    ]
     try:
         config = msgspec.convert(plain, section)
         for name in config.models:
             config.monitoring_for(name)
     except msgspec.ValidationError as error:
+        if problems:
+            raise ConfigError(problems) from error
         # The checker and msgspec agree on everything in the model; should they not, msgspec is right.
         raise ConfigError([Problem(Place(document.source), (), str(error))]) from error
-    return config
+    return config, problems
 
 
 def _leave_out_channels(root: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import inspect
@@ -16,6 +16,9 @@ from msgspec import inspect
 from driftbell.runtime.config.document import Loose, Path, scalar
 from driftbell.runtime.config.duration import parse_duration
 from driftbell.runtime.config.nearest import nearest
+
+#: In place of a value of the wrong type. What holds it goes without, so that all else is checked all the same.
+_BROKEN: Final = object()
 
 _YES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -45,7 +48,8 @@ class Checker:
         kind = inspect.type_info(section)
         if not path:
             self._index(kind, "", set())
-        return self._check(value, kind, path)
+        checked = self._check(value, kind, path)
+        return {} if checked is _BROKEN else checked
 
     def _check(self, value: Any, kind: inspect.Type, path: Path) -> Any:
         if section := self.overlays(path):
@@ -61,7 +65,8 @@ class Checker:
                 return self._struct(value, kind, path)
             case inspect.DictType():
                 mapping = self._mapping(value, path)
-                return {key: self._check(item, kind.value_type, (*path, key)) for key, item in mapping.items()}
+                found = {key: self._check(item, kind.value_type, (*path, key)) for key, item in mapping.items()}
+                return {key: item for key, item in found.items() if item is not _BROKEN}
             case inspect.ListType():
                 return self._list(value, kind, path)
             case inspect.AnyType():
@@ -78,7 +83,9 @@ class Checker:
             if key not in fields:
                 self.mistakes.append(Mistake(here, f"unknown key{self._suggestion(key, fields, path)}", at_key=True))
             else:
-                result[key] = self._check(item, fields[key].type, here)
+                checked = self._check(item, fields[key].type, here)
+                if checked is not _BROKEN:
+                    result[key] = checked
         for name, one in fields.items():
             if one.required and name not in mapping:
                 self.mistakes.append(Mistake(path, f"the key {name} is needed here"))
@@ -100,7 +107,7 @@ class Checker:
             return {}
         return value
 
-    def _list(self, value: Any, kind: inspect.ListType, path: Path) -> list[Any]:
+    def _list(self, value: Any, kind: inspect.ListType, path: Path) -> Any:
         # "a, b" in an environment variable is a list of text to everybody.
         if isinstance(value, Loose) and not value.lstrip().startswith("["):
             value = [Loose(item.strip()) for item in value.split(",") if item.strip()]
@@ -109,8 +116,10 @@ class Checker:
             return []
         if not isinstance(value, list):
             self.mistakes.append(Mistake(path, f"expected a list, got {_shown(value)}: write [{_shown(value)}]"))
-            return []
-        return [self._check(item, kind.item_type, (*path, index)) for index, item in enumerate(value)]
+            return _BROKEN
+        found = [self._check(item, kind.item_type, (*path, index)) for index, item in enumerate(value)]
+        # Left out alone, it would move the others, and their places with them.
+        return _BROKEN if any(item is _BROKEN for item in found) else found
 
     def _parsed(self, value: Any, path: Path) -> Any:
         if not isinstance(value, Loose):
@@ -136,17 +145,17 @@ class Checker:
             return msgspec.convert(value, str | int | float | bool)
         except msgspec.ValidationError:
             self.mistakes.append(Mistake(path, f"expected text, a number, true or false, got {_shown(value)}"))
-            return ""
+            return _BROKEN
 
-    def _duration(self, value: Any, path: Path) -> float:
+    def _duration(self, value: Any, path: Path) -> Any:
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             try:
                 return parse_duration(str(value))
             except ValueError as error:
                 self.mistakes.append(Mistake(path, str(error)))
-                return 0.0
+                return _BROKEN
         self.mistakes.append(Mistake(path, f"expected a duration such as 30s, 5m or 7d, got {_shown(value)}"))
-        return 0.0
+        return _BROKEN
 
     def _leaf(self, value: Any, kind: inspect.Type, path: Path) -> Any:
         value = _typed(value, kind)
@@ -154,7 +163,7 @@ class Checker:
             return msgspec.convert(value, _python_type(kind))
         except msgspec.ValidationError as error:
             self.mistakes.append(Mistake(path, _explain(value, kind, error)))
-            return value
+            return _BROKEN
 
     def _index(self, kind: inspect.Type, path: str, seen: set[type]) -> None:
         """Where each key belongs, for the key that somebody put into the wrong section."""

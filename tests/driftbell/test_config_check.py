@@ -123,3 +123,29 @@ def test_a_channel_that_does_not_exist_is_answered_with_those_that_do(
     told = told_by(text, tmp_path, capsys)
 
     assert has(told, 4, "unknown key; known here: email_configs, ") and "did you mean" not in told[0]
+
+
+def test_a_value_of_the_wrong_type_does_not_hide_the_other_mistakes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        "worker:\n  tick: soon\n  http_port: 70000\n"
+        "topics: {alerts: 'a b'}\n"
+        "router:\n  route: {receiver: a, group_wait: [1]}\n  receivers:\n"
+        "    - name: a\n      slack_configs: [{api_url_env: NO_SUCH_URL, send_resolved: perhaps}]\n"
+        "      pagerduty_configs:\n        - {routing_key: 5}\n        - {}\n"
+    )
+    told = told_by(text, tmp_path, capsys)
+
+    for line, word in (
+        (2, "worker.tick"),
+        (3, "worker.http_port"),
+        (4, "topics.alerts"),
+        (6, "group_wait"),
+        (9, "send_resolved"),
+        (9, "NO_SUCH_URL"),
+        (11, "routing_key: expected text"),
+        (12, "PagerDuty has no routing key"),
+    ):
+        assert has(told, line, word), (line, word, told)
+    assert not has(told, 11, "has no routing key"), "what follows from another mistake is not one"

@@ -168,6 +168,10 @@ def test_labels_are_looked_at_as_closely_as_predictions() -> None:
         DeadLetterReason.BAD_TIMESTAMP,
         DeadLetterReason.WRONG_TYPE,
     ]
+    assert [letter.detail.split("lies ")[1] for letter in owner.letters[:2]] == [
+        "1 d after its record's",
+        "31 d before its record's",
+    ]
     assert owner.partition.counts["labels"] == owner.partition.join_counts["joined"] == 1
     assert owner.partition.counts["tombstones"] == 1
 

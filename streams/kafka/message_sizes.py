@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
+from driftbell.runtime.kafka.said import said
 from driftbell.streams.engine.timing.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ def ask_brokers(settings: Mapping[str, str | int | float | bool]) -> Ask:
             for resource, answer in admin.describe_configs(resources, request_timeout=ANSWER_SECONDS).items():
                 sizes[resource.name] = int(answer.result(ANSWER_SECONDS)["max.message.bytes"].value)
         except (KafkaException, TimeoutError, KeyError, ValueError) as error:
-            log.info("what the output topics take is not known (%s): Kafka's default of %d", error, DEFAULT_BYTES)
+            log.info("what the output topics take is not known (%s): Kafka's default of %d", said(error), DEFAULT_BYTES)
         return sizes
 
     return ask

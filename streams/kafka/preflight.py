@@ -19,6 +19,7 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.kafka import client_settings, consumer_settings
+from driftbell.runtime.kafka.said import said
 from driftbell.runtime.redis import RedisFinding, close, connect, examine, finding_of, is_memory
 from driftbell.streams.engine.timing.clock import SystemClock
 from driftbell.streams.engine.timing.retry import Patience, retry
@@ -192,7 +193,7 @@ def _kafka_findings(config: Config) -> tuple[list[Finding], int | None]:
         known = admin.list_topics(timeout=ANSWER_SECONDS).topics
     except KafkaException as error:
         servers = config.kafka.get("bootstrap.servers")
-        sentence = f"Kafka at {servers} does not answer: {error.args[0].str()}. Is kafka.bootstrap.servers right?"
+        sentence = f"Kafka at {servers} does not answer: {said(error)}. Is kafka.bootstrap.servers right?"
         return [Finding(Problem.KAFKA, sentence)], None
     partitions = {name: len(known[name].partitions) for name in known}
     inputs = tuple(stream.topic(topics) for stream in Input)
@@ -226,7 +227,7 @@ def _topic_findings(config: Config, admin: AdminClient, partitions: Mapping[str,
         for resource, answer in admin.describe_configs(resources).items():
             settings[resource.name] = {key: entry.value for key, entry in answer.result(ANSWER_SECONDS).items()}
     except (KafkaException, TimeoutError) as error:
-        log.info("the topics' settings cannot be read (%s): retention is not checked", error)
+        log.info("the topics' settings cannot be read (%s): retention is not checked", said(error))
         settings = {}
     actual = {
         planned.name: ActualTopic(planned.name, partitions[planned.name], 0, settings.get(planned.name, {}))
@@ -273,7 +274,7 @@ def _sample(config: Config, inputs: Sequence[str], partitions: Mapping[str, int]
         consumer.assign(tails)
         return [m for m in consumer.consume(SAMPLED_RECORDS * len(tails), timeout=1.0) if m.error() is None]
     except KafkaException as error:
-        log.info("no records could be sampled (%s): the partitioner is not checked", error)
+        log.info("no records could be sampled (%s): the partitioner is not checked", said(error))
         return []
     finally:
         consumer.close()

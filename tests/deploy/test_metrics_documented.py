@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from driftbell.streams.alerts.reasons import Loss
+from driftbell.streams.monitors.registry import REASONS
 from tests.deploy.exporters import FOREIGN, Exported, Family, exported
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 _ROW = re.compile(r"^\| `(driftbell_\w+)` \| (\w+) \|([^|]*)\|([^|]*)\|([^|]+)\|$", re.MULTILINE)
 _FLEETS = [(1, 1), (12, 1), (1, 3), (12, 3)]
+#: Why an alert may fire: what the monitors say, and the losses of input.
+_REASONS = {*REASONS, *(loss.value for loss in Loss)}
 _KINDS = ("email", "pagerduty", "slack")
 
 
@@ -48,11 +52,11 @@ def ours(found: Exported) -> dict[str, Family]:
 
 
 def evaluate(series: str, partitions: int, integrations: int) -> int:
-    """``95 + 8 P`` with numbers for P and I."""
+    """``95 + R + 8 P`` with numbers for P, I and R."""
     total = 0
     for term in series.split("+"):
-        factor, _, letter = term.strip().rpartition(" ") if term.strip()[-1] in "PI" else (term.strip(), "", "")
-        count = {"P": partitions, "I": integrations, "": 1}[letter]
+        factor, _, letter = term.strip().rpartition(" ") if term.strip()[-1] in "PIR" else (term.strip(), "", "")
+        count = {"P": partitions, "I": integrations, "R": len(_REASONS), "": 1}[letter]
         total += int(factor or 1) * count
     return total
 
@@ -86,12 +90,12 @@ def test_the_totals_are_as_documented(partitions: int, integrations: int) -> Non
     )
     process = sum(family.series for family in families if family.name.startswith(FOREIGN))
     total = sum(family.series for family in families)
-    rows = re.findall(r"^\| (worker|router) \| ([^|]+) \| (\d+) \|$", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| (worker|router) \| ([^|]+) \| ([^|]+) \|$", TEXT, re.MULTILINE)
 
     said = {name: evaluate(series, partitions, integrations) for name, series, _ in rows}
     assert said == {"worker": total - router, "router": router + both}
     assert {name: evaluate(series, 12, 3) for name, series, _ in rows} == {
-        name: int(example) for name, _, example in rows
+        name: evaluate(example, 12, 3) for name, _, example in rows
     }
     assert f"include the {process} about the process" in TEXT
 

@@ -23,6 +23,8 @@ class InputSpec:
     name: str
     #: Values, headers, ``max_bytes`` and ``unknown`` to one event or ``BadRecord`` per value; raises nothing.
     decode: Callable[..., list[Any]]
+    #: The name of the count of its good events in checkpoints.
+    counted: str
     #: The fields of its contract: what an unknown one may have been meant for.
     fields: frozenset[str]
     #: Whether its records have a place among those of the other merged inputs, by their time. An input that is merged waits
@@ -45,8 +47,8 @@ class Input(enum.StrEnum):
         member.spec = spec
         return member
 
-    PREDICTIONS = InputSpec("predictions", decode_predictions, PREDICTION.fields)
-    FEEDBACK = InputSpec("feedback", decode_feedbacks, FEEDBACK.fields)
+    PREDICTIONS = InputSpec("predictions", decode_predictions, "predictions", PREDICTION.fields)
+    FEEDBACK = InputSpec("feedback", decode_feedbacks, "labels", FEEDBACK.fields)
 
     @classmethod
     def named(cls, name: str) -> Self:

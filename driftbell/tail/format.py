@@ -19,6 +19,7 @@ from driftbell.schemas import (
     to_rfc3339,
 )
 from driftbell.schemas.dead_letter import HEADER_PREFIX
+from driftbell.streams.records import Input
 
 #: Metric values shown on a line; the rest is in ``--json``.
 SHOWN_VALUES = 6
@@ -55,10 +56,8 @@ def topic_kinds(topics: Topics) -> dict[str, TopicKind]:
         topics.alerts: TopicKind.ALERTS,
         topics.alerts_active: TopicKind.ALERTS_ACTIVE,
         topics.metrics: TopicKind.METRICS,
-        topics.predictions: TopicKind.PREDICTIONS,
-        topics.feedback: TopicKind.FEEDBACK,
-        topics.predictions + topics.dead_letter_suffix: TopicKind.DEAD_LETTERS,
-        topics.feedback + topics.dead_letter_suffix: TopicKind.DEAD_LETTERS,
+        **{stream.topic(topics): TopicKind(stream.value) for stream in Input},
+        **{stream.dead_letter_topic(topics): TopicKind.DEAD_LETTERS for stream in Input},
     }
 
 

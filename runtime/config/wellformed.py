@@ -60,7 +60,9 @@ def _redis(config: Config, with_environment: bool) -> Iterator[tuple[Path, str]]
 
 def _topics(config: Config) -> Iterator[tuple[Path, str]]:
     topics = config.topics
-    names = ("predictions", "feedback", "alerts", "alerts_active", "metrics")
+    names = [
+        key for key, value in structs.asdict(topics).items() if isinstance(value, str) and key != "dead_letter_suffix"
+    ]
     seen: dict[str, str] = {}
     for key in names:
         name = getattr(topics, key)

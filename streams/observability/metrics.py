@@ -98,8 +98,8 @@ class EngineCollector(Collector):
     def _counts(self) -> Iterator[Metric]:
         counts, joins = self._engine.run_counts(), self._engine.run_joins()
         events = CounterMetricFamily("driftbell_events", "Good events processed, by input.", labels=["input"])
-        events.add_metric(["predictions"], counts["predictions"])
-        events.add_metric(["feedback"], counts["labels"])
+        for stream in Input:
+            events.add_metric([stream.value], counts[stream.spec.counted])
         yield events
         letters = CounterMetricFamily(
             "driftbell_dead_letters", "Records set aside in a dead-letter topic, by reason.", labels=["reason"]

@@ -388,7 +388,7 @@ class Partition:
         self._hand_on(good, good_ms, run_start, trace, out)
         decoder.end_of_step(len(good))
         if good:
-            self.counts["predictions"] += len(good)
+            self.counts[step.input.spec.counted] += len(good)
             # Labels that came first. They are handed over when the batches close, so that where a slice was cut cannot
             # decide which batch they fall into.
             self._waiting_joins += self._join.predictions(good, good_ms, self.stream_ms)
@@ -419,7 +419,7 @@ class Partition:
         decoder.end_of_step(len(good))
         self._join.skip(sum(isinstance(event, Feedback) for event in decoded) - len(good))
         if good:
-            self.counts["labels"] += len(good)
+            self.counts[step.input.spec.counted] += len(good)
             for subject, joined in self._join.labels(good, good_ms, self.stream_ms):
                 self._hand_over(subject, joined, out)
 

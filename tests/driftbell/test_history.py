@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -16,11 +16,21 @@ from hypothesis import strategies as st
 
 from driftbell.errors import UsageError
 from driftbell.history import History, HistoryRecord, Skip, SkipReason
+from driftbell.history.record import Input as InputName
 from driftbell.history.record import InputTopics
+from driftbell.runtime.config.model import Topics
 from driftbell.schemas.codec import decode_feedback, decode_prediction
+from driftbell.streams.records import Input
 
 TOPICS = InputTopics("predictions", "feedback")
 START = 1_700_000_000_000
+
+
+def test_a_history_knows_every_input_by_its_name() -> None:
+    assert set(get_args(InputName)) == {stream.value for stream in Input}
+    assert {InputTopics(**{s.value: s.topic(Topics()) for s in Input}).input(s.topic(Topics())) for s in Input} == set(
+        Input
+    )
 
 
 def prediction(number: int, time_ms: int, **fields: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftbell.commands.events import KINDS
 from driftbell.runtime.config.model import Topics
 from driftbell.schemas import (
     Alert,
@@ -20,8 +21,9 @@ from driftbell.schemas import (
     encode_metric,
     encode_prediction,
 )
+from driftbell.streams.records import Input, Output
 from driftbell.tail import TopicKind, as_json, as_line, topic_kinds
-from driftbell.tail.format import ConsumedRecord
+from driftbell.tail.format import _WRITERS, ConsumedRecord
 
 MOMENT = 1_700_000_000_000  # 2023-11-14T22:13:20Z
 
@@ -44,6 +46,14 @@ ALERT = Alert(
     reason="fired",
     evidence=Evidence(metric="error_rate"),
 )
+
+
+def test_every_topic_can_be_followed_by_its_name() -> None:
+    topics = Topics()
+    dead_letters = {stream.dead_letter_topic(topics) for stream in Input}
+
+    assert set(KINDS) == set(TopicKind) == set(_WRITERS)
+    assert topic_kinds(topics).keys() == {each.topic(topics) for each in (*Input, *Output)} | dead_letters
 
 
 def test_an_alert_says_what_happened_to_which_model() -> None:

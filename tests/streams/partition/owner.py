@@ -57,7 +57,8 @@ class Owner:
 
     def __init__(self, config: Config, inputs: Mapping[Input, Sequence[Record]]) -> None:
         self.config = config
-        self.inputs = inputs
+        #: All of them: one that was not given is empty.
+        self.inputs: Mapping[Input, Sequence[Record]] = {source: inputs.get(source, ()) for source in Input}
         self.saved = Saved()
         self.published: list[OutboxRecord] = []
         self.letters: list[DeadLetterRecord] = []

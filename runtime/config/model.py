@@ -95,7 +95,7 @@ class Worker(Section, frozen=True):
     max_clock_lead: Duration = 30.0
     #: Longer records are dead-lettered unread.
     max_record_bytes: Positive = 1_048_576
-    #: Stop after this many bad records in a row without one good record in the partition (0: never).
+    #: Set a partition aside after this many bad records in a row without one good record in it (0: never).
     max_consecutive_dead_letters: int = 10_000
     #: Further models are dead-lettered, so that a mistaken key cannot fill the memory.
     max_models_per_partition: Positive = 10_000

@@ -29,8 +29,9 @@ from driftbell.streams.engine.timing.clock import SystemClock
 from driftbell.streams.errors import RefusedError
 from driftbell.streams.kafka import preflight as startup
 from driftbell.streams.kafka.broker import KafkaBroker
+from driftbell.streams.kafka.draining import DriftbellWorker
 from driftbell.streams.kafka.joining import report_joining
-from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp, DriftbellWorker
+from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp
 from driftbell.streams.observability.ops import serve_ops
 from driftbell.streams.records import Input
 

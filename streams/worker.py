@@ -9,7 +9,7 @@ from driftbell.runtime.config.model import Config
 from driftbell.streams.app import create_app
 from driftbell.streams.errors import RefusedError
 from driftbell.streams.kafka import preflight as startup
-from driftbell.streams.kafka.transport import DriftbellWorker
+from driftbell.streams.kafka.draining import DriftbellWorker
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ import asyncio
 import enum
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol, TypeVar
 
 from driftbell.runtime.config.model import Config
@@ -19,6 +20,7 @@ from driftbell.streams.engine.crash_points import CrashPoint, reach
 from driftbell.streams.engine.journal import Journal
 from driftbell.streams.engine.timing.clock import Clock
 from driftbell.streams.engine.timing.retry import Patience, retry
+from driftbell.streams.engine.timing.standstill import Standstill
 from driftbell.streams.engine.timing.time_slice import TimeSlice
 from driftbell.streams.errors import StateLostError, StoreUnavailableError
 from driftbell.streams.partition.merge import NO_TIME, Slice, Step
@@ -36,12 +38,6 @@ CHECKPOINT_SHARE = 0.08
 #: Whoever holds a partition and saves nothing says this often to the store that it lives: the fence lets an earlier generation
 #: take over from a holder that is silent, and `driftbell status` calls its worker gone.
 TOUCH_SECONDS = 10.0
-
-#: Records that wait for so long without any being processed are a fault: not ready, and logged.
-STALLED_SECONDS = 60.0
-
-#: The most often that timestamps which are not believed are logged.
-TIMESTAMPS_LOGGED_SECONDS = 60.0
 
 #: Bounds of the time that a save took in the store.
 SAVE_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
@@ -138,10 +134,7 @@ class Runner:
         self.save_phase = SavePhase.STORE
         self._next_checkpoint = 0.0
         self._loop: asyncio.Task[None] | None = None
-        #: Since when records have waited without any being processed; None while none waits.
-        self._waiting_since: float | None = None
-        self._stall_logged = False
-        self._ahead_logged_at: float | None = None
+        self._standstill = Standstill(partition, clock, config.worker)
 
     def start(self) -> None:
         """Begin to process what is pushed."""
@@ -149,13 +142,8 @@ class Runner:
 
     def push(self, source: Input, records: Sequence[object]) -> None:
         """Hand over fetched records."""
-        partition = self.partition
-        ahead = partition.timestamps_ahead[source]
-        partition.push(source, records, self._clock.wall_ms())  # type: ignore[arg-type]
-        if partition.timestamps_ahead[source] > ahead:
-            self._warn_of_timestamps(source)
-        if self._waiting_since is None and partition.buffered(source):
-            self._waiting_since = self._clock.monotonic()
+        self.partition.push(source, records, self._clock.wall_ms())  # type: ignore[arg-type]
+        self._standstill.pushed(source)
         self._wake.set()
 
     def advance_watermark(self, source: Input, watermark_ms: int) -> None:
@@ -244,7 +232,7 @@ class Runner:
         self._interrupted = False
         self._step = None
         if isinstance(step, Slice):
-            self._records_processed()
+            self._standstill.processed()
 
     async def _lookup(self, keys: list[bytes]) -> dict[bytes, tuple[int, bytes]]:
         slots = self.partition.live_slots
@@ -258,14 +246,13 @@ class Runner:
         """Wait for records, watermarks or the next checkpoint."""
         until_checkpoint = max(0.005, self._next_checkpoint - self._clock.monotonic())
         busy = self.partition.changed or self.store_is_slow
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(min(until_checkpoint, 0.1) if busy else TOUCH_SECONDS / 4):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
         # Whatever woke us: watermarks come each second, and a partition that they wake is as idle as one that sleeps.
         await self._renew_when_due()
-        self._log_stall()
+        if self.stopped is None:
+            self._standstill.log()
         self._journal.flush()
 
     @property
@@ -274,42 +261,10 @@ class Runner:
         step = self._step
         return step if self._interrupted and isinstance(step, Slice) and not self.partition.closing else None
 
-    # ---- standing still
-
     @property
     def stalled_seconds(self) -> float:
         """For how long records have waited without any being processed."""
-        if self._waiting_since is None or self.stopped is not None:
-            return 0.0
-        return self._clock.monotonic() - self._waiting_since
-
-    def _records_processed(self) -> None:
-        if self._stall_logged:
-            log.warning("partition %d goes on after %.0f s", self.partition.index, self.stalled_seconds)
-        waiting = any(self.partition.buffered(source) for source in Input)
-        self._waiting_since = self._clock.monotonic() if waiting else None
-        self._stall_logged = False
-
-    def _log_stall(self) -> None:
-        if self._stall_logged or self.stalled_seconds <= STALLED_SECONDS:
-            return
-        self._stall_logged = True
-        log.error(
-            "partition %d has stood still for %.0f s while records wait: %s",
-            self.partition.index, self.stalled_seconds, self.partition.describe_wait(),
-        )  # fmt: skip
-
-    def _warn_of_timestamps(self, source: Input) -> None:
-        now = self._clock.monotonic()
-        if self._ahead_logged_at is not None and now - self._ahead_logged_at < TIMESTAMPS_LOGGED_SECONDS:
-            return
-        self._ahead_logged_at = now
-        log.warning(
-            "%s [%d] holds records without a timestamp, or with one more than worker.max_clock_lead (%g s) ahead of our clock "
-            "(%d since the start): each is taken at the time of the record before it. Is a producer's clock wrong, or ours? "
-            "With message.timestamp.type=LogAppendTime on the topic the brokers' clocks decide",
-            source.value, self.partition.index, self._config.worker.max_clock_lead, self.partition.timestamps_ahead[source],
-        )  # fmt: skip
+        return 0.0 if self.stopped is not None else self._standstill.seconds
 
     # ---- saving
 

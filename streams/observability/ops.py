@@ -8,7 +8,8 @@ from typing import cast
 
 from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
 from driftbell.streams.engine.broker import Source
-from driftbell.streams.engine.runner import STALLED_SECONDS, SavePhase
+from driftbell.streams.engine.runner import SavePhase
+from driftbell.streams.engine.timing.standstill import STALLED_SECONDS
 from driftbell.streams.engine.watermarks import BROKERS_SILENT_SECONDS
 from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp
 from driftbell.streams.observability.metrics import EngineCollector

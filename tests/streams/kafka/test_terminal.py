@@ -6,7 +6,7 @@ import io
 
 from driftbell.runtime.config.model import Config, Redis, Worker
 from driftbell.streams.app import create_app
-from driftbell.streams.kafka.transport import DriftbellWorker
+from driftbell.streams.kafka.draining import DriftbellWorker
 
 
 async def test_a_worker_that_starts_and_stops_prints_no_escape_codes() -> None:

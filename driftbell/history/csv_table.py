@@ -25,6 +25,9 @@ ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 #: Rows by which the types of the columns are decided.
 TYPED_BY_ROWS = 1000
 
+#: A whole number of more digits stays text: it may lie beyond every float, and no model's feature counts that far.
+MOST_DIGITS = 308
+
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nat", "<na>"})
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?|[+-]?\.\d+([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
@@ -119,7 +122,9 @@ def _number_cell(cell: str) -> float | str | None:
     text = _text_cell(cell)
     if text is None or not _NUMBER.fullmatch(text):
         return text
-    return int(text) if _WHOLE.fullmatch(text) else float(text)
+    if _WHOLE.fullmatch(text):
+        return int(text) if len(text) <= MOST_DIGITS else text
+    return float(text)
 
 
 def _truth_cell(cell: str) -> bool | str | None:

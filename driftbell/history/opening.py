@@ -16,6 +16,8 @@ PARQUET_MAGIC = b"PAR1"
 _LOOK = 4096
 #: Small enough that little is lost in front of a damaged byte.
 _PIECE = 1 << 14
+#: A longer line is no event; the largest that a broker takes is 1 MiB unless it is told otherwise.
+MAX_LINE_BYTES = 1 << 26
 #: zlib's window bits for gzip's header and trailer.
 _GZIP = 31
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -29,7 +31,7 @@ def lines(raw: IO[bytes], name: str) -> Iterator[bytes]:
     """The lines of a file, unpacked if it is gzip, without a byte order mark.
 
     Raises:
-        UsageError: it is UTF-16.
+        UsageError: it is UTF-16, or a line is longer than ``MAX_LINE_BYTES``.
         CommandError: it cannot be read.
         CutShortError: it is a gzip file that ends early, or is damaged; the lines before it have been given.
     """
@@ -40,14 +42,26 @@ def lines(raw: IO[bytes], name: str) -> Iterator[bytes]:
         pieces = _unpacked(start, raw) if packed else _read(start, raw)
         first = next(pieces, b"")
         _refuse(first, name, packed=packed)
-        rest = first.removeprefix(codecs.BOM_UTF8)
-        for piece in itertools.chain((b"",), pieces):
-            *whole, rest = (rest + piece).split(b"\n")
-            for line in whole:
-                number += 1
-                yield line
-        if rest:
-            yield rest
+        # The pieces of the line that has not ended yet: adding each to the last would be quadratic in its length.
+        rest: list[bytes] = []
+        length = 0
+        for piece in itertools.chain((first.removeprefix(codecs.BOM_UTF8),), pieces):
+            end, *more = piece.split(b"\n")
+            rest.append(end)
+            length += len(end)
+            if more:
+                *whole, last = more
+                for line in (b"".join(rest), *whole):
+                    number += 1
+                    yield line
+                rest, length = [last], len(last)
+            if length > MAX_LINE_BYTES:
+                raise UsageError(
+                    f"{name}: line {number + 1:,} is longer than {MAX_LINE_BYTES >> 20} MiB",
+                    "one event per line is read",
+                )
+        if length:
+            yield b"".join(rest)
     except (EOFError, zlib.error) as error:
         what = "ends in the middle" if isinstance(error, EOFError) else f"is damaged ({error})"
         raise CutShortError(

@@ -18,6 +18,9 @@ _DATE_LENGTH = 10
 #: Seconds, milliseconds, microseconds and nanoseconds since 1970 have different sizes in the years that events are from.
 _UNITS_PER_MS = (0.001, 1, 1_000, 1_000_000)
 
+#: No time has more, in whatever unit.
+_MOST_BITS = 128
+
 
 def plain(value: Any) -> Any:
     """``value`` as an event has it; None if it is missing (null, NaN, infinite).
@@ -74,6 +77,8 @@ def time_ms(value: Any) -> int:
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{str(value)[:40]!r} is no time")  # noqa: TRY004 - one error for the caller
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return to_epoch_ms(value)  # which says that it is none: a float, with which units are tried, has an end
     for unit in _UNITS_PER_MS:
         if MIN_EPOCH_MS <= value / unit <= MAX_EPOCH_MS:
             return to_epoch_ms(value if unit == 1 else value / unit)

@@ -16,7 +16,7 @@ import pytest
 from driftbell.cli import main
 from driftbell.errors import CommandError, UsageError
 from driftbell.exit_codes import ExitCode
-from driftbell.history import History, SkipReason
+from driftbell.history import History, SkipReason, opening
 from driftbell.history.record import InputTopics
 from driftbell.schemas.codec import decode_feedback, decode_prediction
 from tests.shared_cases import case
@@ -292,3 +292,23 @@ def test_two_labels_of_enormous_weight_are_dead_letters_and_the_replay_goes_on(
 
     assert code == ExitCode.OK
     assert "2 events would have been dead-lettered: out_of_range 2" in out
+
+
+def test_a_long_line_is_read_in_time_that_grows_with_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "_PIECE", 2)
+    long = b"x" * 300_000  # in pieces of two bytes, a second of copying where each is added to those before
+
+    assert list(opening.lines(io.BytesIO(b"a\n\n" + long + b"\nb\n" + long), "f")) == [b"a", b"", long, b"b", long]
+
+
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "MAX_LINE_BYTES", 1 << 20)
+    path = tmp_path / "one-line.jsonl.gz"
+    path.write_bytes(gzip.compress(json_lines(1) + b"x" * (3 << 20)))
+
+    code, _, err = replayed(path, capsys)
+
+    assert code != ExitCode.OK
+    assert f"{path}: line 2 is longer than 1 MiB" in err

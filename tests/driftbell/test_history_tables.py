@@ -327,3 +327,27 @@ def test_decimal_labels_give_the_metrics_of_double_labels() -> None:
 
     assert found == outcome("double")
     assert any(b"mean_absolute_error" in (value or b"") for value in found)
+
+
+def test_a_number_of_thousands_of_digits_is_text_and_a_time_of_hundreds_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "loans.csv"
+    rows = [f"{START + number},1,{number}" for number in range(3)]
+    path.write_text("\n".join(["ts,score,amount", *rows, f"{START + 3},1,{'9' * 5000}", f"{'9' * 400},1,1", ""]))
+    history = opened(path, "prediction=score,timestamp=ts,features=*")
+
+    found = list(history)
+
+    assert len(found) == 4
+    assert json.loads(found[3].value)["features"]["amount"] == "9" * 5000
+    assert history.skipped == {SkipReason.NO_TIME: 1}
+    assert history.examples[0].place == f"{path}:6"
+
+
+@pytest.mark.parametrize("time", ["9" * 400, "-" + "9" * 400, "9" * 5000, "9" * 400 + ".5"])
+def test_a_time_beyond_every_float_is_a_named_skip(tmp_path: Path, time: str) -> None:
+    path = tmp_path / "loans.jsonl"
+    path.write_text(f'{{"ts": "{time}", "score": 1}}\n{{"ts": {time[:400]}, "score": 1}}\n')
+    history = opened(path, "prediction=score,timestamp=ts")
+
+    assert list(history) == []
+    assert history.skipped.total() == 2

@@ -30,8 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except CommandError as error:
         from driftbell.runtime.config.address import hide_secrets
+        from driftbell.runtime.printable import printable_lines
 
-        print(f"driftbell: {hide_secrets(str(error))}", file=sys.stderr)
+        print(f"driftbell: {printable_lines(hide_secrets(str(error)))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-#: C0 and C1 controls (but tab and newline), line and paragraph separators, lone surrogates, and the characters that
-#: change the direction of the text after them (trojansource.codes).
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+from driftbell.runtime.printable import CONTROLS
+
+_UNSAFE = re.compile(f"[{CONTROLS}]")
 _BREAKS = re.compile(r"[\t\n\u2028\u2029\x0b\x0c\r\x85]+")
 
 ELLIPSIS = "…"

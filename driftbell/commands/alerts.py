@@ -25,6 +25,7 @@ def register(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read the topic once and print."""
+    from driftbell.runtime.printable import printable
     from driftbell.schemas import encode_alert
     from driftbell.tail.firing import firing
 
@@ -35,8 +36,9 @@ def run(options: argparse.Namespace) -> int:
             print(encode_alert(alert).decode())
             continue
         subject = " ".join(alert.labels[name] for name in ("model", "version", "variant") if name in alert.labels)
-        print(f"{alert.labels.get('severity', ''):<8}  since {alert.startsAt[:19].replace('T', ' ')}  {subject}")
-        print(f"          {alert.labels.get('alertname', '?')}: {alert.annotations.get('summary', '')}")
+        since = alert.startsAt[:19].replace("T", " ")
+        print(printable(f"{alert.labels.get('severity', ''):<8}  since {since}  {subject}"))
+        print(printable(f"          {alert.labels.get('alertname', '?')}: {alert.annotations.get('summary', '')}"))
     if not found and not options.json:
         print("nothing fires")
     return ExitCode.OK

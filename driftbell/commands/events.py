@@ -121,11 +121,13 @@ def _mentions(value: bytes | None, model: str) -> bool:
     """Whether the record is about this model. The key is not asked: alerts are keyed by fingerprint."""
     import msgspec
 
+    from driftbell.schemas.bad_record import DECODE_ERRORS
+
     if value is None:
         return False
     try:
         event = msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except DECODE_ERRORS:
         return False
     if not isinstance(event, dict):
         return False

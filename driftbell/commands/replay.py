@@ -164,8 +164,10 @@ def _choice(text: str | None) -> ReferenceChoice | None:
 
 def _complain(history: History, report: Report) -> None:
     """Raise CommandError if what was read must not pass for an answer."""
+    from driftbell.runtime.printable import printable
+
     for note in history.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {printable(note)}", file=sys.stderr)
     if (failure := history.failure()) is not None:
         raise failure
     read, dead = history.records.total(), report.dead_letters.total()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from driftbell.runtime.printable import printable
 from driftbell.schemas import Headers
 from driftbell.schemas.dead_letter import HEADER_PREFIX
 
@@ -93,7 +94,7 @@ def kinds(letters: Iterable[Letter]) -> list[Kind]:
 
 
 def summary(letters: Iterable[Letter]) -> Iterator[str]:
-    """Two lines per topic and reason, for people."""
+    """Two lines per topic and reason, for people; control characters are escaped."""
     for kind in kinds(letters):
-        yield f"{kind.count:>8,}  {kind.topic}  {kind.reason}"
-        yield f"{'':>8}  latest: partition {kind.partition}, offset {kind.offset}: {kind.detail}"
+        yield printable(f"{kind.count:>8,}  {kind.topic}  {kind.reason}")
+        yield printable(f"{'':>8}  latest: partition {kind.partition}, offset {kind.offset}: {kind.detail}")

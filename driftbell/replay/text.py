@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from driftbell.history import History
 from driftbell.replay.report import Episode, Report, Row, Watched
 from driftbell.runtime.measured import strength
+from driftbell.runtime.printable import printable
 from driftbell.schemas import to_rfc3339
 from driftbell.schemas.unknown_fields import describe
 
@@ -45,13 +46,19 @@ def episode_line(episode: Episode) -> str:
     else:
         lasted = f"{episode.minutes:,.0f} min" if episode.minutes >= 1 else f"{episode.minutes * 60:.0f} s"
     moment = episode.started[:19].replace("T", " ")
-    return f"{moment}  {lasted:>10}  {episode.severity:<8}  {episode.alertname}: {episode.summary}"
+    return f"{moment}  {lasted:>10}  {episode.severity:<8}  {printable(f'{episode.alertname}: {episode.summary}')}"
 
 
 def lines(
     report: Report, history: History, seconds: float, watched: Sequence[Watched] = (), looks: Looks | None = None
 ) -> Iterator[str]:
-    """The whole report."""
+    """The whole report; control characters in what the file names are escaped."""
+    yield from map(printable, _lines(report, history, seconds, watched, looks))
+
+
+def _lines(
+    report: Report, history: History, seconds: float, watched: Sequence[Watched], looks: Looks | None
+) -> Iterator[str]:
     yield from _input(history, seconds)
     if report.dead_letters:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in report.dead_letters.most_common())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from driftbell.runtime.config.model import Topics
+from driftbell.runtime.printable import printable
 from driftbell.schemas import (
     BadRecord,
     Headers,
@@ -18,6 +19,7 @@ from driftbell.schemas import (
     decode_prediction,
     to_rfc3339,
 )
+from driftbell.schemas.bad_record import DECODE_ERRORS
 from driftbell.schemas.dead_letter import HEADER_PREFIX
 from driftbell.streams.records import Input
 
@@ -62,19 +64,19 @@ def topic_kinds(topics: Topics) -> dict[str, TopicKind]:
 
 
 def as_json(message: ConsumedRecord) -> str:
-    """The record with its position; a value that is not JSON is given as text."""
+    """The record with its position; a value that is not JSON is given as text. A time in no year of RFC 3339 is null."""
     value: object = None
     if message.value is not None:
         try:
             value = msgspec.json.decode(message.value)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except DECODE_ERRORS:
             value = message.value.decode(errors="replace")
     return msgspec.json.encode(
         {
             "topic": message.topic,
             "partition": message.partition,
             "offset": message.offset,
-            "timestamp": to_rfc3339(message.time_ms),
+            "timestamp": _time(message.time_ms),
             "key": _text(message.key),
             "headers": {name: _text(header) for name, header in message.headers},
             "value": value,
@@ -83,8 +85,15 @@ def as_json(message: ConsumedRecord) -> str:
 
 
 def as_line(message: ConsumedRecord) -> str:
-    """One line: the time, what it is, and what a person wants to know of it. Never raises on the content."""
-    clock = to_rfc3339(message.time_ms)[11:19]
+    """One line: the time, what it is, and what a person wants to know of it, control characters escaped.
+
+    Never raises on the content.
+    """
+    return printable(_line(message))
+
+
+def _line(message: ConsumedRecord) -> str:
+    clock = (_time(message.time_ms) or "")[11:19] or "--:--:--"
     if message.value is None:
         return f"{clock}  {message.kind:<13} {_text(message.key) or '(no key)'}: over (tombstone)"
     try:
@@ -146,6 +155,14 @@ _WRITERS: dict[TopicKind, Callable[[ConsumedRecord, bytes], str]] = {
     TopicKind.FEEDBACK: _feedback,
     TopicKind.DEAD_LETTERS: _dead_letter,
 }
+
+
+def _time(epoch_ms: int) -> str | None:
+    """RFC 3339; None for what it cannot write. Kafka takes whatever number a producer sends for a time."""
+    try:
+        return to_rfc3339(epoch_ms)
+    except ValueError:
+        return None
 
 
 def _subject(labels: dict[str, str]) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Literal, TextIO
 from driftbell.runtime.config.address import hide_secrets
 from driftbell.runtime.config.section import HIDDEN
 from driftbell.runtime.observability.repeats import RepeatFilter
+from driftbell.runtime.printable import printable, printable_lines
 
 Format = Literal["text", "json"]
 
@@ -124,7 +125,7 @@ class JsonFormatter(_Formatter):
 
 
 class TextFormatter(_Formatter):
-    """For people: local time, level, where it comes from, the message, then ``key=value``."""
+    """For people: local time, level, where it comes from, the message, then ``key=value``; control characters are escaped."""
 
     def __init__(self, secrets: Iterable[str], *, colours: bool = False) -> None:
         super().__init__(secrets)
@@ -136,8 +137,8 @@ class TextFormatter(_Formatter):
         level = record.levelname.lower()
         if self._colours and record.levelno in _COLOURS:
             level = f"{_COLOURS[record.levelno]}{level}\033[0m"
-        text = f"{time:%H:%M:%S}.{time.microsecond // 1000:03d} {level} {record.name}: {record.getMessage()}"
-        text += "".join(f" {key}={value}" for key, value in self.extras(record).items())
+        text = f"{time:%H:%M:%S}.{time.microsecond // 1000:03d} {level} {record.name}: {printable(record.getMessage())}"
+        text += "".join(f" {printable(f'{key}={value}')}" for key, value in self.extras(record).items())
         if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
+            text += "\n" + printable_lines(self.formatException(record.exc_info))
         return self.clean(text)

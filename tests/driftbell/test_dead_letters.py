@@ -49,6 +49,19 @@ def test_the_summary_counts_by_topic_and_reason() -> None:
     assert len(lines) == 6
 
 
+def test_the_summary_escapes_control_characters() -> None:
+    headers = dead_letter_headers(
+        "predictions", 3, 1, DeadLetterReason.NOT_JSON, "bad \x1b[2J\r\n       9  payments  forged"
+    )
+    found = letter_of(b"fraud", b"{oops", headers)
+    assert found is not None
+
+    lines = list(summary([found]))
+
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)
+
+
 @pytest.fixture
 def prefix() -> str:
     return f"t{uuid.uuid4().hex[:8]}"

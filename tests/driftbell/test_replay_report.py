@@ -146,3 +146,13 @@ def test_messages_are_counted_as_the_router_would_send_them() -> None:
     text = "\n".join(lines(report, History([]), 1.0))
     assert "17 alerts would have been raised:" in text
     assert "that is 2 messages:" in text
+
+
+def test_what_a_file_names_cannot_steer_the_terminal() -> None:
+    report = Report()
+    report.add(alert("firing", summary="evil\x1b[2J\r\nno alert would have been raised"))
+
+    said = list(lines(report, History([]), 2.0))
+
+    assert any(r"evil\x1b[2J\r\nno alert" in line for line in said)
+    assert all(line.isprintable() for line in said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -134,3 +135,33 @@ def test_every_topic_of_the_configuration_has_a_kind() -> None:
 
     assert set(kinds) == {"a", "b", "c", "d", "e", "a.DLQ", "b.DLQ"}
     assert set(kinds.values()) == set(TopicKind)
+
+
+@pytest.mark.parametrize("time_ms", [-1, -(10**18), 2**63 - 1])
+def test_no_time_of_a_record_makes_a_line_fail(time_ms: int) -> None:
+    odd = replace(message(TopicKind.ALERTS, encode_alert(ALERT)), time_ms=time_ms)
+
+    assert "ErrorRateRose" in as_line(odd)
+    assert json.loads(as_json(odd))["value"]["episode"] == 2
+
+
+def test_a_record_without_a_writable_time_has_none() -> None:
+    odd = replace(message(TopicKind.ALERTS_ACTIVE, None), time_ms=2**63 - 1)
+
+    assert as_line(odd) == "--:--:--  alerts-active key: over (tombstone)"
+    assert json.loads(as_json(odd))["timestamp"] is None
+
+
+@pytest.mark.parametrize("depth", [500, 900, 1100, 100_000])
+def test_json_nested_deeply_is_shown(depth: int) -> None:
+    assert json.loads(as_json(message(TopicKind.ALERTS, b"[" * depth + b"]" * depth)), parse_int=str)["offset"] == "42"
+
+
+def test_what_a_producer_names_cannot_steer_the_terminal() -> None:
+    event = Feedback(prediction_id="p1", model="evil\x1b[2J\r\nx", label=True, timestamp=MOMENT)
+
+    for line in (
+        as_line(message(TopicKind.FEEDBACK, encode_feedback(event))),
+        as_line(message(TopicKind.DEAD_LETTERS, b"{", [("dlq.reason", b"a\x1b[2J\nb")])),
+    ):
+        assert line.isprintable()

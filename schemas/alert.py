@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 Status = Literal["pending", "firing", "resolved"]
 Severity = Literal["critical", "warning", "info"]
+
+#: What every store and every reader can hold: JSON has no largest integer, MessagePack has.
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class FeatureShift(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -19,7 +22,7 @@ class FeatureShift(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     #: Population stability index against the reference, for display only.
     psi: float | None = None
     #: Epoch milliseconds where the shift most likely began.
-    since_ms: int | None = None
+    since_ms: Int64 | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -33,11 +36,11 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     baseline: float | None = None
     threshold: float | None = None
     #: Events the value was computed over, and the epoch milliseconds they span.
-    window_events: int | None = None
-    window_start_ms: int | None = None
-    window_end_ms: int | None = None
+    window_events: Int64 | None = None
+    window_start_ms: Int64 | None = None
+    window_end_ms: Int64 | None = None
     #: Most likely change point, epoch milliseconds.
-    change_point_ms: int | None = None
+    change_point_ms: Int64 | None = None
     #: The detector that decided, and whether it keeps a stated false-alarm budget.
     detector: str | None = None
     calibrated: bool = True
@@ -61,7 +64,7 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     endsAt: str | None = None
     updatedAt: str
     generatorURL: str = ""
-    episode: int
+    episode: Int64
     #: Named reason of this transition (``driftbell.streams.alerts.reasons.Transition``).
     reason: str
     evidence: Evidence

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -26,6 +27,10 @@ _FORMATS = {
     b"\x80\x05": "Python's pickle; publish JSON",
     b"{'": "Python's own notation; use json.dumps, which writes double quotes",
 }
+
+#: Longest detail, and longest path in one, in characters: names are as long as a producer likes, and many bad records wait in
+#: memory at once.
+MAX_DETAIL, MAX_PATH = 2_000, 1_000
 
 #: What decoding may raise on hostile bytes: bad JSON or types, bad UTF-8, nesting deeper than the C stack allows.
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -51,6 +56,7 @@ class BadRecord(Exception):
     """A record that goes to ``<topic>.DLQ``. Raised by the single decoders, returned in its place by the bulk ones."""
 
     def __init__(self, reason: DeadLetterReason, detail: str) -> None:
+        detail = _cut(detail, MAX_DETAIL)
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
@@ -161,23 +167,36 @@ def _non_finite_token(value: bytes) -> str | None:
     Python's ``json`` and many other writers emit these tokens, though RFC 8259 (section 6) has none.
     """
     try:
-        path = _find_non_finite("$", json.loads(value))
+        steps = _find_non_finite(json.loads(value))
     except (ValueError, RecursionError):
         return None
-    return None if path is None else f"NaN and Infinity are not JSON - at `{path}`; publish null for a missing value"
+    if steps is None:
+        return None
+    path = "$" + "".join(f"[{step}]" if isinstance(step, int) else _path_step(step) for step in reversed(steps))
+    return f"NaN and Infinity are not JSON - at `{_cut(path, MAX_PATH)}`; publish null for a missing value"
 
 
-def _find_non_finite(path: str, node: Any) -> str | None:
+def _find_non_finite(node: Any) -> list[str | int] | None:
+    """Keys and indices from the first such number outwards; None if there is none.
+
+    Nothing is written down on the way in: most of what is walked is in order, and a name may be as long as the record.
+    """
     if isinstance(node, float):
-        return None if math.isfinite(node) else path
+        return None if math.isfinite(node) else []
+    children: Iterable[tuple[str | int, Any]]
     if isinstance(node, dict):
-        children = ((f"{path}{_path_step(key)}", child) for key, child in node.items())
+        children = node.items()
     elif isinstance(node, list):
-        children = ((f"{path}[{index}]", child) for index, child in enumerate(node))
+        children = enumerate(node)
     else:
         return None
-    for child_path, child in children:
-        found = _find_non_finite(child_path, child)
+    for step, child in children:
+        found = _find_non_finite(child)
         if found is not None:
+            found.append(step)
             return found
     return None
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 3] + "..."

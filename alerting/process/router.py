@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from driftbell.alerting.errors import FencedError, LostWritesError, StoreUnavailableError
+from driftbell.alerting.errors import FencedError, LostWritesError, RouterError, StoreUnavailableError
 from driftbell.alerting.incidents.dispatch import Decision, Dispatch
 from driftbell.alerting.incidents.failover import Failover
 from driftbell.alerting.incidents.observation import Observation
@@ -147,25 +147,33 @@ class Router:
         self._wake_all()
 
     async def apply(self, records: Sequence[AlertRecord]) -> list[Observation]:
-        """Take a batch of records in, with their offsets, in one write. Records below the saved offset are skipped."""
-        async with self._commit() as draft:
-            results: list[Observation] = []
-            bad = 0
-            now_ms = self.clock()
-            for record in records:
-                position = draft.offsets.get(record.partition, self.state.offsets.get(record.partition, 0))
-                if record.offset < position:
-                    results.append(Observation.DUPLICATE)
-                    continue
-                draft.offsets[record.partition] = record.offset + 1
-                result = None if record.alert is None else self._take_in(draft, record, now_ms)
-                if result is None:
-                    bad += 1
-                else:
-                    results.append(result)
-        self.metrics.records.labels("bad_record").inc(bad)
-        for result in results:
-            self.metrics.records.labels(result.value).inc()
+        """Take a batch of records in, with their offsets, in one write. Records below the saved offset are skipped.
+
+        A record that raises must not end the router, as it would come again at every start: then the batch is taken in
+        record by record, and the one that raises is logged, counted as bad and passed over.
+
+        Raises:
+            FencedError, StoreUnavailableError: nothing is wrong with the records; see the store.
+        """
+        try:
+            return await self._take_in_batch(records)
+        except RouterError:
+            raise
+        except Exception:
+            log.exception("a batch of alert records raised; taking them in one by one", extra={"records": len(records)})
+        results: list[Observation] = []
+        for record in records:
+            try:
+                results += await self._take_in_batch([record])
+            except RouterError:
+                raise
+            except Exception:
+                log.exception(
+                    "alert record raised and is passed over",
+                    extra={"partition": record.partition, "offset": record.offset},
+                )
+                # If the store is at fault after all, this raises too and nothing is passed over.
+                await self._take_in_batch([AlertRecord(record.partition, record.offset, None)])
         return results
 
     async def rewind(self, offsets: Mapping[int, int]) -> None:
@@ -245,6 +253,27 @@ class Router:
     def measure(self) -> None:
         """Bring the gauges up to date."""
         measure(self.metrics, self.state, self._dispatch.destinations.values(), self.clock())
+
+    async def _take_in_batch(self, records: Sequence[AlertRecord]) -> list[Observation]:
+        async with self._commit() as draft:
+            results: list[Observation] = []
+            bad = 0
+            now_ms = self.clock()
+            for record in records:
+                position = draft.offsets.get(record.partition, self.state.offsets.get(record.partition, 0))
+                if record.offset < position:
+                    results.append(Observation.DUPLICATE)
+                    continue
+                draft.offsets[record.partition] = record.offset + 1
+                result = None if record.alert is None else self._take_in(draft, record, now_ms)
+                if result is None:
+                    bad += 1
+                else:
+                    results.append(result)
+        self.metrics.records.labels("bad_record").inc(bad)
+        for result in results:
+            self.metrics.records.labels(result.value).inc()
+        return results
 
     def _take_in(self, draft: Draft, record: AlertRecord, now_ms: int) -> Observation | None:
         alert = record.alert

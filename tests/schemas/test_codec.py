@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import pickle
+import time
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from driftbell.schemas import (
     encode_metric,
     encode_prediction,
 )
+from driftbell.schemas.bad_record import MAX_DETAIL
 from driftbell.schemas.codec import MAX_RECORD_BYTES
 
 GOOD: dict[str, Any] = {
@@ -346,3 +348,65 @@ def test_a_label_survives_the_round_trip() -> None:
     event = Feedback(prediction_id="p", model="m", label="cat", timestamp="2026-11-24T12:00:00Z", weight=0.0)
 
     assert decode_feedback(encode_feedback(event)) == event
+
+
+@pytest.mark.parametrize(
+    "inner", ["[" + "0," * 200_000 + "NaN]", "[" * 300 + "NaN" + "]" * 300], ids=["many entries", "many levels"]
+)
+def test_finding_a_nan_below_a_long_name_costs_no_more_than_reading_the_record(inner: str) -> None:
+    name = "n" * 400_000
+    value = f'{{"features": {{"{name}": {inner}}}}}'.encode()
+    started = time.process_time()
+    with pytest.raises(BadRecord) as refused:
+        decode_prediction(value)
+    assert time.process_time() - started < 2
+    assert refused.value.reason is DeadLetterReason.NOT_FINITE
+    assert "at `$.features.nnn" in refused.value.detail
+    assert len(refused.value.detail) <= MAX_DETAIL
+
+
+def test_what_is_said_of_a_bad_record_is_bounded() -> None:
+    bad = BadRecord(DeadLetterReason.WRONG_TYPE, "x" * 1_000_000)
+    assert len(bad.detail) == MAX_DETAIL
+    assert len(str(bad)) < MAX_DETAIL + 50
+
+
+def test_tens_of_thousands_of_unknown_fields_do_not_make_the_hint_slow() -> None:
+    names = ", ".join(f'"unknown_{number}": 1' for number in range(45_000))
+    started = time.process_time()
+    with pytest.raises(BadRecord) as refused:
+        decode_feedback(f'{{"prediction_id": "a", "label": 1, {names}}}'.encode())
+    assert time.process_time() - started < 3
+    assert refused.value.reason is DeadLetterReason.MISSING_FIELD
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64, 10**400, -(2**63) - 1])
+@pytest.mark.parametrize(
+    "place", ["episode", "window_events", "window_start_ms", "window_end_ms", "change_point_ms", "since_ms"]
+)
+def test_an_alert_with_an_integer_that_no_store_can_hold_is_refused(place: str, number: int) -> None:
+    evidence: dict[str, Any] = {"metric": "psi"}
+    alert: dict[str, Any] = {
+        "id": "1",
+        "fingerprint": "f",
+        "status": "firing",
+        "labels": {},
+        "annotations": {},
+        "startsAt": "2026-11-24T12:00:00Z",
+        "updatedAt": "2026-11-24T12:00:00Z",
+        "episode": 1,
+        "reason": "held",
+        "evidence": evidence,
+    }
+    decode_alert(json.dumps(alert).encode())
+    match place:
+        case "episode":
+            alert["episode"] = number
+        case "since_ms":
+            evidence["features"] = [{"feature": "age", "evidence": 1.0, "since_ms": number}]
+        case _:
+            evidence[place] = number
+    with pytest.raises(BadRecord) as refused:
+        decode_alert(json.dumps(alert).encode())
+    assert refused.value.reason is DeadLetterReason.OUT_OF_RANGE
+    assert place in refused.value.detail

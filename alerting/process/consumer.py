@@ -10,8 +10,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from driftbell.alerting.process.alert_records import AlertRecord
 from driftbell.alerting.process.assignor import single_owner_assignor
-from driftbell.alerting.process.router import AlertRecord
 from driftbell.runtime.kafka.fetching import tolerate_unreadable_records
 from driftbell.schemas import BadRecord, decode_alert
 

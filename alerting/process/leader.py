@@ -10,8 +10,9 @@ from typing import Any
 
 from driftbell.alerting.channels.registry import Endpoint
 from driftbell.alerting.errors import FencedError, StoreUnavailableError
+from driftbell.alerting.process.alert_records import AlertRecord
 from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
-from driftbell.alerting.process.router import AlertRecord, Router
+from driftbell.alerting.process.router import Router
 from driftbell.alerting.process.sender import RateLimits, Sender
 
 log = logging.getLogger(__name__)

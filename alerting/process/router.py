@@ -15,13 +15,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from driftbell.alerting.errors import FencedError, LostWritesError, RouterError, StoreUnavailableError
+from driftbell.alerting.errors import FencedError, LostWritesError, StoreUnavailableError
 from driftbell.alerting.incidents.dispatch import Decision, Dispatch
 from driftbell.alerting.incidents.failover import Failover
 from driftbell.alerting.incidents.observation import Observation
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.delivery_queue import Settled, Settlement, claim, interrupted, kind_of, recover, settle
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason
+from driftbell.alerting.process.alert_records import AlertRecord, record_by_record_on_failure
 from driftbell.alerting.process.gauges import measure
 from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Kind, LogEntry, Row, Severity
@@ -29,7 +30,6 @@ from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.state.store import Changes, RouterStore, Table
 from driftbell.alerting.state.tables import changes, contents, everything, laid_over, load
 from driftbell.runtime.observability.outage import Outage
-from driftbell.schemas import Alert
 
 log = logging.getLogger(__name__)
 
@@ -44,15 +44,6 @@ REPORT_AGAIN_MS = 3_600_000
 
 #: How long a message that must wake someone may fail before another destination is used.
 FAILOVER_MS = 60_000
-
-
-@dataclass(frozen=True, slots=True)
-class AlertRecord:
-    """One record of the alerts topic; ``alert`` is None when it could not be used (its offset still counts)."""
-
-    partition: int
-    offset: int
-    alert: Alert | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,32 +140,12 @@ class Router:
     async def apply(self, records: Sequence[AlertRecord]) -> list[Observation]:
         """Take a batch of records in, with their offsets, in one write. Records below the saved offset are skipped.
 
-        A record that raises must not end the router, as it would come again at every start: then the batch is taken in
-        record by record, and the one that raises is logged, counted as bad and passed over.
+        A record at which this raises is passed over (``driftbell.alerting.process.alert_records``).
 
         Raises:
-            FencedError, StoreUnavailableError: nothing is wrong with the records; see the store.
+            FencedError, StoreUnavailableError: see the store.
         """
-        try:
-            return await self._take_in_batch(records)
-        except RouterError:
-            raise
-        except Exception:
-            log.exception("a batch of alert records raised; taking them in one by one", extra={"records": len(records)})
-        results: list[Observation] = []
-        for record in records:
-            try:
-                results += await self._take_in_batch([record])
-            except RouterError:
-                raise
-            except Exception:
-                log.exception(
-                    "alert record raised and is passed over",
-                    extra={"partition": record.partition, "offset": record.offset},
-                )
-                # If the store is at fault after all, this raises too and nothing is passed over.
-                await self._take_in_batch([AlertRecord(record.partition, record.offset, None)])
-        return results
+        return await record_by_record_on_failure(self._take_in_batch, records)
 
     async def rewind(self, offsets: Mapping[int, int]) -> None:
         """Go on from other offsets than the saved ones: records are gone, or the topic was deleted and created again."""

@@ -19,8 +19,9 @@ from driftbell.alerting.muting.muter import Muter
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.outbox.outcome import Outcome, sent
+from driftbell.alerting.process.alert_records import AlertRecord
 from driftbell.alerting.process.metrics import RouterMetrics
-from driftbell.alerting.process.router import AlertRecord, Router, no_crash
+from driftbell.alerting.process.router import Router, no_crash
 from driftbell.alerting.process.sender import RateLimits, Sender
 from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.memory import MemoryStore

@@ -11,8 +11,9 @@ from driftbell.alerting.incidents.decision import DecisionReason
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.state import Draft, State
+from driftbell.alerting.times import to_ms
 from driftbell.runtime.config.router import Route, RouterConfig
-from driftbell.schemas import Alert, to_epoch_ms
+from driftbell.schemas import Alert
 
 #: Who is told where the configuration names nobody.
 NOBODY = "(no receiver configured)"
@@ -44,7 +45,7 @@ class Messages:
 
     def take(self, alert: Alert) -> None:
         """One record of the alerts topic; in the order of their times."""
-        now_ms = to_epoch_ms(alert.updatedAt)
+        now_ms = to_ms(alert.updatedAt)
         self.advance(now_ms)
         draft = Draft(self._state)
         self._dispatch.apply(draft, alert, now_ms)

@@ -1,4 +1,7 @@
-"""What a replay found, gathered from the alerts and metrics that the core produced. Pure."""
+"""What a replay found, gathered from the alerts and metrics that the core produced. Pure.
+
+Their times are driftbell's own and may lie beyond the years that an event can be from, so they are read without that check.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from driftbell.alerting.times import to_ms
 from driftbell.replay.messages import Messages
 from driftbell.replay.survey import Survey
-from driftbell.schemas import Alert, DeadLetterReason, Metric, decode_alert, decode_metric, to_epoch_ms, to_rfc3339
+from driftbell.schemas import Alert, DeadLetterReason, Metric, decode_alert, decode_metric, to_rfc3339
 from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import Input, Output
 from driftbell.streams.replay import Moved, ReplayStep
@@ -37,7 +41,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
         """How long it fired."""
         if self.ended is None:
             return None
-        return (to_epoch_ms(self.ended) - to_epoch_ms(self.started)) / 60_000
+        return (to_ms(self.ended) - to_ms(self.started)) / 60_000
 
 
 class Watched(msgspec.Struct, kw_only=True):
@@ -132,7 +136,7 @@ class Report:
         artefact = (
             self._end_ms is not None
             and alert.labels.get("alertname") == SILENT
-            and to_epoch_ms(alert.startsAt) >= self._end_ms
+            and to_ms(alert.startsAt) >= self._end_ms
         )
         if artefact:
             self.silent_at_end.add(alert.labels.get("model", ""))
@@ -198,7 +202,7 @@ class Report:
         moved = self._moved.get(Subject(model, version, variant), [])
         rows = []
         for window in self._windows_of(model, version, variant):
-            start_ms, end_ms = to_epoch_ms(window.window_start), to_epoch_ms(window.window_end)
+            start_ms, end_ms = to_ms(window.window_start), to_ms(window.window_end)
             # What had moved is noted at the first look at or behind the window's end.
             shift = next((one.shift for one in moved if end_ms <= one.now_ms < 2 * end_ms - start_ms), None)
             rows.append(

@@ -16,6 +16,7 @@ from driftbell.exit_codes import ExitCode
 from driftbell.replay.fitting import Basis, fitted, reference_choice, tick_of
 from driftbell.replay.survey import Survey, survey
 from driftbell.runtime.config.model import Config
+from driftbell.schemas.timestamps import MAX_EPOCH_MS
 
 START = 1_700_000_000_000
 
@@ -205,3 +206,26 @@ def test_the_survey_counts_what_it_cannot_read_without_stopping() -> None:
     found = survey([HistoryRecord("predictions", START, b"{"), HistoryRecord("feedback", START, b"[]")])
 
     assert (found.records, found.models) == (2, [])
+
+
+def test_a_file_that_reaches_to_the_last_moment_of_an_event_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (
+        {
+            "model": "fraud",
+            "version": "1",
+            "prediction_id": str(number),
+            "timestamp": MAX_EPOCH_MS - (1999 - number) * 1000,
+            "prediction": number % 2,
+            "features": {"amount": number % 17 + 30 * (number > 1500)},
+        }
+        for number in range(2000)
+    )
+
+    code = cli.main(["replay", "--quiet", written(tmp_path / "end.jsonl", lines)])
+
+    out = capsys.readouterr().out
+    assert code == ExitCode.OK
+    assert "2199-12-31T23:59:59 UTC" in out
+    assert "FeatureDrift" in out

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -79,24 +77,31 @@ def register(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Replay and report."""
     config = configured(options)
-    from driftbell.history.jsonl import STDIN
+    from driftbell.replay.copies import Copies
+    from driftbell.replay.fitting import Basis, ReferenceChoice
 
-    with contextlib.ExitStack() as stack:
-        files = list(options.files)
-        if STDIN in files:
-            # It is read twice: for what it holds, and for the replay.
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="driftbell-replay-")))
-            files = [str(_copied(folder)) if file == STDIN else file for file in files]
-        return _replay(options, config, files)
+    choice = _choice(options.reference)
+    with tempfile.TemporaryDirectory(prefix="driftbell-replay-") as folder:
+        # Every file is read twice: for what it holds, and for the replay.
+        copies = Copies(Path(folder))
+        reference = copies.readable(options.reference) if choice is None else None
+        choice = choice or ReferenceChoice(Basis.FILE)
+        return _replay(options, config, [copies.readable(file) for file in options.files], choice, reference)
 
 
-def _replay(options: argparse.Namespace, config: Config, files: list[str]) -> int:
+def _replay(
+    options: argparse.Namespace,
+    config: Config,
+    files: list[str],
+    choice: ReferenceChoice,
+    reference: str | None,
+) -> int:
     from driftbell.history import History, HistoryRecord
     from driftbell.history.mapping import ColumnMapping
     from driftbell.history.record import InputTopics
     from driftbell.progress import Progress
     from driftbell.replay import Looks, Report, lines, watched_anything
-    from driftbell.replay.fitting import Basis, ReferenceChoice, fitted
+    from driftbell.replay.fitting import fitted
     from driftbell.replay.messages import Messages
     from driftbell.replay.survey import survey
     from driftbell.schemas import encode_alert
@@ -109,10 +114,8 @@ def _replay(options: argparse.Namespace, config: Config, files: list[str]) -> in
         return History.open(paths, InputTopics(config.topics.predictions, config.topics.feedback), mapping)
 
     found, before, learned_from = survey(history_of(files)), None, None
-    choice = _choice(options.reference)
-    if choice is None:
-        choice = ReferenceChoice(Basis.FILE)
-        before, learned_from = history_of([options.reference]), survey(history_of([options.reference]))
+    if reference is not None:
+        before, learned_from = history_of([reference]), survey(history_of([reference]))
         if learned_from.last_ms is None or found.first_ms is None or learned_from.last_ms >= found.first_ms:
             raise UsageError(
                 f"--reference {options.reference} does not end before the other files begin",
@@ -173,11 +176,3 @@ def _complain(history: History, report: Report) -> None:
     read, dead = history.records.total(), report.dead_letters.total()
     if read == dead:
         raise CommandError(f"not one of the {read:,} events could be used", "the reasons are above")
-
-
-def _copied(folder: Path) -> Path:
-    """Standard input as a file."""
-    file = folder / "standard-input.jsonl"
-    with file.open("wb") as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
-    return file

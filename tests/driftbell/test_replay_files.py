@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 
 from driftbell import cli
 from driftbell.exit_codes import ExitCode
+from driftbell.replay.copies import Copies
 from driftbell.replay.fitting import Basis, fitted, reference_choice, tick_of
 from driftbell.replay.survey import Survey, survey
 from driftbell.runtime.config.model import Config
@@ -229,3 +232,34 @@ def test_a_file_that_reaches_to_the_last_moment_of_an_event_is_reported(
     assert code == ExitCode.OK
     assert "2199-12-31T23:59:59 UTC" in out
     assert "FeatureDrift" in out
+
+
+def test_a_pipe_is_read_as_a_file_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = Path(written(tmp_path / "e.jsonl", events(1000))).read_bytes()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,), daemon=True)
+    writer.start()
+
+    code = cli.main(["replay", "--quiet", str(pipe)])
+
+    writer.join(5)
+    out, err = capsys.readouterr()
+    assert code == ExitCode.OK
+    assert out.startswith("1,000 predictions")
+    assert f"reading {pipe}, which is no file, to its end" in err
+
+
+def test_standard_input_can_be_the_reference_and_be_named_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = io.TextIOWrapper(io.BytesIO(b"some lines\n"))
+    monkeypatch.setattr("sys.stdin", given)
+    copies = Copies(tmp_path)
+
+    first, again = copies.readable("-"), copies.readable("-")
+
+    assert first == again
+    assert Path(first).read_bytes() == b"some lines\n"
+    assert copies.readable("/dev/null") == "/dev/null"
+    assert copies.readable(str(tmp_path)) == str(tmp_path)

@@ -7,23 +7,40 @@ import re
 _UNITS = {"y": 365 * 86400.0, "w": 7 * 86400.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _FORM = re.compile("".join(rf"(?:(\d+){unit})?" for unit in _UNITS))
 
+#: A hundred years of 365 days. Prometheus ends at 292, where nanoseconds no longer fit 64 bits; a moment that far from now
+#: must still be one that a calendar has.
+LONGEST_SECONDS = 100 * 365 * 86400.0
+
 
 def parse_duration(text: str) -> float:
     """Seconds of "1h30m"; units from year to millisecond, large before small, each at most once. A bare number is seconds.
 
     Raises:
-        ValueError: it is no duration.
+        ValueError: it is no duration, or longer than ``LONGEST_SECONDS``.
     """
+    seconds = _seconds(text)
+    if seconds > LONGEST_SECONDS:
+        raise ValueError(f"{_shown(text)} is too long: a duration is at most 100y")
+    return seconds
+
+
+def _seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
         match = _FORM.fullmatch(text)
         if not text or match is None:
-            raise ValueError(f"{text!r} is not a duration: write 30s, 5m, 1h30m or 7d") from None
-        return sum(int(number) * size for number, size in zip(match.groups(), _UNITS.values(), strict=True) if number)
+            raise ValueError(f"{_shown(text)} is not a duration: write 30s, 5m, 1h30m or 7d") from None
+        parts = zip(match.groups(), _UNITS.values(), strict=True)
+        # As floats: thousands of digits are infinite, not an error of Python's.
+        return sum(float(number) * size for number, size in parts if number)
     if not 0 <= seconds < float("inf"):
-        raise ValueError(f"{text!r} is not a duration: it must be zero or more, and finite")
+        raise ValueError(f"{_shown(text)} is not a duration: it must be zero or more, and finite")
     return seconds
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")
 
 
 def format_duration(seconds: float) -> str:

@@ -10,7 +10,16 @@ from typing import Any, Literal
 import msgspec
 
 from driftbell.runtime.config.router import RouterConfig
-from driftbell.runtime.config.section import Duration, Positive, Secret, Section
+from driftbell.runtime.config.section import (
+    Duration,
+    Natural,
+    Partitions,
+    Pieces,
+    Positive,
+    RecordBytes,
+    Secret,
+    Section,
+)
 
 Severity = Literal["critical", "warning", "info"]
 
@@ -31,7 +40,7 @@ class Topics(Section, frozen=True):
     #: A record that cannot be used goes to the topic of its input's name with this behind it.
     dead_letter_suffix: str = ".DLQ"
     #: Partitions of the inputs: the most workers that can share the load. Cannot be changed later without losing state.
-    partitions: Positive = 12
+    partitions: Partitions = 12
     #: Copies of each partition: 3 on a real cluster.
     replication_factor: Positive = 1
 
@@ -94,9 +103,9 @@ class Worker(Section, frozen=True):
     #: further ahead is not believed, and the record takes the time of the one before it.
     max_clock_lead: Duration = 30.0
     #: Longer records are dead-lettered unread.
-    max_record_bytes: Positive = 1_048_576
+    max_record_bytes: RecordBytes = 1_048_576
     #: Set a partition aside after this many bad records in a row without one good record in it (0: never).
-    max_consecutive_dead_letters: int = 10_000
+    max_consecutive_dead_letters: Natural = 10_000
     #: Further models are dead-lettered, so that a mistaken key cannot fill the memory.
     max_models_per_partition: Positive = 10_000
     #: Versions and variants of one model that are watched at the same time.
@@ -124,7 +133,7 @@ class Join(Section, frozen=True):
     #: How long a prediction waits for its label.
     horizon: Duration = 7 * 86400.0
     #: Time slots the horizon is divided into; expiry works by the slot.
-    slots: Positive = 8
+    slots: Pieces = 8
     #: Labels without a prediction that a partition keeps waiting; beyond it the oldest are counted unmatched.
     max_waiting_labels: Positive = 100_000
     #: Pending predictions of a partition kept in memory; older ones are looked up in Redis.
@@ -146,7 +155,7 @@ class Reference(Section, frozen=True):
     #: Categories kept per feature; rarer ones are counted together.
     max_categories: Positive = 100
     #: Bins of a numeric feature's histogram.
-    bins: Positive = 32
+    bins: Pieces = 32
 
 
 class MonitorSettings(Section, frozen=True):
@@ -181,7 +190,7 @@ class Monitoring(Section, frozen=True):
     metrics_window: Duration = 60.0
     #: Over how many keys the publishers spread the events of a model too big for one partition (``Client(shards=...)``).
     #: Each partition then watches its share, and its alerts carry a ``shard`` label.
-    shards: Positive = 1
+    shards: Partitions = 1
     #: Link on every alert of the model.
     runbook_url: str | None = None
     #: Labels on every alert of the model, for routing: a team, a tier.

@@ -8,9 +8,19 @@ from typing import Annotated, Any
 
 import msgspec
 
+from driftbell.runtime.config.duration import LONGEST_SECONDS
+
 #: Seconds. In the file: a number of seconds or text such as "30s", "5m", "7d".
-Duration = Annotated[float, msgspec.Meta(ge=0, extra_json_schema={"format": "duration"})]
-Positive = Annotated[int, msgspec.Meta(ge=1)]
+Duration = Annotated[float, msgspec.Meta(ge=0, le=LONGEST_SECONDS, extra_json_schema={"format": "duration"})]
+#: Counts. The bound keeps a slip of the keyboard out of arithmetic on floats and 64-bit integers.
+Natural = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
+#: How many pieces something is divided into, where all are held in memory.
+Pieces = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
+#: Kafka counts partitions with 32 bits; a cluster holds fewer than this.
+Partitions = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+#: Kafka's protocol has 32 bits for a record's size.
+RecordBytes = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 #: Whoever reads it can act as us: never shown in logs, errors or ``repr``.
 Secret = Annotated[str, msgspec.Meta(extra_json_schema={"format": "password", "writeOnly": True})]
 

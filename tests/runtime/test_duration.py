@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftbell.runtime.config.duration import format_duration, parse_duration
+from driftbell.runtime.config.duration import LONGEST_SECONDS, format_duration, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,17 @@ def test_text_is_read_as_prometheus_reads_it(text: str, seconds: float) -> None:
 def test_what_prometheus_refuses_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["101y", "9999999999999999999y", "9" * 5000 + "y", "1e300", "3153600001"])
+def test_a_duration_beyond_a_hundred_years_is_refused_in_few_words(text: str) -> None:
+    with pytest.raises(ValueError, match="is too long: a duration is at most 100y") as refused:
+        parse_duration(text)
+    assert len(str(refused.value)) < 100
+
+
+def test_a_hundred_years_are_a_duration() -> None:
+    assert parse_duration("100y") == LONGEST_SECONDS
 
 
 @given(st.integers(min_value=0, max_value=10**12))

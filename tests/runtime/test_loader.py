@@ -157,6 +157,32 @@ def test_every_mistake_is_told_at_once_with_line_column_path_and_fix(folder: Pat
 
 
 @pytest.mark.parametrize(
+    ("section", "key", "value", "error"),
+    [
+        ("worker", "max_consecutive_dead_letters", "-1", "Expected int >= 0, got -1"),
+        ("worker", "batch_events", "100000000000000000000", "Expected int <= 1000000000000, got 100000000000000000000"),
+        ("worker", "max_record_bytes", "3000000000", "Expected int <= 2147483647, got 3000000000"),
+        ("worker", "tick", "9999999999999999999y", "'9999999999999999999y' is too long: a duration is at most 100y"),
+        ("join", "slots", "100000", "Expected int <= 1000, got 100000"),
+        ("monitoring", "shards", "1000000000", "Expected int <= 1000000, got 1000000000"),
+        ("topics", "partitions", "1000000000", "Expected int <= 1000000, got 1000000000"),
+        ("router", "session_timeout", "1000y", "'1000y' is too long: a duration is at most 100y"),
+    ],
+)
+def test_a_number_that_nobody_means_is_refused_with_its_bound(
+    folder: Path, section: str, key: str, value: str, error: str
+) -> None:
+    indent = len(key) + 5
+    assert _errors(f"{section}:\n  {key}: {value}\n") == [f"driftbell.yaml:2:{indent}: {section}.{key}: {error}"]
+
+
+def test_bins_that_no_memory_holds_are_refused_also_for_one_model(folder: Path) -> None:
+    assert _errors("models:\n  fraud:\n    reference: {bins: 1000000000}\n") == [
+        "driftbell.yaml:3:23: models.fraud.reference.bins: Expected int <= 1000, got 1000000000"
+    ]
+
+
+@pytest.mark.parametrize(
     ("text", "error"),
     [
         ("a: [", "driftbell.yaml:1:5: not YAML: expected the node content, but found '<stream end>'"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from driftbell.runtime.config.router import ChannelConfig, Global
 from driftbell.runtime.config.rules import BadSetting, http_url, is_given, one_form
-from driftbell.runtime.config.section import Secret
+from driftbell.runtime.config.section import Natural, Secret
 
 
 class WebhookConfig(ChannelConfig, frozen=True):
@@ -16,7 +16,7 @@ class WebhookConfig(ChannelConfig, frozen=True):
     url_file: str | None = None
     url_env: str | None = None
     #: Alerts in one notification at most; 0 means as many as a notification holds (docs/routing.md).
-    max_alerts: int = 0
+    max_alerts: Natural = 0
 
 
 def check(webhook: WebhookConfig, defaults: Global) -> Iterator[BadSetting]:

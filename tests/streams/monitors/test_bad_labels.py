@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driftbell.streams.encoding import encode
+from driftbell.streams.encoding import decode, encode
 from driftbell.streams.monitors.performance.bad_labels import BadLabels
 
 
@@ -10,5 +10,5 @@ def test_a_restart_changes_no_byte_of_the_checkpoint() -> None:
     used = BadLabels(1000, 3, 1_000_000)
     used.taken_out([(1.0, 1.1), (2.0, "n/a")], 1_795_521_600_000)
     before = encode(used.state())
-    again = BadLabels.restored(used.state(), 1_000_000)
+    again = BadLabels.restored(decode(before), 1_000_000)
     assert encode(again.state()) == before

@@ -351,3 +351,46 @@ def test_a_time_beyond_every_float_is_a_named_skip(tmp_path: Path, time: str) ->
 
     assert list(history) == []
     assert history.skipped.total() == 2
+
+
+def quoted(path: Path, rows: int, at: int, cell: str) -> History:
+    """A table in which row ``at`` has another cell; row n is line n + 2."""
+    cells = [cell if number == at else f"c{number}" for number in range(rows)]
+    body = [f"{START + number},1,{text}" for number, text in enumerate(cells)]
+    path.write_text("\n".join(["ts,score,comment", *body, ""]))
+    return opened(path, "prediction=score,timestamp=ts,features=*")
+
+
+@pytest.mark.parametrize(("rows", "at"), [(400, 10), (20, 10), (11, 10), (1500, 1200)])
+def test_a_stray_quote_cuts_the_table_short_at_its_line_and_loses_nothing_before_it(
+    tmp_path: Path, rows: int, at: int
+) -> None:
+    path = tmp_path / "loans.csv"
+    history = quoted(path, rows, at, '"never closed')
+
+    assert len(list(history)) == at
+    (end,) = history.cut_short
+    assert end.place == f"{path}:{at + 2}"
+    assert "is not closed until" in end.detail
+    assert history.failure() is not None
+
+
+def test_a_cell_of_several_lines_is_one_cell_and_is_noted(tmp_path: Path) -> None:
+    history = quoted(tmp_path / "loans.csv", 5, 2, '"two\nlines, ""quoted"""')
+
+    found = list(history)
+
+    assert len(found) == 5
+    assert json.loads(found[2].value)["features"]["comment"] == 'two\nlines, "quoted"'
+    assert history.failure() is None
+    assert any("a row spans 2 lines (from line 4 on)" in note for note in history.notes)
+
+
+def test_the_rows_before_the_early_end_of_a_packed_table_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "loans.csv.gz"
+    rows = "\n".join(f"{START + number},1,{uuid.UUID(int=number**5)}" for number in range(900))
+    path.write_bytes(gzip.compress(f"ts,score,id\n{rows}\n".encode())[:-3000])
+    history = opened(path, "prediction=score,timestamp=ts,features=*")
+
+    assert len(list(history)) > 100
+    assert len(history.cut_short) == 1

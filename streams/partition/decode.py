@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.unreadable import Unreadable
 from driftbell.runtime.wording import duration
@@ -19,6 +21,9 @@ from driftbell.streams.partition.own_alerts.poison_records import PoisonRecords
 from driftbell.streams.records import DeadLetterRecord, Input, RecordLike
 
 _BYTES = frozenset({bytes})
+
+#: Records of fewer bytes hold no more numbers than is worth a look.
+_LARGE = 2_048
 
 
 class Decoder:
@@ -55,7 +60,8 @@ class Decoder:
     def _decode(self, source: Input, records: Sequence[RecordLike]) -> list[Any]:
         values = [record.value for record in records]
         decode = partial(
-            source.spec.decode,
+            _decode_lean,
+            source,
             max_bytes=self._config.worker.max_record_bytes,
             unknown=self.unknown_fields[source],
         )
@@ -144,6 +150,19 @@ class Decoder:
             f"{last.reason.value}: {last.detail}. Is this the right topic and format? Nothing was skipped. Set "
             f"worker.max_consecutive_dead_letters to 0 to dead-letter them all."
         )
+
+
+def _decode_lean(source: Input, values: Sequence[bytes], headers: Sequence[Any] | None, **limits: Any) -> list[Any]:
+    """Decode, and drop what no monitor reads: an embedding may take 2.6 MB, and a batch holds a thousand events."""
+    events = source.spec.decode(values, headers, **limits)
+    if source is not Input.PREDICTIONS or max(map(len, values), default=0) < _LARGE:
+        return events
+    return [
+        msgspec.structs.replace(event, embedding=[], attributions={})
+        if type(event) is Prediction and (event.embedding or event.attributions)
+        else event
+        for event in events
+    ]
 
 
 def _unreadable(value: bytes | None) -> BadRecord | None:

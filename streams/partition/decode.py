@@ -152,7 +152,7 @@ class Decoder:
         )
 
 
-def _decode_lean(source: Input, values: Sequence[bytes], headers: Sequence[Any] | None, **limits: Any) -> list[Any]:
+def _decode_lean(source: Input, values: Sequence[Any], headers: Sequence[Any] | None, **limits: Any) -> list[Any]:
     """Decode, and drop what no monitor reads: an embedding may take 2.6 MB, and a batch holds a thousand events."""
     events = source.spec.decode(values, headers, **limits)
     if source is not Input.PREDICTIONS or max(map(len, values), default=0) < _LARGE:

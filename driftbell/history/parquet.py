@@ -19,6 +19,9 @@ from driftbell.history.rows import Rows
 #: Rows turned into events at a time; bounds the memory of wide tables.
 BATCH_ROWS = 4096
 
+#: What pyarrow raises on a value that Python has no type for; its own errors of this kind are ValueErrors, too.
+_NO_VALUE = (ValueError, OverflowError, TypeError, LookupError, NotImplementedError)
+
 
 class Parquet:
     """A Parquet file as a history source (``driftbell.history.record.Source``)."""
@@ -53,14 +56,62 @@ class Parquet:
             rows, done = table.metadata.num_rows, 0
             try:
                 for batch in table.iter_batches(batch_size=BATCH_ROWS):
-                    for row in _microseconds(batch).to_pylist(maps_as_pydicts="lossy"):
+                    for row in _rows(batch):
                         done += 1
                         self.bytes_read = self.bytes_total * done // rows
-                        yield from self._rows.entries(row, done)
+                        if isinstance(row, str):
+                            yield Skip(SkipReason.BAD_ROW, f"{self.name}:{done}", row)
+                        else:
+                            yield from self._rows.entries(row, done)
             except (pa.ArrowException, OSError) as error:
                 detail = f"the Parquet file is damaged after {done:,} rows, which were read: {error}"
                 yield Skip(SkipReason.CUT_SHORT, f"{self.name}:{done}", detail)
         self.bytes_read = self.bytes_total
+
+
+def _rows(batch: Any) -> Iterator[dict[str, Any] | str]:
+    """Every row, or the sentence that says why Python cannot have it."""
+    try:
+        rows = _values(_microseconds(batch))
+    except _NO_VALUE as error:
+        if batch.num_rows == 1:
+            yield _why(batch, error)
+            return
+        # The half without the bad row is read at once.
+        half = batch.num_rows // 2
+        yield from _rows(batch.slice(0, half))
+        yield from _rows(batch.slice(half))
+    else:
+        yield from rows
+
+
+def _values(columns: Any) -> list[Any]:
+    """A batch or a column as Python's values."""
+    values: list[Any] = columns.to_pylist(maps_as_pydicts="lossy")
+    return values
+
+
+def _why(row: Any, error: Exception) -> str:
+    for name in row.schema.names:
+        try:
+            _values(_microseconds(row.select([name])))
+        except _NO_VALUE as found:
+            return f"column {name!r} holds {_what(found)}"
+    return f"the row cannot be read: {error}"
+
+
+def _what(error: Exception) -> str:
+    match error:
+        case UnicodeDecodeError():
+            return "text that is not UTF-8"
+        case OverflowError():
+            return "a time or a length of time beyond the years 1 to 9999"
+        case LookupError():
+            return f"times of an unknown zone: {error}"
+        case TypeError():
+            return "a map whose keys are no single values"
+        case _:
+            return f"what cannot be read: {error}"
 
 
 def _microseconds(batch: Any) -> Any:

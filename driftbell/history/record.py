@@ -34,7 +34,7 @@ class SkipReason(enum.StrEnum):
     NO_TIME = "no_time"
     OTHER_TOPIC = "other_topic"
     TOMBSTONE = "tombstone"
-    #: A row of a table that has not as many cells as the table has columns.
+    #: A row of a table that has not as many cells as the table has columns, or a value that cannot be read.
     BAD_ROW = "bad_row"
     #: The file ends in the middle; what stands before is read.
     CUT_SHORT = "cut_short"

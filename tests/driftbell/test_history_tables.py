@@ -394,3 +394,39 @@ def test_the_rows_before_the_early_end_of_a_packed_table_are_read(tmp_path: Path
 
     assert len(list(history)) > 100
     assert len(history.cut_short) == 1
+
+
+def bad_parquet_columns() -> dict[str, tuple[Any, int, str]]:
+    """By name: a column of three rows, how many of them can be read, and what is said of the others."""
+    pa = pytest.importorskip("pyarrow")
+    offsets = pa.array([0, 2, 4, 6], pa.int32()).buffers()[1]
+    text = pa.Array.from_buffers(pa.string(), 3, [None, offsets, pa.py_buffer(b"ab\xff\xfecd")])
+    far = [0, 10**18, 1]
+    nested = [{"at": value} for value in far]
+    struct_keys = pa.map_(pa.struct([("a", pa.int64())]), pa.int64())
+    return {
+        "text": (text, 2, "text that is not UTF-8"),
+        "time": (pa.array(far, pa.timestamp("ms")), 2, "beyond the years 1 to 9999"),
+        "nested time": (pa.array(nested, pa.struct([("at", pa.timestamp("ms"))])), 2, "beyond the years 1 to 9999"),
+        "date": (pa.array([0, 2**30, 1], pa.date32()), 2, "beyond the years 1 to 9999"),
+        "duration": (pa.array([0, 2**62, 1], pa.duration("s")), 2, "beyond the years 1 to 9999"),
+        "zone": (pa.array([0, 1, 2], pa.timestamp("ms", "Mars/Phobos")), 0, "Mars/Phobos"),
+        "map": (pa.array([[], [({"a": 1}, 2)], []], struct_keys), 2, "a map whose keys are no single values"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["text", "time", "nested time", "date", "duration", "zone", "map"])
+def test_a_value_that_python_does_not_have_costs_its_row_of_a_parquet_file(tmp_path: Path, kind: str) -> None:
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    column, readable, reason = bad_parquet_columns()[kind]
+    path = tmp_path / "loans.parquet"
+    pq.write_table(pa.table({"ts": [START, START + 1, START + 2], "score": [1, 0, 1], "odd": column}), path)
+    history = opened(path, "prediction=score,timestamp=ts,features=*")
+
+    assert len(list(history)) == readable
+    assert history.skipped == {SkipReason.BAD_ROW: 3 - readable}
+    first = history.examples[0]
+    assert first.place == f"{path}:{2 if readable else 1}"
+    assert "column 'odd'" in first.detail
+    assert reason in first.detail

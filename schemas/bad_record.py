@@ -18,6 +18,11 @@ from driftbell.schemas.prediction import FeatureValue
 
 #: Other formats that records come in, by their first bytes, and what to do.
 _FORMATS = {
+    # Before UTF-16, whose mark begins the first of them; the last two are a brace without a mark.
+    codecs.BOM_UTF32_LE: "UTF-32; publish UTF-8",
+    codecs.BOM_UTF32_BE: "UTF-32; publish UTF-8",
+    b"{\0\0\0": "UTF-32; publish UTF-8",
+    b"\0\0\0{\0\0\0": "UTF-32; publish UTF-8",
     codecs.BOM_UTF16_LE: "UTF-16; publish UTF-8",
     codecs.BOM_UTF16_BE: "UTF-16; publish UTF-8",
     b"\x1f\x8b": "gzip; let the Kafka client compress instead (compression.type)",
@@ -72,11 +77,11 @@ def too_large(size: int, limit: int) -> BadRecord:
 
 def explain(value: bytes, error: Exception) -> BadRecord:
     """Say why decoding ``value`` (out of its envelope, if it had one) failed with one of ``DECODE_ERRORS``."""
-    if is_framed(value):
+    known = _other_format(value)
+    if is_framed(value) and known is None:
         return _registry_framed(value)
     if isinstance(error, msgspec.ValidationError):
         return _validation(value, str(error))
-    known = _other_format(value)
     if known is not None:
         return BadRecord(DeadLetterReason.NOT_JSON, f"this is {known}")
     if isinstance(error, RecursionError):
@@ -90,6 +95,8 @@ def explain(value: bytes, error: Exception) -> BadRecord:
 
 
 def _other_format(value: bytes) -> str | None:
+    if value and not value.strip(b"\0"):
+        return "zero bytes and nothing else; was the buffer filled before it was sent?"
     for start, name in _FORMATS.items():
         if value.startswith(start):
             return name

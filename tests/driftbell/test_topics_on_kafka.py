@@ -91,7 +91,7 @@ def test_the_status_before_any_worker_ran_says_that_nobody_holds_the_partitions(
     assert run(config, "topics", "create") == ExitCode.OK
     capsys.readouterr()
 
-    assert run(config, "status") == ExitCode.OK
+    assert run(config, "status") == ExitCode.FOUND
     text = capsys.readouterr().out
     assert "0 workers, 3 partitions, lag 0" in text
     assert "no worker has ever claimed partitions 0, 1, 2" in text

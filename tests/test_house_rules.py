@@ -6,6 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
+import pytest
+
 from tests.house.cores import core
 from tests.house.sources import ROOT, imports, modules, parsed, tracked
 
@@ -41,6 +43,7 @@ def room_of(imported: str) -> str:
     return second if first == "driftbell" and second in ROOMS else first
 
 
+@pytest.mark.slow
 def test_a_room_imports_only_the_rooms_below_it() -> None:
     names = {room.rpartition("/")[2] for room in ROOMS} | {"tests", "bench", "examples"}
     wrong = [
@@ -55,6 +58,7 @@ def test_a_room_imports_only_the_rooms_below_it() -> None:
     assert sorted(set(wrong)) == []
 
 
+@pytest.mark.slow
 def test_imports_are_absolute() -> None:
     wrong = [
         f"{name}:{line} imports {imported}"

@@ -33,6 +33,7 @@ def test_what_a_test_starts_can_be_interrupted() -> None:
             child.kill()
 
 
+@pytest.mark.slow
 def test_a_run_started_in_the_background_can_interrupt_what_it_starts() -> None:
     code = (
         "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); os.execv(sys.executable, sys.argv[1:])"

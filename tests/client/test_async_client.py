@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 
+import pytest
+
 from driftbell.schemas import decode_feedback, decode_prediction
 from driftbell_client import AsyncClient, Client, DropReason, Stats
 from tests.client.reading import read
@@ -26,6 +28,7 @@ async def test_events_and_labels_arrive(embedded_broker: EmbeddedBroker) -> None
     assert decode_feedback(label.value() or b"").prediction_id == prediction_id
 
 
+@pytest.mark.slow
 async def test_the_loop_goes_on_while_flush_waits_for_a_broker_that_is_down() -> None:
     client = AsyncClient(f"127.0.0.1:{claim_port()}")
     await client.predict("m", "1", 1)

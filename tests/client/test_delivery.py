@@ -94,6 +94,7 @@ def test_a_broker_that_is_down_blocks_nobody_and_the_overflow_is_counted() -> No
     assert client.stats().dropped == {DropReason.QUEUE_FULL: 9_990, DropReason.NOT_FLUSHED: 10}
 
 
+@pytest.mark.slow
 def test_what_the_broker_does_not_take_in_time_is_counted_with_the_error() -> None:
     with Client(nowhere(**{"delivery.timeout.ms": 100, "linger.ms": 0}), flush_at_exit=0.1) as client:
         client.predict("m", "1", 1)
@@ -239,6 +240,7 @@ def test_a_producer_that_met_a_fatal_error_is_replaced(caplog: pytest.LogCapture
     assert "replaced: fenced" in caplog.text
 
 
+@pytest.mark.slow
 def test_losses_are_logged_at_once_and_then_every_30_seconds(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     publisher = Publisher({}, 0.1, Scripted, clock)  # type: ignore[arg-type]

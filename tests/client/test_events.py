@@ -411,6 +411,7 @@ def check(decode: Any) -> None:
         assert isinstance(reason, DropReason)
 
 
+@pytest.mark.slow
 @given(
     model=IDENTIFIERS,
     version=IDENTIFIERS,
@@ -459,6 +460,7 @@ def test_whatever_label_is_given_it_emits_a_valid_event_or_counts_a_drop(
     check(decode_feedback)
 
 
+@pytest.mark.slow
 @given(features=st.dictionaries(st.text(max_size=8), st.floats() | st.text(max_size=5) | st.booleans() | st.none()))
 def test_ordinary_features_always_arrive(features: dict[str, Any]) -> None:
     arrived = predicted("m", "1", 1, features=features).features

@@ -40,6 +40,7 @@ def arrived(broker: EmbeddedBroker, count: int) -> list[str]:
     return sorted(decode_prediction(record.value() or b"").prediction_id for record in records)
 
 
+@pytest.mark.slow
 def test_what_waits_is_delivered_at_exit(embedded_broker: EmbeddedBroker, tmp_path: Path) -> None:
     program = """
 import sys
@@ -65,6 +66,7 @@ client.predict("m", "1", 1)
     run(program, folder=tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_child_publishes_for_itself_and_the_parent_goes_on(
     embedded_broker: EmbeddedBroker, tmp_path: Path
@@ -91,6 +93,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert arrived(embedded_broker, 4) == ["child", "child-at-exit", "parent-after", "parent-before"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_children_of_multiprocessing_deliver_at_their_end(
     embedded_broker: EmbeddedBroker, tmp_path: Path, method: str
@@ -119,6 +122,7 @@ if __name__ == "__main__":
     assert arrived(embedded_broker, 3) == ["child-0", "child-1", "parent"]
 
 
+@pytest.mark.slow
 def test_a_service_may_have_modules_that_are_named_like_driftbells(
     embedded_broker: EmbeddedBroker, tmp_path: Path
 ) -> None:

@@ -84,6 +84,7 @@ def test_ctrl_c_in_the_middle_leaves_no_half_made_environment(checkout: Path) ->
     assert _left(checkout) == set()
 
 
+@pytest.mark.slow
 def test_an_environment_that_is_made_aside_works_at_its_place(
     dev: ModuleType, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.deploy.dashboards import GRAFANA
@@ -25,6 +26,7 @@ def _mounts(service: str) -> dict[str, Path]:
     return {inside: ROOT / here for here, inside, mode in volumes if mode == "ro"}
 
 
+@pytest.mark.slow
 def test_docker_compose_puts_both_files_together() -> None:
     program = shutil.which("docker-compose") or missing("docker-compose", "apt-get install docker-compose")
     files = [word for file in FILES for word in ("--file", file)]

@@ -108,6 +108,7 @@ def test_it_brings_one_name_its_licence_and_its_types(wheel: Path) -> None:
     assert "driftbell/py.typed" in names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -139,6 +140,7 @@ def test_the_health_check_of_the_image_runs_in_such_a_folder(python: Path, hosti
     assert "Connection refused" in result.stdout
 
 
+@pytest.mark.slow
 def test_an_editable_installation_runs_the_source_in_such_a_folder(
     source: Path, hostile: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -151,6 +153,7 @@ def test_an_editable_installation_runs_the_source_in_such_a_folder(
     assert result.stdout.startswith(str(source))
 
 
+@pytest.mark.slow
 def test_faust_s_own_command_finds_the_worker(python: Path, hostile: Path) -> None:
     """``faust -A driftbell.streams.app worker``, as Faust's users expect."""
     result = _run([str(python), "-m", "faust", "-A", "driftbell.streams.app", "worker", "--help"], hostile)

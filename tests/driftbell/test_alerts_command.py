@@ -36,6 +36,7 @@ def alert(model: str, severity: str) -> bytes:
     return encode_alert(make_alert(labels={"model": model, "severity": severity}))
 
 
+@pytest.mark.slow
 def test_what_fires_is_shown_the_gravest_first(broker: EmbeddedBroker, capsys: pytest.CaptureFixture[str]) -> None:
     publish(
         broker, ("a", alert("churn", "warning")), ("b", alert("fraud", "critical")), ("c", alert("gone", "critical"))

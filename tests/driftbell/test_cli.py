@@ -216,6 +216,7 @@ def test_what_a_command_raises_becomes_an_exit_code(
     assert exit_code("topics", "check") == code
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_the_command_without_a_word(empty_directory: Path) -> None:
     command = f"{sys.executable} -m driftbell config show | head -c 1"
     done = subprocess.run(

@@ -57,6 +57,7 @@ def told() -> tuple[Recorder, dict[Phase, float]]:
     return recorder, {phase: sum(right[a:b]) / (b - a) for phase, (a, b) in bounds.items()}
 
 
+@pytest.mark.slow
 def test_the_data_is_the_whole_data_set_in_an_order_given_by_the_seed() -> None:
     first, again, other = (list(islice(readings(seed), 49_097)) for seed in (7, 7, 8))
 
@@ -65,6 +66,7 @@ def test_the_data_is_the_whole_data_set_in_an_order_given_by_the_seed() -> None:
     assert sum(reading.label == ANOMALY for reading in first) == 3511
 
 
+@pytest.mark.slow
 def test_the_data_starts_over_when_it_is_used_up() -> None:
     stream = readings(seed=7)
     first = next(stream)
@@ -76,6 +78,7 @@ def test_every_mode_is_one_the_model_knows() -> None:
     assert {mode(value) for value in range(-400, 400)} == KNOWN_MODES
 
 
+@pytest.mark.slow
 def test_the_model_is_accurate_until_the_change_and_again_after_the_fix(
     told: tuple[Recorder, dict[Phase, float]],
 ) -> None:
@@ -102,6 +105,7 @@ def test_every_prediction_gets_its_label_once(told: tuple[Recorder, dict[Phase, 
     ]
 
 
+@pytest.mark.slow
 def test_only_the_broken_phase_changes_a_reading() -> None:
     reading = next(readings(seed=7))
 

@@ -60,6 +60,7 @@ def consumed(broker: EmbeddedBroker, topic: str) -> bytes:
     raise AssertionError(f"nothing came on {topic}")
 
 
+@pytest.mark.slow
 def test_the_publishing_example_publishes_a_prediction_and_its_label(broker: EmbeddedBroker) -> None:
     (code,) = blocks(README, "python")
     assert len([line for line in code.splitlines() if line and not line.startswith("#")]) <= 12

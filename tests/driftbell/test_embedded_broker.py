@@ -11,6 +11,7 @@ from driftbell.embedded import EmbeddedBroker
 from driftbell.embedded.broker import PARTITIONS
 
 
+@pytest.mark.slow
 def test_what_is_produced_is_consumed() -> None:
     with EmbeddedBroker().start(["predictions"]) as broker:
         producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "partitioner": "murmur2_random"})

@@ -59,6 +59,7 @@ def test_what_is_there_is_shown_from_the_beginning(config: str, capsys: pytest.C
     assert "fraud  fraud-0  label 'ok'" in text
 
 
+@pytest.mark.slow
 def test_one_model_can_be_followed(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--topic", "predictions", "--since", "beginning", "--model", "churn", "--limit", "2", "--json"]
     assert tail(config, *arguments) == ExitCode.OK
@@ -81,6 +82,7 @@ def test_a_broker_that_is_gone_is_told_in_one_line(
     assert len(error.splitlines()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("timed")
 def test_the_events_around_a_moment_are_shown_and_that_is_the_end(
     config: str, capsys: pytest.CaptureFixture[str]

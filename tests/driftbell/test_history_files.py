@@ -103,6 +103,7 @@ def test_json_that_is_no_json_lines_is_refused_with_the_command_that_makes_lines
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_packed_file_that_ends_in_the_middle_is_read_that_far_and_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

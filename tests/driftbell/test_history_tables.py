@@ -317,6 +317,7 @@ def test_decimal_features_give_what_double_features_give() -> None:
     assert len(decimals) == 8000
 
 
+@pytest.mark.slow
 def test_decimal_labels_give_the_metrics_of_double_labels() -> None:
     def outcome(kind: str) -> list[bytes | None]:
         paths = [str(case(name)) for name in ("F09_predictions.parquet", f"F09_labels_{kind}.parquet")]

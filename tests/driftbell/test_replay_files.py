@@ -55,6 +55,7 @@ def _empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DRIFTBELL_CONFIG", raising=False)
 
 
+@pytest.mark.slow
 def test_a_change_in_a_file_shorter_than_the_workers_reference_is_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +67,7 @@ def test_a_change_in_a_file_shorter_than_the_workers_reference_is_found(
     assert "FeatureDrift" in text
 
 
+@pytest.mark.slow
 def test_with_the_workers_reference_such_a_file_cannot_say_anything(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -77,6 +79,7 @@ def test_with_the_workers_reference_such_a_file_cannot_say_anything(
     assert "cannot say whether anything would have paged" in text
 
 
+@pytest.mark.slow
 def test_a_reference_of_its_own_is_learned_and_not_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = written(tmp_path / "may.jsonl", events(800))
     # A month lies between the two: a silence of its own, which is not this file's.
@@ -97,6 +100,7 @@ def test_a_reference_that_is_not_earlier_is_refused(tmp_path: Path, capsys: pyte
     assert "does not end before" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_labels_that_go_on_after_the_predictions_are_no_silence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,6 +118,7 @@ def test_labels_that_go_on_after_the_predictions_are_no_silence(
     assert "the predictions of fraud end before the file does" in text
 
 
+@pytest.mark.slow
 def test_a_model_that_falls_silent_while_others_go_on_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +140,7 @@ def test_a_file_of_which_nothing_can_be_read_ends_with_1(
     assert "driftbell: " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_standard_input_is_read_as_a_file_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +152,7 @@ def test_standard_input_is_read_as_a_file_is(
     assert "against the first 200 predictions" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_table_reaches_to_the_end_of_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path / "e.jsonl", events(2000, labels=True))
 
@@ -211,6 +218,7 @@ def test_the_survey_counts_what_it_cannot_read_without_stopping() -> None:
     assert (found.records, found.models) == (2, [])
 
 
+@pytest.mark.slow
 def test_a_file_that_reaches_to_the_last_moment_of_an_event_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -234,6 +242,7 @@ def test_a_file_that_reaches_to_the_last_moment_of_an_event_is_reported(
     assert "FeatureDrift" in out
 
 
+@pytest.mark.slow
 def test_a_pipe_is_read_as_a_file_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = Path(written(tmp_path / "e.jsonl", events(1000))).read_bytes()
     pipe = tmp_path / "pipe"

@@ -79,6 +79,7 @@ def alerts(capsys: pytest.CaptureFixture[str], config: str, *files: Path) -> lis
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+@pytest.mark.slow
 def test_the_change_is_found_by_its_data_and_later_by_its_labels_and_all_is_closed(
     story: Files, config: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,22 +98,26 @@ def test_the_change_is_found_by_its_data_and_later_by_its_labels_and_all_is_clos
     }
 
 
+@pytest.mark.slow
 def test_nothing_pages_before_the_change(story: Files, config: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = alerts(capsys, config, story.mixed)
 
     assert min(alert["startsAt"] for alert in found) >= "2023-11-14T22:13:32"  # START and 12 quiet seconds
 
 
+@pytest.mark.slow
 def test_two_runs_are_equal_to_the_byte(story: Files, config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert alerts(capsys, config, story.mixed) == alerts(capsys, config, story.mixed)
 
 
+@pytest.mark.slow
 def test_the_same_events_in_two_files_give_the_same_alerts(
     story: Files, config: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert alerts(capsys, config, story.labels, story.predictions) == alerts(capsys, config, story.mixed)
 
 
+@pytest.mark.slow
 def test_the_report_is_for_people(story: Files, config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["replay", "--quiet", "--config", config, str(story.mixed)]) == ExitCode.OK
 

@@ -18,6 +18,7 @@ def is_outside(imported: str) -> bool:
     return any(imported == one or imported.startswith(f"{one}.") for one in OUTSIDE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_folder_has_a_layer(room: str) -> None:
     there = {folder_of(name)[1] for name, _ in modules(room)} - {"__init__"}

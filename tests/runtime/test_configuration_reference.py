@@ -27,6 +27,7 @@ def test_the_reference_is_up_to_date() -> None:
     assert documented() == reference(), "run: python3 dev run python -m tests.runtime.configuration_reference"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", OURS, ids=lambda section: section.__name__)
 def test_every_key_says_what_it_means(section: type[Section]) -> None:
     said = comments(section)

@@ -158,6 +158,7 @@ def test_a_batch_cut_off_by_the_fetch_is_left_for_the_next_one() -> None:
     assert found.next_fetch_offset == 3
 
 
+@pytest.mark.slow
 def test_no_bytes_make_it_raise_or_stand_still() -> None:
     draw = random.Random(20)
     for _ in range(3000):

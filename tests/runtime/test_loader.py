@@ -345,6 +345,7 @@ def test_the_defaults_that_are_shown_load_again(folder: Path) -> None:
     assert _load(show(MODEL.config())) == MODEL.config()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -154,6 +154,7 @@ async def test_sentinels_lead_to_the_primary(tmp_path: Path) -> None:
             assert client.get("a") == b"1"
 
 
+@pytest.mark.slow
 async def test_a_cluster_is_used_across_its_nodes_and_a_mismatch_is_named(tmp_path: Path) -> None:
     with RedisCluster(tmp_path) as cluster:
         async with _connected(url=cluster.url, cluster=True) as client:

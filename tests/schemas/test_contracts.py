@@ -161,6 +161,7 @@ def test_an_encoded_metric_is_valid_and_decodes_equal(metric: Metric) -> None:
     assert decode_metric(encoded) == metric
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRUCTS)
 @given(data=st.data())
 def test_whatever_the_schema_allows_is_accepted(name: str, data: st.DataObject) -> None:
@@ -170,6 +171,7 @@ def test_whatever_the_schema_allows_is_accepted(name: str, data: st.DataObject) 
     assert accepted(name, document)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", INPUTS)
 @given(data=st.data())
 def test_schema_and_codec_agree_on_documents_with_something_wrong(name: str, data: st.DataObject) -> None:

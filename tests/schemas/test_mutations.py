@@ -6,6 +6,8 @@ import contextlib
 import json
 import random
 
+import pytest
+
 from driftbell.schemas import (
     BadRecord,
     DeadLetterReason,
@@ -65,6 +67,7 @@ def headers_of(rng: random.Random) -> Headers:
     ]
 
 
+@pytest.mark.slow
 def test_no_mutation_of_a_record_or_its_headers_raises_anything_but_a_named_reason() -> None:
     rng = random.Random(20261124)
     inputs = {decode_predictions: valid("prediction"), decode_feedbacks: valid("feedback")}

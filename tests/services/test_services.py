@@ -79,6 +79,7 @@ def test_two_processes_never_get_the_same_port() -> None:
             process.communicate("\n", timeout=10)
 
 
+@pytest.mark.slow
 def test_a_server_dies_with_a_killed_test_process(tmp_path: Path) -> None:
     code = textwrap.dedent(
         f"""
@@ -151,6 +152,7 @@ def test_a_frozen_server_times_out_and_thaws(tmp_path: Path) -> None:
         assert server.answers()
 
 
+@pytest.mark.slow
 def test_redis_listens_with_password_tls_and_unix_socket(tmp_path: Path, certificates: Certificates) -> None:
     with RedisServer(tmp_path, password="s3cret", certificates=certificates, unix_socket=True) as server:
         for url, options in (
@@ -171,6 +173,7 @@ def test_a_sentinel_names_the_master(tmp_path: Path) -> None:
         assert found == ("127.0.0.1", server.port)
 
 
+@pytest.mark.slow
 def test_a_cluster_of_three_serves_every_slot(tmp_path: Path) -> None:
     with RedisCluster(tmp_path) as cluster, redis.RedisCluster.from_url(cluster.url) as client:
         for index in range(30):
@@ -179,6 +182,7 @@ def test_a_cluster_of_three_serves_every_slot(tmp_path: Path) -> None:
         assert all(node.client().dbsize() for node in cluster.nodes)
 
 
+@pytest.mark.slow
 def test_the_embedded_broker_takes_and_gives_records(embedded_broker: EmbeddedBroker) -> None:
     _produce(embedded_broker.settings, "anything", [b"1", b"2"])
 

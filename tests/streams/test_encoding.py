@@ -55,6 +55,7 @@ def test_plain_data_comes_back_to_the_bit(value: Any) -> None:
     assert same(value, decode(encode(value)))
 
 
+@pytest.mark.slow
 @given(PLAIN)
 def test_encoding_is_a_function_of_the_value(value: Any) -> None:
     assert encode(value) == encode(decode(encode(value)))
@@ -109,6 +110,7 @@ def test_damaged_blobs_without_a_checksum_raise_bad_state_only(value: Any, data:
         decode(bytes(blob[: data.draw(st.integers(0, len(blob)))]))
 
 
+@pytest.mark.slow
 @given(PLAIN, st.booleans(), st.data())
 def test_no_damage_to_a_byte_loads_or_is_taken_for_a_newer_release(
     value: Any, zipped: bool, data: st.DataObject

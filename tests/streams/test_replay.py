@@ -37,6 +37,7 @@ def told(steps: Sequence[ReplayStep], output: Output) -> list[OutboxRecord]:
     return [record for step in steps for record in step.outbox if record.output is output]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_replay_comes_to_the_state_and_the_decisions_of_the_partition(seed: int) -> None:
     topics = inputs(seed, traced=False)
@@ -59,6 +60,7 @@ def test_a_replay_comes_to_the_state_and_the_decisions_of_the_partition(seed: in
     assert run._pending.slots == owner.saved.pending.slots
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [1, 7, 500])
 def test_where_the_replay_reads_ahead_to_does_not_matter(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     events = in_order(inputs(1, 400, traced=False))
@@ -72,6 +74,7 @@ def test_where_the_replay_reads_ahead_to_does_not_matter(chunk: int, monkeypatch
         assert told(cut, output) == told(whole, output)
 
 
+@pytest.mark.slow
 async def test_a_replay_decides_what_a_running_worker_decided() -> None:
     topics = inputs(3, traced=False)
     # Nor are the records ahead of it by more than is believed.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -106,6 +107,7 @@ def run(topics: dict[Input, list[Record]], restarts: bool) -> Owner:
 
 
 # An example takes a tenth of a second, and shrinking one takes thousands.
+@pytest.mark.slow
 @settings(
     max_examples=25,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],

@@ -216,6 +216,7 @@ async def test_a_password_is_not_sent_in_clear_to_another_machine(monkeypatch: p
         assert len(fake.mails) == 1
 
 
+@pytest.mark.slow
 @given(hostile_texts)
 def test_no_text_adds_a_header_or_changes_a_recipient(text: str) -> None:
     letter = compose_letter(delivery(alerts=[hostile_alert(text)]), SENDER, RECIPIENTS, {}, None)

@@ -80,6 +80,7 @@ async def test_a_name_that_does_not_exist_is_a_failed_connection() -> None:
     assert "SECRET" not in outcome.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packed", [False, True])
 async def test_an_answer_without_end_is_read_to_its_bound_only(packed: bool) -> None:
     bomb = gzip.compress(bytes(200_000_000))

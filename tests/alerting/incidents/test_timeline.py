@@ -261,6 +261,7 @@ async def test_retry_after_is_honoured() -> None:
     assert 121 <= taken.at <= 122.1
 
 
+@pytest.mark.slow
 async def test_a_critical_page_is_tried_for_more_than_a_day() -> None:
     one = await Rig({"group_wait": 0, "repeat_interval": 30 * 86_400}).start()
     one.vendor.down = failed(OutcomeReason.SERVER_ERROR, "HTTP 503")
@@ -466,6 +467,7 @@ async def test_a_delivery_given_up_is_told_on_another_channel_and_taken_back() -
     assert len(slack.open) == 1
 
 
+@pytest.mark.slow
 async def test_a_page_that_is_given_up_at_every_look_is_complained_of_once() -> None:
     one = await rig(destinations=["oncall/pagerduty[0]", "oncall/slack[0]"])
     one.vendor.down = failed(OutcomeReason.AUTH_ERROR, "invalid key")
@@ -503,6 +505,7 @@ async def test_an_update_given_up_does_not_lose_the_close() -> None:
     assert one.vendor.open == {}
 
 
+@pytest.mark.slow
 async def test_a_grave_page_that_fails_for_a_minute_is_told_on_another_channel() -> None:
     one = await rig(destinations=["oncall/email[0]", "oncall/pagerduty[0]", "oncall/slack[0]"])
     pagerduty, slack = one.channels["oncall/pagerduty[0]"], one.channels["oncall/slack[0]"]

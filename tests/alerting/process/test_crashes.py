@@ -145,6 +145,7 @@ async def test_without_a_crash_nothing_is_sent_twice() -> None:
     assert found["sent"] == found["claimed"] == found["marked"] > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_crash_at_every_passage_of_a_point(point: str) -> None:
     found = await passages()
@@ -185,6 +186,7 @@ class FlakyStore(MemoryStore):
             raise StoreUnavailableError("no answer")
 
 
+@pytest.mark.slow
 @given(
     failures=st.dictionaries(st.integers(0, 80), st.booleans(), min_size=1, max_size=30),
     kills=st.lists(st.tuples(st.sampled_from(POINTS), st.integers(0, 40)), max_size=3, unique=True),
@@ -201,6 +203,7 @@ async def test_a_store_that_answers_now_and_then(
     life.check()
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from(POINTS), st.integers(0, 40)), min_size=2, max_size=8, unique=True))
 @settings(max_examples=100)
 async def test_any_number_of_crashes(kills: list[tuple[str, int]]) -> None:

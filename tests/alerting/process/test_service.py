@@ -75,6 +75,7 @@ async def eventually(http: aiohttp.ClientSession, status: int) -> str:
     raise AssertionError(f"/readyz still says {body}")
 
 
+@pytest.mark.slow
 async def test_an_alert_pages_all_channels_and_its_end_closes_all(
     vendors: Vendors, embedded_broker: EmbeddedBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -107,6 +108,7 @@ async def test_an_alert_pages_all_channels_and_its_end_closes_all(
     assert TOKEN not in logged and ROUTING_KEY not in logged
 
 
+@pytest.mark.slow
 async def test_health_and_metrics_are_served(vendors: Vendors, embedded_broker: EmbeddedBroker) -> None:
     config = configured(vendors.settings(embedded_broker.settings))
     async with running(config), aiohttp.ClientSession(f"http://127.0.0.1:{config.router.http_port}") as http:
@@ -120,6 +122,7 @@ async def test_health_and_metrics_are_served(vendors: Vendors, embedded_broker: 
     assert "driftbell_router_leader 1.0" in text
 
 
+@pytest.mark.slow
 async def test_a_router_without_brokers_is_not_ready_and_recovers(
     vendors: Vendors,
     embedded_broker: EmbeddedBroker,
@@ -156,6 +159,7 @@ async def test_a_router_without_brokers_is_not_ready_and_recovers(
     assert caplog.text.count("Kafka is back after") == 1
 
 
+@pytest.mark.slow
 async def test_a_router_without_its_topic_is_not_ready_says_the_fix_and_recovers(
     vendors: Vendors,
     embedded_broker: EmbeddedBroker,
@@ -191,6 +195,7 @@ async def test_a_router_without_its_topic_is_not_ready_says_the_fix_and_recovers
         await task
 
 
+@pytest.mark.slow
 async def test_bad_records_are_counted_and_do_not_stop_the_next(
     vendors: Vendors, embedded_broker: EmbeddedBroker
 ) -> None:
@@ -207,6 +212,7 @@ async def test_bad_records_are_counted_and_do_not_stop_the_next(
     assert 'driftbell_router_records_total{result="bad_record"} 5.0' in text
 
 
+@pytest.mark.slow
 async def test_a_question_about_a_partition_that_is_taken_away_ends_nothing(
     vendors: Vendors, embedded_broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,6 +234,7 @@ async def test_a_question_about_a_partition_that_is_taken_away_ends_nothing(
     assert asked > 1
 
 
+@pytest.mark.slow
 async def test_a_restart_neither_repeats_nor_forgets(
     vendors: Vendors, embedded_broker: EmbeddedBroker, redis_url: str
 ) -> None:
@@ -247,6 +254,7 @@ async def test_a_restart_neither_repeats_nor_forgets(
     assert [event.effect for event in vendors.pagerduty.events] == ["triggered", "resolved"]
 
 
+@pytest.mark.slow
 async def test_nobody_is_paged_for_what_was_over_before_the_router_came(
     vendors: Vendors, embedded_broker: EmbeddedBroker
 ) -> None:
@@ -266,6 +274,7 @@ async def test_nobody_is_paged_for_what_was_over_before_the_router_came(
     ]
 
 
+@pytest.mark.slow
 async def test_redis_may_go_away_and_come_back(
     vendors: Vendors, embedded_broker: EmbeddedBroker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -295,6 +304,7 @@ async def test_redis_may_go_away_and_come_back(
     assert "reading stops" not in caplog.text, "one line, not one a second"
 
 
+@pytest.mark.slow
 async def test_a_stop_finishes_what_is_being_sent(vendors: Vendors, embedded_broker: EmbeddedBroker) -> None:
     now_ms = int(time.time() * 1000)
     slow = asyncio.Event()
@@ -317,6 +327,7 @@ async def test_a_stop_finishes_what_is_being_sent(vendors: Vendors, embedded_bro
     assert len(vendors.pagerduty.open) == 1
 
 
+@pytest.mark.slow
 async def test_without_a_configuration_pages_go_to_the_log(
     embedded_broker: EmbeddedBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -336,6 +347,7 @@ def test_without_receivers_the_other_settings_hold_all_the_same() -> None:
     assert (made.route, made.receivers) == (LOG_ONLY.route, LOG_ONLY.receivers)
 
 
+@pytest.mark.slow
 async def test_kafka_is_shown_the_progress_and_the_store_a_sign_of_life(
     vendors: Vendors,
     embedded_broker: EmbeddedBroker,
@@ -368,6 +380,7 @@ async def test_kafka_is_shown_the_progress_and_the_store_a_sign_of_life(
     assert sum(max(0, partition.offset) for partition in committed) == 3
 
 
+@pytest.mark.slow
 async def test_a_router_whose_state_another_has_taken_sends_nothing(
     vendors: Vendors, embedded_broker: EmbeddedBroker, redis_url: str
 ) -> None:

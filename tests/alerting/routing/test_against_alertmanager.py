@@ -189,6 +189,7 @@ def said(body: dict[str, Any]) -> tuple[str, list[str], list[str]]:
     return body["status"], by_status["firing"], by_status["resolved"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 async def test_the_same_notifications_at_the_same_time(
     script: str, theirs: dict[str, list[tuple[float, dict[str, Any]]]]

@@ -59,6 +59,7 @@ roots = st.fixed_dictionaries({"receiver": st.just("default"), "routes": st.list
 label_sets = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(VALUES[1:]))
 
 
+@pytest.mark.slow
 @given(root=roots, labels=st.lists(label_sets, min_size=4, max_size=4))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_any_tree_leads_where_alertmanager_leads(

@@ -140,6 +140,7 @@ keys = st.text(min_size=1, max_size=5)
 contents = st.dictionaries(keys, st.none() | st.binary(max_size=8), max_size=4)
 
 
+@pytest.mark.slow
 @given(history=st.lists(st.dictionaries(st.sampled_from(list(Table)), contents), max_size=6))
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_history_of_saves_is_what_a_dictionary_would_hold(

@@ -79,6 +79,7 @@ def test_what_was_open_waiting_and_given_up_is_known() -> None:
     assert state.offsets == {0: 8}
 
 
+@pytest.mark.slow
 async def test_a_router_that_takes_over_from_the_older_version_closes_everything() -> None:
     clock = VirtualClock(BEFORE["now_ms"])
     channels = {

@@ -197,6 +197,7 @@ LOOKS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     looks=LOOKS,

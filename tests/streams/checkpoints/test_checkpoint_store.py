@@ -60,6 +60,7 @@ async def claim(store: CheckpointStore, generation: int, partition: int = 0) -> 
     return (await store.claim(partition, generation, "me", stale_after=60)).outcome
 
 
+@pytest.mark.slow
 async def test_a_fresh_partition_is_claimed_empty(store: CheckpointStore) -> None:
     answer = await store.claim(0, 5, "me", stale_after=60)
 
@@ -241,6 +242,7 @@ async def test_the_fence_can_be_reset_by_hand(store: CheckpointStore) -> None:
     assert await claim(store, 1) is ClaimOutcome.CLAIMED
 
 
+@pytest.mark.slow
 async def test_a_store_that_is_gone_says_so(unused_tcp_port_factory: Callable[[], int]) -> None:
     store = RedisCheckpointStore(redis.asyncio.Redis(port=unused_tcp_port_factory()), "group")
 

@@ -99,6 +99,7 @@ def test_no_monitor_starts_from_the_beginning(caplog: pytest.LogCaptureFixture) 
     assert caplog.messages == []
 
 
+@pytest.mark.slow
 def test_the_same_alerts_follow(continued: list[Any]) -> None:
     def kept(outputs: Any) -> list[dict[str, Any]]:
         return [{name: alert.get(name) for name in KEPT} for alert in by_id(outputs)]

@@ -29,6 +29,7 @@ def log_table(scores: RankScores) -> Floats:
 COUNTS = st.lists(st.integers(0, 500), min_size=2, max_size=40).filter(lambda c: sum(c) >= 100)
 
 
+@pytest.mark.slow
 @given(COUNTS)
 def test_scores_are_mid_ranks_with_exact_expectations_under_the_reference(counts: list[int]) -> None:
     values = np.repeat(np.arange(len(counts)), counts)

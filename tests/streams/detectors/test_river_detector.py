@@ -44,6 +44,7 @@ def alarms_of(name: str, stream: list[int], restart_every: int | None = None) ->
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in RIVER_NAMES if name != "FHDDM"])
 def test_it_decides_as_river_event_by_event(name: str) -> None:
     original = ORIGINALS[name]()
@@ -67,6 +68,7 @@ def test_fhddm_is_fed_the_opposite_because_rivers_alarms_when_errors_become_fewe
     assert [at for at in alarms_of("FHDDM", rise) if 1000 <= at < 1100]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RIVER_NAMES)
 @pytest.mark.parametrize("every", [1, 97])
 def test_a_state_without_pickle_continues_identically(name: str, every: int) -> None:

@@ -70,6 +70,7 @@ async def test_a_new_model_and_its_complete_reference_are_logged_once(
     assert len(lines(caplog, "reference complete, drift is watched from here on")) == 1
 
 
+@pytest.mark.slow
 async def test_a_thousand_new_models_are_a_few_lines_and_a_count(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -99,6 +100,7 @@ async def test_the_first_dead_letter_of_a_reason_is_logged_and_then_a_count_a_mi
     assert (further["count"], further["reason"]) == (39, "not_json")
 
 
+@pytest.mark.slow
 async def test_the_store_is_away_once_and_back_once(house: House, caplog: pytest.LogCaptureFixture) -> None:
     await house.engine.assigned([0], 1)
     house.store.down = True

@@ -29,6 +29,7 @@ def ready(house: House) -> Health:
     return readiness(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("busy", [False, True])
 async def test_a_worker_without_brokers_is_not_ready_and_recovers(house: House, busy: bool) -> None:
     if busy:

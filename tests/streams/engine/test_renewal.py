@@ -40,6 +40,7 @@ async def status(house: House) -> PartitionStatus:
     return one
 
 
+@pytest.mark.slow
 async def test_an_idle_partition_with_models_never_looks_unsaved(house: House) -> None:
     await house.engine.assigned([0], 1)
     house.deliver(*predictions(60))
@@ -50,6 +51,7 @@ async def test_an_idle_partition_with_models_never_looks_unsaved(house: House) -
     assert (await status(house)).age_seconds <= LONGEST
 
 
+@pytest.mark.slow
 async def test_a_worker_that_restored_a_partition_and_reads_nothing_is_known_to_live(house: House) -> None:
     await house.engine.assigned([0], 1)
     house.deliver(*predictions(60))
@@ -86,6 +88,7 @@ async def test_a_claim_without_a_save_that_the_store_has_lost_is_made_again(hous
     assert house.engine.counts.rolled_back_stores == 1
 
 
+@pytest.mark.slow
 async def test_what_is_processed_and_not_saved_shows_as_an_ever_older_checkpoint(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

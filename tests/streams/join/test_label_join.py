@@ -75,6 +75,7 @@ def streams(draw: st.DrawFn) -> list[Step]:
     return steps
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None)
 @given(
     steps=streams(),

@@ -12,6 +12,7 @@ from driftbell.streams.errors import RefusedError
 from driftbell.streams.kafka import preflight
 
 
+@pytest.mark.slow
 def test_a_worker_without_redis_and_kafka_names_both_within_15_seconds() -> None:
     config = Config(kafka={"bootstrap.servers": "127.0.0.1:1"}, redis=Redis(url="redis://127.0.0.1:2/0"))
     begun = time.monotonic()

@@ -100,6 +100,7 @@ async def test_the_limit_of_the_topic_itself_is_what_counts(known: dict[str, int
     assert leader.refusals == 0
 
 
+@pytest.mark.slow
 async def test_a_topic_that_takes_less_than_is_known_gets_smaller_records_through_a_new_producer(
     known: dict[str, int],
 ) -> None:

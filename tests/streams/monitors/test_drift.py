@@ -87,6 +87,7 @@ def test_quiet_features_are_no_movers() -> None:
     assert story.watch.movers(5) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1.08, 1.15, 1.25])
 def test_a_small_shift_that_stays_keeps_firing_and_does_not_flap(size: float) -> None:
     story = learned(Story(settings(only=DRIFT, events=4000), batch=256, seed=3))

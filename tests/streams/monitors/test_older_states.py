@@ -81,6 +81,7 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], Callable[[Story], None], list[
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_what_fired_when_a_state_of_before_was_written_fires_and_it_goes_on_to_the_bit(name: str) -> None:
     options, tell, fired = CASES[name]

@@ -116,6 +116,7 @@ def test_a_partial_fix_keeps_the_alert_open() -> None:
     assert story.episodes("MissingValues") <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.008, 0.01, 0.012, 0.015, 0.02])
 def test_a_rate_near_the_threshold_does_not_flap(share: float) -> None:
     story = learned(Story(settings(only=["missing"]), batch=64, seed=5))

@@ -55,6 +55,7 @@ def test_every_monitor_has_its_say_and_all_is_well_in_the_end() -> None:
     assert chapters[-1] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("detector", ["e-SR", "ADWIN", "KSWIN"])
 def test_restarted_between_any_two_batches_it_says_the_same_to_the_bit(detector: str) -> None:
     options: dict[str, dict[str, Any]] = {"error_rate": {"detector": detector}, "latency": {"slo_ms": 800}}
@@ -117,6 +118,7 @@ OPPOSITE: list[tuple[Any, ...]] = [({"a": value}, value, value, 1.0) for value i
 ENDLESS: list[tuple[Any, ...]] = [({"a": value}, value, value, 1.0) for value in (np.inf, -np.inf, 1.0)] * 10
 
 
+@pytest.mark.slow
 @limits(max_examples=60)
 @given(st.lists(EVENTS, min_size=1, max_size=6), st.lists(EVENTS, min_size=1, max_size=6), st.integers(0, 10**9))
 @example(first=[OPPOSITE], second=[OPPOSITE], seed=0).via("the distance of two values is no float64")

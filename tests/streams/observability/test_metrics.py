@@ -65,6 +65,7 @@ async def test_every_label_value_is_there_before_anything_happens(watched: Watch
     assert watched.value("alert_delay_seconds_count") == 0
 
 
+@pytest.mark.slow
 async def test_what_happens_is_counted(watched: Watched) -> None:
     await watched.engine.assigned([0], 1)
     good = [prediction(i, START_MS + i) for i in range(20)]
@@ -91,6 +92,7 @@ async def test_what_happens_is_counted(watched: Watched) -> None:
     assert watched.value("checkpoint_duration_seconds_bucket", le="+Inf") == saves
 
 
+@pytest.mark.slow
 async def test_lag_is_what_lies_between_the_processed_and_the_end(watched: Watched) -> None:
     await watched.engine.assigned([0], 1)
     watched.deliver(*[prediction(i, START_MS + i) for i in range(20)])
@@ -104,6 +106,7 @@ async def test_lag_is_what_lies_between_the_processed_and_the_end(watched: Watch
     assert watched.value("buffered_records", topic="feedback", partition="0") == 1
 
 
+@pytest.mark.slow
 async def test_the_delay_of_an_alert_is_from_its_decision_to_the_acknowledgement(watched: Watched) -> None:
     await watched.engine.assigned([0], 1)
     watched.deliver(*[prediction(i, START_MS + i) for i in range(5)])
@@ -127,6 +130,7 @@ async def test_the_delay_of_an_alert_is_from_its_decision_to_the_acknowledgement
     assert watched.value("alert_delay_seconds_bucket", le="60.0") == 2
 
 
+@pytest.mark.slow
 async def test_no_counter_falls_while_a_partition_is_let_go(watched: Watched) -> None:
     await watched.engine.assigned([0], 1)
     watched.deliver(*[prediction(i, START_MS + i) for i in range(20)], Record(20, START_MS + 30, b"{"))
@@ -166,6 +170,7 @@ async def test_an_idle_partition_does_not_look_as_if_it_could_not_save(
     assert watched.engine.runners[0].saves == 0
 
 
+@pytest.mark.slow
 async def test_lost_input_is_counted_by_reason(watched: Watched) -> None:
     await watched.engine.assigned([0], 1)
     watched.deliver(*[prediction(i, START_MS + i) for i in range(20)])
@@ -178,6 +183,7 @@ async def test_lost_input_is_counted_by_reason(watched: Watched) -> None:
     assert watched.value("lost_input_total", input="predictions", reason="topic_recreated") == 0
 
 
+@pytest.mark.slow
 async def test_the_number_of_series_does_not_depend_on_the_number_of_models(watched: Watched) -> None:
     await watched.engine.assigned([0], 1)
     watched.deliver(prediction(0, START_MS, model="one"))

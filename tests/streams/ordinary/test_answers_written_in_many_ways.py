@@ -46,6 +46,7 @@ def test_texts_that_only_look_like_a_number_are_texts(left: Any, right: Any) -> 
     assert not agrees(left, right)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([0, 1]), st.sampled_from([0, 1])), min_size=2, max_size=30),
@@ -77,6 +78,7 @@ def test_metrics_are_scikit_learns_however_predictions_labels_and_scores_are_wri
         )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=2, max_size=30),
@@ -121,6 +123,7 @@ def test_a_model_that_answers_true_where_the_label_says_1_is_right() -> None:
     assert outcome.values["f1_score"] > 0.5
 
 
+@pytest.mark.slow
 def test_one_dirty_label_leaves_a_regression_a_regression() -> None:
     rows = events(case("F05_one_dirty_label.jsonl.gz"))
 
@@ -136,6 +139,7 @@ def test_one_dirty_label_leaves_a_regression_a_regression() -> None:
     assert "'n/a'" in page
 
 
+@pytest.mark.slow
 def test_scores_keyed_as_floats_are_found_by_whole_labels() -> None:
     rows = events(case("F11_score_keys_float.jsonl.gz"))
     as_text = [

@@ -101,6 +101,7 @@ def test_a_model_that_is_always_like_this_pages_nobody(kind: str) -> None:
     assert story.history == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -162,6 +163,7 @@ def test_a_large_number_with_a_small_spread_is_watched_exactly() -> None:
     assert found.labels == {"feature": "x"}
 
 
+@pytest.mark.slow
 def test_predictions_that_change_their_type_are_told() -> None:
     firing = run(events(case("F06_prediction_becomes_text.jsonl.gz"))).firing
 
@@ -214,6 +216,7 @@ def test_what_a_reference_lacks_is_said() -> None:
     assert moving.watch.caveats() == [Caveat.SHORTER_THAN_A_DAY, Caveat.NOT_SETTLED]
 
 
+@pytest.mark.slow
 def test_the_metrics_say_what_a_reference_lacks() -> None:
     outcome = run(events(case("F07_timestamp_and_id_features.jsonl.gz")))
 

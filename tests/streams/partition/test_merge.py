@@ -44,6 +44,7 @@ def plain_order(predictions: list[int], feedback: list[int]) -> list[tuple[str, 
     return [(name, offset) for _, _, offset, name in sorted(keyed)]
 
 
+@pytest.mark.slow
 @given(timestamps, timestamps, st.data())
 @settings(max_examples=300)
 def test_the_order_is_a_function_of_the_contents(
@@ -192,6 +193,7 @@ def test_a_timestamp_ahead_of_the_clock_holds_nothing_back() -> None:
     assert merge.stream_ms <= now_ms + 1_000, "stream time never runs ahead of what the brokers confirm"
 
 
+@pytest.mark.slow
 @given(timestamps.filter(bool), timestamps.filter(bool), st.data())
 @settings(max_examples=200)
 def test_timestamps_that_are_not_believed_change_no_other_record(

@@ -61,6 +61,7 @@ def assert_same(owner: Owner, seed: int) -> None:
             assert held == checkpoints[place], place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_story_has_everything_that_could_depend_on_the_order(seed: int) -> None:
     story = expected(seed)
@@ -73,6 +74,7 @@ def test_the_story_has_everything_that_could_depend_on_the_order(seed: int) -> N
     assert story["core"]["join"]["counts"]["expired"] > 0
 
 
+@pytest.mark.slow
 @given(seed=st.sampled_from(SEEDS), data=st.data())
 @examples
 def test_fetches_and_proofs_do_not_matter(seed: int, data: st.DataObject) -> None:
@@ -90,6 +92,7 @@ def test_fetches_and_proofs_do_not_matter(seed: int, data: st.DataObject) -> Non
     assert [record for record in owner.published if record.output is Output.ALERTS] == expected(seed)["alerts"]
 
 
+@pytest.mark.slow
 @given(seed=st.sampled_from(SEEDS), data=st.data())
 @examples
 def test_crashes_at_any_point_do_not_matter(seed: int, data: st.DataObject) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.streams.partition.owner import Owner
 from tests.streams.partition.story import END_MS, config, inputs
 
@@ -35,5 +37,6 @@ def elsewhere(hash_seed: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_the_order_of_sets_in_a_process_does_not_matter() -> None:
     assert {elsewhere("1"), elsewhere("2"), elsewhere("3")} == {digest(1)}

@@ -13,6 +13,7 @@ SAMPLES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(SAMPLES, st.integers(2, 40))
 def test_edges_grow_and_hold_every_learned_value_inside(sample: list[float], bins: int) -> None:
     values = np.array(sample, np.float32)
@@ -25,6 +26,7 @@ def test_edges_grow_and_hold_every_learned_value_inside(sample: list[float], bin
     assert len(edges) <= 3 * bins + 3
 
 
+@pytest.mark.slow
 @given(SAMPLES, st.integers(5, 30))
 def test_no_bin_holds_more_than_two_shares_unless_it_is_one_value(sample: list[float], bins: int) -> None:
     values = np.array(sample, np.float32)

@@ -128,6 +128,7 @@ LEARNED: list[dict[str, FeatureValue]] = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(ROWS)
 def test_a_batch_is_counted_as_a_plain_loop_counts_it(rows: list[dict[str, Any]]) -> None:

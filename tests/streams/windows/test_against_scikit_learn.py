@@ -55,6 +55,7 @@ def same(values: dict[str, float], name: str, expected: float) -> None:
 CLASSES = st.sampled_from(["cat", "dog", "emu", "fox"])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(histories(CLASSES, st.none()), st.booleans())
 def test_multiclass_metrics_are_scikit_learns(history: Any, restart: bool) -> None:
@@ -80,6 +81,7 @@ def test_multiclass_metrics_are_scikit_learns(history: Any, restart: bool) -> No
             same(values, f"{name}_score", float(expected))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     histories(st.booleans(), st.none() | st.floats(0, 1) | st.sampled_from([0.0, 1.0])),
@@ -147,6 +149,7 @@ def test_the_area_under_the_curve_is_near_the_exact_one_even_for_rare_events() -
 NUMBERS = st.floats(-1e6, 1e6).map(lambda value: round(value, 3)) | st.sampled_from([0.5, 0.0, 1e6])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(histories(NUMBERS, st.none()), st.booleans())
 def test_regression_metrics_are_scikit_learns(history: Any, restart: bool) -> None:

@@ -209,6 +209,7 @@ def test_two_answers_are_one_class_exactly_where_they_agree(left: Any, right: An
     assert (class_name(left) == class_name(right)) is agrees(left, right)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_restart_changes_nothing(data: st.DataObject) -> None:

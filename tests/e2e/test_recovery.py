@@ -191,7 +191,7 @@ def test_partitions_added_to_both_inputs_are_refused_while_state_exists(rig: Rig
     assert "partitions_changed" in refused.log_tail()
 
 
-def test_nothing_but_rubbish_stops_the_worker_and_some_rubbish_does_not(rig: Rig) -> None:
+def test_nothing_but_rubbish_sets_its_partition_aside_and_some_rubbish_does_not(rig: Rig) -> None:
     producer = Producer(producer_settings(rig.config.kafka))
     topic = rig.config.topics.predictions
     rig.publish(400)
@@ -209,9 +209,11 @@ def test_nothing_but_rubbish_stops_the_worker_and_some_rubbish_does_not(rig: Rig
     for _ in range(300):
         producer.produce(topic, b"nope", "model-0")
     producer.flush(30)
-    stopped = rig.start_worker(max_consecutive_dead_letters=100)
-    assert stopped.exit_code(60) == 1
-    assert "bad records in a row" in stopped.log_tail()
+    with rig.worker(max_consecutive_dead_letters=100) as worker:
+        set_aside = "driftbell_partitions_set_aside"
+        wait_until(lambda: metrics(worker)[set_aside] == 1, "the partition is set aside", timeout=60, pause=0.2)
+        assert "bad records in a row" in worker.log_tail()
+        assert worker.running
 
 
 def test_a_second_signal_leaves_at_once_with_1_and_health_is_told(rig: Rig) -> None:

@@ -68,8 +68,9 @@ def decode_predictions(
     for value, header in zip(values, _per_value(headers, values), strict=True):
         payload = value
         try:
-            if len(value) > max_bytes:
-                raise too_large(len(value), max_bytes)
+            size = len(value)
+            if size > max_bytes:
+                raise too_large(size, max_bytes)
             if header:
                 payload = unwrap(value, header)
             event = decode(payload)
@@ -88,7 +89,7 @@ def decode_predictions(
             or event.timestamp is None
             or (answer is None and event.error is None)
             or (type(answer) is int and not -largest <= answer <= largest)
-            or (len(payload) > short and long_name(event))
+            or (size > short and long_name(event))
         ):
             append(look_closer(event, PREDICTION, value, header))
         else:
@@ -110,8 +111,9 @@ def decode_feedbacks(
     for value, header in zip(values, _per_value(headers, values), strict=True):
         payload = value
         try:
-            if len(value) > max_bytes:
-                raise too_large(len(value), max_bytes)
+            size = len(value)
+            if size > max_bytes:
+                raise too_large(size, max_bytes)
             if header:
                 payload = unwrap(value, header)
             event = decode(payload)
@@ -127,7 +129,7 @@ def decode_feedbacks(
             or event.model < visible
             or event.timestamp is None
             or (type(label) is int and not -largest <= label <= largest)
-            or (len(payload) > short and long_name(event))
+            or (size > short and long_name(event))
         ):
             append(look_closer(event, FEEDBACK, value, header))
         else:

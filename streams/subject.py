@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from operator import attrgetter
 from typing import NamedTuple
 
 from driftbell.schemas import Prediction
@@ -28,6 +26,10 @@ class Subject(NamedTuple):
         return self._replace(version="")
 
 
-#: The subject of a prediction as a plain tuple, which equals the ``Subject`` of the same fields and has its hash. It is asked
-#: for every event, so it makes no ``Subject``; those that keep state make one when they see a subject for the first time.
-subject_key: Callable[[Prediction], tuple[str, ...]] = attrgetter(*Subject._fields)
+def subject_key(event: Prediction) -> tuple[str, str, str]:
+    """The subject of a prediction as a plain tuple, which equals the ``Subject`` of the same fields and has its hash.
+
+    It is asked for every event, so it makes no ``Subject``; those that keep state make one when they see a subject for the
+    first time. A function and not an ``attrgetter``: CPython inlines the call and reads slots without looking them up.
+    """
+    return (event.model, event.version, event.variant)

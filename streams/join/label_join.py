@@ -7,7 +7,6 @@ restart falls. The rules for people are in docs/labels.md.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -24,7 +23,7 @@ from driftbell.streams.join.key import Keys
 from driftbell.streams.join.memory import Memory
 from driftbell.streams.join.outcome import JoinOutcome
 from driftbell.streams.join.slots import Slot, Slots
-from driftbell.streams.join.subjects import Subjects
+from driftbell.streams.join.subjects import Subjects, runs_of
 from driftbell.streams.join.waiting import WaitingLabels
 from driftbell.streams.subject import Subject
 
@@ -87,21 +86,28 @@ class LabelJoin:
         """Predictions in memory."""
         return len(self._memory)
 
-    def predictions(self, events: Sequence[Prediction], predicted_ms: Times, now_ms: int) -> Joined:
+    def predictions(
+        self,
+        events: Sequence[Prediction],
+        predicted_ms: Times,
+        now_ms: int,
+        runs: Sequence[tuple[int, tuple[str, str, str]]] | None = None,
+    ) -> Joined:
         """Register predictions that arrive now; returns those for which a label was waiting.
 
         Args:
             events: In stream order, of any models.
             predicted_ms: When each was made.
             now_ms: Stream time.
+            runs: ``runs_of(events)``, from those who know it already.
         """
         self.advance(now_ms)
         slot = self._slots.current(self._now_ms)
         name, start = slot.id, slot.start_ms
         keys = self._keys.of(events)
-        subjects = self._subjects.number(events)
+        subjects, counts = self._subjects.number(runs_of(events) if runs is None else runs, len(events))
         pending = slot.pending
-        for subject, count in Counter(subjects).items():
+        for subject, count in counts.items():
             pending[subject] = pending.get(subject, 0) + count
         puts, entries = self._memory.puts(name), self._memory.entries
         waiting = self._waiting if self._waiting.any_of(keys) else ()

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from driftbell.schemas import Prediction
 from driftbell.streams.subject import Subject, subject_key
+
+
+def runs_of(events: Iterable[Prediction]) -> list[tuple[int, tuple[str, str, str]]]:
+    """Where each run of one subject starts, from 0, and its key."""
+    runs: list[tuple[int, tuple[str, str, str]]] = []
+    last = None
+    for place, event in enumerate(events):
+        key = subject_key(event)
+        if key != last:
+            runs.append((place, key))
+            last = key
+    return runs
 
 
 class Subjects:
@@ -17,14 +30,23 @@ class Subjects:
         self._numbers: dict[tuple[str, ...], int] = {}
         self._subjects: list[Subject | None] = []
 
-    def number(self, events: Sequence[Prediction]) -> list[int]:
-        """The subject's number of each event; new subjects get the lowest free number."""
-        numbers = self._numbers
-        out = []
-        for key in map(subject_key, events):
-            number = numbers.get(key)
-            out.append(self._add(Subject(*key)) if number is None else number)
-        return out
+    def number(self, runs: Sequence[tuple[int, tuple[str, str, str]]], length: int) -> tuple[list[int], Counter[int]]:
+        """The number of each event's subject, and how many events have it; new subjects get the lowest free number.
+
+        Args:
+            runs: See ``runs_of``.
+            length: Of how many events.
+        """
+        numbers: list[int] = []
+        counts: Counter[int] = Counter()
+        ends = [start for start, _ in runs[1:]]
+        for (start, key), end in zip(runs, [*ends, length], strict=True):
+            number = self._numbers.get(key)
+            if number is None:
+                number = self._add(Subject(*key))
+            numbers += [number] * (end - start)
+            counts[number] += end - start
+        return numbers, counts
 
     @property
     def by_number(self) -> Sequence[Subject | None]:

@@ -358,6 +358,7 @@ class Partition:
         good: list[Prediction] = []
         good_ms: list[int] = []
         # A run: consecutive events of one subject, handed over at once.
+        runs: list[tuple[int, tuple[str, str, str]]] = []
         run_start, run_of, trace = 0, None, None
         earliest, latest = -decoder.max_age_ms, decoder.max_future_ms
         events = decoder.decode(step)
@@ -379,6 +380,7 @@ class Partition:
                     run_start, run_of, trace = len(good), None, None
                     continue
                 run_start, run_of, trace = len(good), subject, None
+                runs.append((run_start, subject))
             good.append(event)
             good_ms.append(time_ms)
             if record.headers and (trace := traceparent_of(record.headers)) is not None:
@@ -391,7 +393,7 @@ class Partition:
             self.counts[step.input.spec.counted] += len(good)
             # Labels that came first. They are handed over when the batches close, so that where a slice was cut cannot
             # decide which batch they fall into.
-            self._waiting_joins += self._join.predictions(good, good_ms, self.stream_ms)
+            self._waiting_joins += self._join.predictions(good, good_ms, self.stream_ms, runs)
 
     def _hand_on(
         self, events: list[Prediction], times: list[int], start: int, traceparent: str | None, out: Emitted

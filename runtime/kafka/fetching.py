@@ -39,6 +39,9 @@ _MAGIC_AT: Final = 16
 #: Magic number of the format since Kafka 0.11.
 _V2: Final = 2
 _V2_HEAD: Final = 61
+#: Where its head holds the last offset, counted from the first, and the number of records.
+_LAST_OFFSET_AT: Final = 23
+_COUNT_AT: Final = 57
 
 
 class FetchedBatches:
@@ -51,6 +54,8 @@ class FetchedBatches:
         self._data = data
         self._at = 0
         self._end = self._frame_end()
+        #: The batch that is being read.
+        self.current = b""
 
     def has_next(self) -> bool:
         """Whether a whole batch follows."""
@@ -60,12 +65,18 @@ class FetchedBatches:
         """Of the fetch."""
         return len(self._data)
 
-    def take(self) -> bytes:
-        """The next batch; where the length that it states is impossible, all that is left."""
+    def next_batch(self) -> Any:
+        """aiokafka's reader of the next batch; where the length that it states is impossible, of all that is left.
+
+        Raises:
+            CorruptRecordException: the batch ends before its last record.
+        """
         end = self._end or len(self._data)
-        batch, self._at = self._data[self._at : end], end
+        self.current, self._at = self._data[self._at : end], end
         self._end = self._frame_end()
-        return batch
+        if _ends_too_early(self.current):
+            raise CorruptRecordException("a batch that ends before its last record")
+        return MemoryRecords(self.current).next_batch()
 
     def _frame_end(self) -> int | None:
         left = len(self._data) - self._at
@@ -91,20 +102,16 @@ class TolerantRecords(fetcher.PartitionRecords):  # type: ignore[misc]
     def _unpack_records(self) -> Iterator[ConsumerRecord]:
         batches: FetchedBatches = self._records
         while batches.has_next():
-            batch = batches.take()
             try:
-                if _ends_too_early(batch):
-                    raise CorruptRecordException("a batch that ends before its last record")
-                # aiokafka's own reading of this one batch; it knows transactions, and the records so far are delivered.
-                self._records = MemoryRecords(batch)
+                # aiokafka's own reading; it knows transactions. The records before an error are delivered.
                 yield from super()._unpack_records()
             except Exception as error:
-                if _checksum_is_wrong(batch) and not self._give_up():
+                if _checksum_is_wrong(batches.current) and not self._give_up():
                     log.warning("a batch cannot be read, fetching it again: %s offset %d: %r",
                                 self._tp, self.next_fetch_offset, error)  # fmt: skip
                     return
                 log.error("records cannot be read: %s from offset %d on: %r", self._tp, self.next_fetch_offset, error)
-                yield from self._readable(batch, error)
+                yield from self._readable(batches.current, error)
 
     def _give_up(self) -> bool:
         """Whether the batch at the present offset has been fetched often enough."""
@@ -221,8 +228,10 @@ def _ends_too_early(batch: bytes) -> bool:
     """Whether its head would lead the position backwards, and the same batch would be fetched for ever."""
     if not _is_v2(batch):
         return False
-    head = _DefaultRecordBatchPy(batch)
-    return int(head.last_offset_delta) < max(0, int(head._num_records) - 1)
+    # Asked of each batch, and so not of aiokafka's reader in Python.
+    (last,) = struct.unpack_from(">i", batch, _LAST_OFFSET_AT)
+    (count,) = struct.unpack_from(">i", batch, _COUNT_AT)
+    return bool(last < max(0, count - 1))
 
 
 def _checksum_is_wrong(batch: bytes) -> bool:

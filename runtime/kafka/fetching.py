@@ -98,6 +98,11 @@ class TolerantRecords(fetcher.PartitionRecords):  # type: ignore[misc]
     _records: Any
     _tp: TopicPartition
     next_fetch_offset: int
+    _records_iterator: Iterator[ConsumerRecord]
+
+    def __iter__(self) -> Iterator[ConsumerRecord]:
+        """Go on where the last iteration stopped; the generator itself, as ``__next__`` would cost a call for each record."""
+        return self._records_iterator
 
     def _unpack_records(self) -> Iterator[ConsumerRecord]:
         batches: FetchedBatches = self._records

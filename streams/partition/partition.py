@@ -27,6 +27,7 @@ from driftbell.streams.partition.models import Models, News
 from driftbell.streams.partition.outbox import alert_records, metric_record
 from driftbell.streams.partition.own_alerts.left_out import LeftOut
 from driftbell.streams.partition.own_alerts.lost_input import LostInput
+from driftbell.streams.partition.own_alerts.moment import Moments
 from driftbell.streams.partition.own_alerts.poison_records import PoisonRecords
 from driftbell.streams.records import Input, OutboxRecord, RecordLike
 from driftbell.streams.subject import Subject, subject_key
@@ -75,6 +76,8 @@ class Partition:
         #: Exact counts of what was processed, part of the state.
         self.counts: Counter[str] = Counter()
         self._poison = PoisonRecords(index, config)
+        #: The alerts about driftbell itself, by the name under which their state is stored.
+        self._own: dict[str, Moments] = {"lost": self._lost, "left_out": self._left_out, "poison": self._poison}
         self._decoder = Decoder(index, config, self.counts, self._poison)
         #: By input, the offset up to which records are processed one by one, to find the one that fails. Not state.
         self._singly_until: dict[Input, int] = {}
@@ -104,15 +107,14 @@ class Partition:
             # Before it was kept, seconds of stream time were certainly more than there were episodes.
             self._models.highest_episode = core.get("highest_episode", max(0, core["stream_ms"] // 1000))
             self._join.restore(core["join"], stored.waiting)
-            self._lost.restore(core["lost"])
+            for name, own in self._own.items():
+                # A checkpoint of before this kind of alert has none.
+                if name in core:
+                    own.restore(core[name])
             self.counts.update(core["counts"])
             self.offsets = {Input.named(name): offset for name, offset in stored.offsets.items()}
             self._fetched = dict(self.offsets)
             self._outbox = list(stored.outbox)
-            if "poison" in core:
-                self._poison.restore(core["poison"])
-            if "left_out" in core:
-                self._left_out.restore(core["left_out"])
             for _ in self.restore_models(stored.models):
                 pass
             self._changed = bool(self._outbox) or self._changed
@@ -179,7 +181,7 @@ class Partition:
 
     def active_alerts(self) -> list[Alert]:
         """The alerts that fire now in this partition."""
-        return self._models.active() + self._lost.active() + self._left_out.active() + self._poison.active()
+        return self._models.active() + [alert for own in self._own.values() for alert in own.active()]
 
     def push(self, source: Input, records: Sequence[RecordLike], now_ms: int | None = None) -> None:
         """Buffer fetched records, in offset order; what the checkpoint already counts is skipped.
@@ -335,9 +337,7 @@ class Partition:
                 "forgotten_episode": self._models.forgotten_episode,
                 "highest_episode": self._models.highest_episode,
                 "join": self._join.state(),
-                "lost": self._lost.state(),
-                "left_out": self._left_out.state(),
-                "poison": self._poison.state(),
+                **{name: own.state() for name, own in self._own.items()},
                 "counts": dict(sorted(self.counts.items())),
             }
         )
@@ -433,9 +433,8 @@ class Partition:
             self._hand_over(subject, joined, out)
         self._waiting_joins.clear()
         yield from self._models.tick(now_ms, out)
-        out.alerts += self._lost.observe(now_ms)
-        out.alerts += self._left_out.observe(now_ms)
-        out.alerts += self._poison.observe(now_ms)
+        for own in self._own.values():
+            out.alerts += own.observe(now_ms)
         self._publish(out)
         self._since_safe_point = 0
         self.closing = False
@@ -443,9 +442,7 @@ class Partition:
     def _due_ms(self) -> int | None:
         due = (
             self._join.due_ms(),
-            self._lost.due_ms(),
-            self._left_out.due_ms(),
-            self._poison.due_ms(),
+            *(own.due_ms() for own in self._own.values()),
             self._models.due_ms(),
         )
         return min((d for d in due if d is not None), default=None)

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 
 from driftbell.schemas import FeatureShift
 from driftbell.streams.batch import PredictionBatch
-from driftbell.streams.detectors import Restored
-from driftbell.streams.monitors.base import BaseMonitor, Options
+from driftbell.streams.monitors.drift.drift_monitor import DriftMonitor, ShiftOptions
 from driftbell.streams.monitors.drift.shift_condition import shift_condition
-from driftbell.streams.monitors.drift.shifts import Shifts, ShiftsState
-from driftbell.streams.monitors.monitor import Condition, Family
-from driftbell.streams.versioned import Versioned
+from driftbell.streams.monitors.monitor import Condition
+from driftbell.streams.reference import Columns, Profiles
 
 #: Natural logarithm: below this much evidence a feature has not visibly moved (a quiet one stays below in all but 1 of
 #: 20,000 looks).
@@ -25,44 +23,26 @@ class FeatureDriftReason(enum.StrEnum):
     DISTRIBUTION_MOVED = "distribution_moved"
 
 
-class DriftOptions(Options, frozen=True):
-    """Options of the drift monitors."""
+class DriftOptions(ShiftOptions, frozen=True):
+    """Options of the feature drift."""
 
     #: Most conditions at once; when more features move the first ones are reported, with the number of all in the
     #: sentence.
     max_conditions: int = 20
-    #: Events after which a shift that stayed becomes normal: the reference is relearned. 0 means never.
-    relearn_after: int = 0
 
 
-class FeatureDriftState(Versioned, frozen=True):
-    """What compares with the reference, once there is one."""
-
-    shifts: ShiftsState | None = None
-
-
-class FeatureDrift(BaseMonitor[DriftOptions]):
+class FeatureDrift(DriftMonitor[DriftOptions]):
     """Location, spread and mix of every watched feature against the reference."""
 
     name = "feature_drift"
     reasons = FeatureDriftReason
-    family = Family.DRIFT
     options_type = DriftOptions
-    referenced = True
-    _shifts: Shifts | None = None
 
-    def _begin(self) -> Shifts:
-        self._shifts = Shifts(self.context.reference.features, self.context.events_per_false_alarm)
-        return self._shifts
+    def _profiles(self) -> Profiles:
+        return self.context.reference.features
 
-    def on_predictions(self, batch: PredictionBatch) -> None:
-        """Compare the batch with the reference."""
-        if not self.context.reference.ready:
-            return
-        shifts = self._shifts or self._begin()
-        columns = self.context.reference.columns(batch)
-        if columns is not None:
-            shifts.update(columns)
+    def _columns(self, batch: PredictionBatch) -> Columns | None:
+        return self.context.reference.columns(batch)
 
     def conditions(self, now_ms: int) -> Sequence[Condition]:
         """One condition per feature that moved."""
@@ -85,12 +65,6 @@ class FeatureDrift(BaseMonitor[DriftOptions]):
             for row, alarm in list(shifts.alarms.items())[:limit]
         ]
 
-    @property
-    def outlived(self) -> bool:
-        """Whether a shift stayed for ``relearn_after`` events."""
-        limit, shifts = self.context.options.relearn_after, self._shifts
-        return limit > 0 and shifts is not None and any(alarm.events >= limit for alarm in shifts.alarms.values())
-
     def movers(self, limit: int) -> list[FeatureShift]:
         """The features that moved most, by evidence; those that did not visibly move are left out."""
         shifts = self._shifts
@@ -107,14 +81,3 @@ class FeatureDrift(BaseMonitor[DriftOptions]):
             )
             for row, evidence, start_ms in moved[:limit]
         ]
-
-    def state(self) -> FeatureDriftState:
-        """Everything needed to continue, copied."""
-        return FeatureDriftState(shifts=self._shifts.state() if self._shifts else None)
-
-    def restore(self, state: object) -> Restored:
-        """Continue from ``state``."""
-        saved = FeatureDriftState.read(state)
-        if saved.shifts is not None:
-            self._begin().restore(saved.shifts)
-        return Restored.CONTINUED

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from driftbell.streams.detectors import alarms
 from driftbell.streams.detectors.blocks import BlockState
 from driftbell.streams.detectors.shiryaev_roberts import EvidenceState
-from driftbell.streams.monitors.drift.block_column import BlockColumn
-from driftbell.streams.monitors.drift.column_watcher import ColumnWatcher, PooledWatcher
-from driftbell.streams.monitors.drift.mix_columns import MixColumns
-from driftbell.streams.monitors.drift.rank_columns import RankColumns
+from driftbell.streams.monitors.drift.columns.block_column import BlockColumn
+from driftbell.streams.monitors.drift.columns.column_watcher import ColumnWatcher, PooledWatcher
+from driftbell.streams.monitors.drift.columns.mix_columns import MixColumns
+from driftbell.streams.monitors.drift.columns.rank_columns import RankColumns
 from driftbell.streams.monitors.drift.recent_counts import RecentCounts, RecentCountsState
 from driftbell.streams.monitors.drift.shift_alarm import ShiftAlarm
 from driftbell.streams.reference import Categories, Columns, Profiles

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from driftbell.streams.detectors import BernoulliESR, BoundedMeanESR, Restored, RiverDetector, ShiryaevRoberts
+from driftbell.streams.detectors import BernoulliESR, BoundedMeanESR, Restored, RiverDetector
 from driftbell.streams.detectors.river.detector import BINARY
 from driftbell.streams.monitors.performance.error_reference import SUSPICIOUS, ErrorReference
 from driftbell.streams.monitors.performance.recent_errors import RecentErrors
@@ -21,6 +21,10 @@ Errors = npt.NDArray[np.float64]
 CALIBRATED = "e-SR"
 #: An alarm supposes at least this many times the tolerated mean, so that recovery is a test between two levels.
 _RAISED = 1.25
+
+
+#: The e-detectors behind ``CalibratedErrors``.
+D = TypeVar("D", bound=BernoulliESR | BoundedMeanESR)
 
 
 class ErrorDetector(Protocol):
@@ -67,15 +71,46 @@ def error_detector(
     return BoundedErrors(reference, events_per_false_alarm)
 
 
-class BernoulliErrors:
+class CalibratedErrors(Generic[D]):
+    """What the calibrated detectors share: one e-detector against the mean that the reference tolerates."""
+
+    calibrated: ClassVar[bool] = True
+
+    def __init__(self, reference: ErrorReference, detector: D) -> None:
+        self._reference = reference
+        self._detector = detector
+
+    def suspicious_labels(self) -> float:
+        """Those since the change point, once the walk is high."""
+        if self._detector.evidence.walk(0) < SUSPICIOUS:
+            return 0.0
+        return float(self._detector.evidence.change_point(0)[1])
+
+    def retarget(self) -> None:
+        """Take what the reference tolerates now."""
+        self._detector.retarget(self._reference.tolerated)
+
+    def reset(self) -> None:
+        """Forget the evidence."""
+        self._detector.reset()
+
+    def state(self) -> Versioned:
+        """The detector's."""
+        return self._detector.state()
+
+    def restore(self, state: object) -> Restored:
+        """Continue from ``state``."""
+        self._detector.restore(state)
+        return Restored.CONTINUED
+
+
+class BernoulliErrors(CalibratedErrors[BernoulliESR]):
     """Wrong answers against the share that is tolerated."""
 
     name: ClassVar[str] = BernoulliESR.name
-    calibrated: ClassVar[bool] = True
 
     def __init__(self, reference: ErrorReference, events_per_false_alarm: float) -> None:
-        self._reference = reference
-        self._detector = BernoulliESR(reference.tolerated, events_per_false_alarm)
+        super().__init__(reference, BernoulliESR(reference.tolerated, events_per_false_alarm))
 
     def update(self, errors: Errors, recent: RecentErrors, start_ms: int) -> bool:
         """Only the sum of the errors matters."""
@@ -88,37 +123,14 @@ class BernoulliErrors:
         wrong = float(round(self._detector.successes(0)))
         return RateAlarm(start_ms, float(labels), wrong, self._detector.alternative(0))
 
-    def suspicious_labels(self) -> float:
-        """Those since the change point, once the walk is high."""
-        return _suspicious(self._detector.evidence)
 
-    def retarget(self) -> None:
-        """Take what the reference tolerates now."""
-        self._detector.retarget(self._reference.tolerated)
-
-    def reset(self) -> None:
-        """Forget the evidence."""
-        self._detector.reset()
-
-    def state(self) -> Versioned:
-        """The detector's."""
-        return self._detector.state()
-
-    def restore(self, state: object) -> Restored:
-        """Continue from ``state``."""
-        self._detector.restore(state)
-        return Restored.CONTINUED
-
-
-class BoundedErrors:
+class BoundedErrors(CalibratedErrors[BoundedMeanESR]):
     """Errors on a scale from 0 to 1 against the mean that is tolerated."""
 
     name: ClassVar[str] = BoundedMeanESR.name
-    calibrated: ClassVar[bool] = True
 
     def __init__(self, reference: ErrorReference, events_per_false_alarm: float) -> None:
-        self._reference = reference
-        self._detector = BoundedMeanESR(reference.tolerated, events_per_false_alarm)
+        super().__init__(reference, BoundedMeanESR(reference.tolerated, events_per_false_alarm))
 
     def update(self, errors: Errors, recent: RecentErrors, start_ms: int) -> bool:
         """Every error counts for itself."""
@@ -129,27 +141,6 @@ class BoundedErrors:
         """The change point is the evidence's, the level that of the recent labels."""
         start_ms, _ = self._detector.evidence.change_point(0)
         return _recent_alarm(recent, start_ms, self._reference)
-
-    def suspicious_labels(self) -> float:
-        """Those since the change point, once the walk is high."""
-        return _suspicious(self._detector.evidence)
-
-    def retarget(self) -> None:
-        """Take what the reference tolerates now."""
-        self._detector.retarget(self._reference.tolerated)
-
-    def reset(self) -> None:
-        """Forget the evidence."""
-        self._detector.reset()
-
-    def state(self) -> Versioned:
-        """The detector's."""
-        return self._detector.state()
-
-    def restore(self, state: object) -> Restored:
-        """Continue from ``state``."""
-        self._detector.restore(state)
-        return Restored.CONTINUED
 
 
 class RiverErrors:
@@ -201,12 +192,6 @@ class RiverErrors:
     def restore(self, state: object) -> Restored:
         """Continue from ``state``, or start fresh."""
         return self._detector.restore(state)
-
-
-def _suspicious(evidence: ShiryaevRoberts) -> float:
-    if evidence.walk(0) < SUSPICIOUS:
-        return 0.0
-    return float(evidence.change_point(0)[1])
 
 
 def _recent_alarm(recent: RecentErrors, start_ms: int, reference: ErrorReference) -> RateAlarm:

@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from driftbell.streams.detectors import RankESR, RankScores, observed_shift
-from driftbell.streams.detectors.shiryaev_roberts import EvidenceState
+from driftbell.streams.monitors.drift.columns.pooled_columns import PooledColumns
 from driftbell.streams.monitors.drift.shift_alarm import RANK_SD, ShiftAlarm, inner_psi, numbers_back, window_for
 from driftbell.streams.reference import Columns, Numbers, Profiles
 
 Ints = npt.NDArray[np.int64]
 
 
-class RankColumns:
+class RankColumns(PooledColumns[RankESR]):
     """See ``ColumnWatcher``."""
 
     def __init__(self, profiles: Profiles, budget: float) -> None:
@@ -43,20 +43,6 @@ class RankColumns:
         """Per bin."""
         return self._numbers[at].counts.astype(np.int64)
 
-    @property
-    def ceiling(self) -> float:
-        """No column's log evidence is larger."""
-        return self._detector.evidence.ceiling
-
-    @property
-    def log_evidence(self) -> npt.NDArray[np.float64]:
-        """Of each column."""
-        return self._detector.log_evidence
-
-    def evidence(self, at: int) -> tuple[float, int]:
-        """Of the mixture; the change point is that of the best bet."""
-        return float(self._detector.log_evidence[at]), self._detector.evidence.change_point(at)[0]
-
     def alarm(self, at: int, columns: Columns) -> ShiftAlarm:
         """How far the mean rank or width moved follows from the bet that won."""
         evidence = self._detector.evidence
@@ -72,15 +58,3 @@ class RankColumns:
     def psi(self, at: int, counts: Ints) -> float:
         """Without the outer bins, which are empty in the reference."""
         return inner_psi(counts, self.reference(at))
-
-    def reset(self, at: int) -> None:
-        """Forget the evidence of one column."""
-        self._detector.reset(at)
-
-    def state(self) -> EvidenceState:
-        """The detector's."""
-        return self._detector.state()
-
-    def restore(self, state: object) -> None:
-        """Continue from ``state``."""
-        self._detector.restore(state)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftbell.streams.detectors import CategoryESR
-from driftbell.streams.detectors.shiryaev_roberts import EvidenceState
+from driftbell.streams.monitors.drift.columns.pooled_columns import PooledColumns
 from driftbell.streams.monitors.drift.shift_alarm import ShiftAlarm, mix_back, window_for
 from driftbell.streams.reference import Categories, Columns, Profiles
 from driftbell.streams.stats import psi
@@ -17,7 +17,7 @@ from driftbell.streams.stats import psi
 Ints = npt.NDArray[np.int64]
 
 
-class MixColumns:
+class MixColumns(PooledColumns[CategoryESR]):
     """See ``ColumnWatcher``."""
 
     def __init__(self, profiles: Profiles, budget: float) -> None:
@@ -42,20 +42,6 @@ class MixColumns:
         """Per category."""
         return self._mixes[at].pooled
 
-    @property
-    def ceiling(self) -> float:
-        """No column's log evidence is larger."""
-        return self._detector.evidence.ceiling
-
-    @property
-    def log_evidence(self) -> npt.NDArray[np.float64]:
-        """Of each column."""
-        return self._detector.log_evidence
-
-    def evidence(self, at: int) -> tuple[float, int]:
-        """Of the mixture; the change point is that of the best bet."""
-        return float(self._detector.log_evidence[at]), self._detector.evidence.change_point(at)[0]
-
     def alarm(self, at: int, columns: Columns) -> ShiftAlarm:
         """The category of the bet that won, and how far its share moved at least."""
         start_ms, events = self._detector.evidence.change_point(at)
@@ -79,15 +65,3 @@ class MixColumns:
     def psi(self, at: int, counts: Ints) -> float:
         """Over the distinguished categories and the others together."""
         return psi(counts, self.reference(at))
-
-    def reset(self, at: int) -> None:
-        """Forget the evidence of one column."""
-        self._detector.reset(at)
-
-    def state(self) -> EvidenceState:
-        """The detector's."""
-        return self._detector.state()
-
-    def restore(self, state: object) -> None:
-        """Continue from ``state``."""
-        self._detector.restore(state)

@@ -1,0 +1,1 @@
+"""How columns are watched for drift: one kind of column per file, behind one port."""

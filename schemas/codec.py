@@ -1,7 +1,7 @@
 """The JSON codec: bytes to events and back. Why a record is bad is found out only once it is known to be bad.
 
 Most records pass through one call of the decoder and one quick check. What the decoder refuses is corrected where that is
-possible (``schemas.tolerance``) and decoded again; what the quick check flags is looked at closely (``schemas.closer_look``).
+possible (``schemas.tolerance``) and decoded again; what the quick check flags is examined closely (``schemas.closer_look``).
 
 The plural functions decode a chunk: the result has one entry per value, in order, and a bad record stands in its own
 place as a ``BadRecord``. Records are decoded one by one on purpose: joining the values before decoding saves 1 %
@@ -55,7 +55,7 @@ def decode_predictions(
 ) -> list[Prediction | BadRecord]:
     """Read a chunk of predictions. Each is plain JSON, or a structured CloudEvent if its entry of ``headers`` says so.
 
-    Timestamps are not looked at here; ``schemas.to_epoch_ms`` does that. An event without one has None.
+    Timestamps are not read here; ``schemas.to_epoch_ms`` does that. An event without one has None.
 
     Args:
         max_bytes: values of more bytes are refused.

@@ -15,7 +15,7 @@ def register(commands: Commands) -> None:
     """Add the command."""
     state = commands.group(
         "state",
-        summary="mend checkpoints after a reset of the consumer group",
+        summary="repair checkpoints after a reset of the consumer group",
         description="Look after the checkpoints in Redis. Needed only when something went wrong.",
     )
     reset = state.add(

@@ -43,7 +43,7 @@ def register(commands: Commands) -> None:
         "check",
         check,
         summary="find what is wrong, change nothing",
-        description="Compares the topics with what driftbell needs, and says how to mend each difference.\n"
+        description="Compares the topics with what driftbell needs, and says how to repair each difference.\n"
         "Exit code 0: all is well. 3: something was found.",
         example="driftbell topics check && driftbell worker",
     )

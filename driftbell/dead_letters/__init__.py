@@ -1,4 +1,4 @@
-"""Dead letters: looked at by people, and sent again once what was wrong is mended."""
+"""Dead letters: read by people, and sent again once what was wrong is fixed."""
 
 from __future__ import annotations
 

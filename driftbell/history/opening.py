@@ -12,7 +12,7 @@ from driftbell.errors import CommandError, UsageError
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
-#: So much of a file is looked at to tell what it is.
+#: So much of a file is read to tell what it is.
 _LOOK = 4096
 #: Small enough that little is lost in front of a damaged byte.
 _PIECE = 1 << 14

@@ -68,7 +68,7 @@ def _lines(
             yield f"in {count:,} events of {source.value} {describe(name, source.spec.fields)}"
     if looks is not None and looks.seconds > looks.worker_seconds:
         yield (
-            f"the file is sparse: it was looked at every {_length(looks.seconds)} of its own time, where a worker looks every "
+            f"the file is sparse: it was examined every {_length(looks.seconds)} of its own time, where a worker looks every "
             f"{_length(looks.worker_seconds)} (--exact does so)"
         )
     yield ""

@@ -20,7 +20,7 @@ from aiokafka.abc import AbstractTokenProvider
 
 #: A token is renewed after this share of its life, as librdkafka does.
 _RENEW_AFTER = 0.8
-#: Seconds. aiokafka connects to every broker anew; a slow identity provider must not hold it for longer than a request.
+#: Seconds. aiokafka connects to every broker again; a slow identity provider must not hold it for longer than a request.
 _TIMEOUT = 10.0
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 
 from driftbell.alerting.channels.registry import MODEL, refusals
 from driftbell.errors import UsageError
@@ -13,6 +14,8 @@ from driftbell.runtime.config.loader import Check, ConfigError, load
 from driftbell.runtime.config.model import Config, Monitoring
 from driftbell.runtime.config.secrets import secret_values
 from driftbell.runtime.observability import logs
+
+log = logging.getLogger(__name__)
 
 
 class InvalidConfigurationError(UsageError):
@@ -30,19 +33,25 @@ def configured(options: argparse.Namespace) -> Config:
     Raises:
         InvalidConfigurationError: naming file, line and fix of every mistake.
     """
-    config = _read(options)
+    warnings: list[str] = []
+    config = _read(options, warn=warnings.append)
     logs.configure(
         getattr(options, "log_level", "info"), getattr(options, "log_format", None), secrets=secret_values(config)
     )
+    for warning in warnings:
+        log.warning("%s", warning)
     return config
 
 
-def check_everything(options: argparse.Namespace, *, with_environment: bool) -> None:
+def check_everything(
+    options: argparse.Namespace, *, with_environment: bool, warn: Callable[[str], object] = log.warning
+) -> None:
     """As ``configured``, and all that would refuse the start of a router: its channels are built, and connect to nothing.
 
     Args:
         options: as parsed; ``config`` names the file.
         with_environment: whether variables and files that hold secrets are there, as they are where it will run.
+        warn: is told of what is no mistake for sure.
 
     Raises:
         InvalidConfigurationError: naming file, line and fix of every mistake.
@@ -52,13 +61,15 @@ def check_everything(options: argparse.Namespace, *, with_environment: bool) -> 
         for wrong in asyncio.run(refusals(config.router, with_environment=with_environment)):
             yield ("router", *wrong.path), f"{wrong.message}; {wrong.fix}"
 
-    _read(options, channels, with_environment=with_environment)
+    _read(options, channels, with_environment=with_environment, warn=warn)
 
 
-def _read(options: argparse.Namespace, *checks: Check, with_environment: bool = True) -> Config:
+def _read(
+    options: argparse.Namespace, *checks: Check, warn: Callable[[str], object], with_environment: bool = True
+) -> Config:
     file = getattr(options, "config", None)
     try:
-        return load(file, checks=[_monitors, *checks], model=MODEL, with_environment=with_environment)
+        return load(file, checks=[_monitors, *checks], model=MODEL, with_environment=with_environment, warn=warn)
     except ConfigError as error:
         raise InvalidConfigurationError([str(problem) for problem in error.problems]) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 from driftbell.command import Commands, takes_json
 from driftbell.configured import InvalidConfigurationError, check_everything, configured
@@ -48,16 +49,23 @@ def check(options: argparse.Namespace) -> int:
     from driftbell.runtime.config.loader import find
 
     file = find(getattr(options, "config", None))
+    warnings: list[str] = []
     try:
-        check_everything(options, with_environment=not options.no_secrets)
+        check_everything(options, with_environment=not options.no_secrets, warn=warnings.append)
     except InvalidConfigurationError as error:
         if not options.json:
             raise
-        print(json.dumps({"file": str(file) if file else None, "valid": False, "problems": error.problems}))
+        print(
+            json.dumps(
+                {"file": str(file) if file else None, "valid": False, "problems": error.problems, "warnings": warnings}
+            )
+        )
         return error.exit_code
     if options.json:
-        print(json.dumps({"file": str(file) if file else None, "valid": True, "problems": []}))
+        print(json.dumps({"file": str(file) if file else None, "valid": True, "problems": [], "warnings": warnings}))
     else:
+        for warning in warnings:
+            print(f"warning: {warning}", file=sys.stderr)
         print(f"{file or 'no file, all defaults'}: valid")
     return ExitCode.OK
 

@@ -69,6 +69,8 @@ class Document:
     values: dict[Path, Place] = field(default_factory=dict)
     keys: dict[Path, Place] = field(default_factory=dict)
     errors: list[DocumentError] = field(default_factory=list)
+    #: The environment variables that it names as ``${NAME}``.
+    variables: set[str] = field(default_factory=set)
 
     def place(self, path: Path, *, key: bool = False) -> Place:
         """Where the value (or the key) at ``path`` stands; the nearest enclosing thing when it is not in the file."""
@@ -237,6 +239,7 @@ class _Reader:
                 return match[0][1:]
             name: str = match[1]
             otherwise: str | None = match[2]
+            self._document.variables.add(name)
             value = self._variables.get(name, otherwise)
             if value is None:
                 self._wrong(

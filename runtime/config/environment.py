@@ -29,7 +29,7 @@ def lay_over(document: Document, variables: Mapping[str, str], model: type[Secti
 def _path(steps: list[str], kind: inspect.Type, existing: Any) -> Iterator[str]:
     path: Path = ()
     for step in steps:
-        kind = _inner(kind)
+        kind = inner(kind)
         if path == ("kafka",):
             key = _kafka_name(step)
         elif isinstance(kind, inspect.StructType):
@@ -45,7 +45,8 @@ def _path(steps: list[str], kind: inspect.Type, existing: Any) -> Iterator[str]:
         yield key
 
 
-def _inner(kind: inspect.Type) -> inspect.Type:
+def inner(kind: inspect.Type) -> inspect.Type:
+    """A type without its metadata, and what is set where it may be absent."""
     while True:
         if isinstance(kind, inspect.Metadata):
             kind = kind.type

@@ -5,6 +5,7 @@ Every error names the file, line and column, the key's path, what is wrong and h
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,12 @@ from driftbell.runtime.config.environment import lay_over
 from driftbell.runtime.config.model import Config, Monitoring
 from driftbell.runtime.config.show import show
 from driftbell.runtime.config.typed import Checker
+from driftbell.runtime.config.unread import named_in, unread
 from driftbell.runtime.config.wellformed import well_formed
 
 __all__ = ["Check", "ConfigError", "Problem", "find", "load", "show"]
+
+log = logging.getLogger(__name__)
 
 VARIABLE = "DRIFTBELL_CONFIG"
 DEFAULT_FILE = "driftbell.yaml"
@@ -69,6 +73,7 @@ def load(
     checks: Sequence[Check] = (),
     model: Model | None = None,
     with_environment: bool = True,
+    warn: Callable[[str], object] = log.warning,
 ) -> Config:
     """Read the configuration; with no file and no variables it is all defaults.
 
@@ -80,6 +85,7 @@ def load(
             read by name only, which is enough for a worker.
         with_environment: whether the files that it names (secrets, certificates) must be there. Not where it is only checked,
             on another machine.
+        warn: is told of variables that look like ours, and are no mistake for sure.
 
     Raises:
         ConfigError: with all problems.
@@ -89,11 +95,12 @@ def load(
     if document.errors:
         raise ConfigError([Problem(error.place, error.path, error.message) for error in document.errors])
     section = Config if model is None else model.config
+    unknown = _unread(document, env, section, warn)
     lay_over(document, env, section)
     if model is None:
         _leave_out_channels(document.root)
-    config, problems = _config(document, section)
-    mistaken = [problem.path for problem in problems]
+    config, problems = _config(document, section, unknown)
+    mistaken = [problem.path for problem in problems if problem.path]
     all_checks: list[Check] = [partial(well_formed, with_environment=with_environment), *checks]
     for check in all_checks:
         for where, message in check(config):
@@ -129,12 +136,29 @@ def _follows(at: Path, mistaken: Sequence[Path]) -> bool:
     return at[-1:] == ("receiver",) and any(one[:2] == ("router", "receivers") for one in mistaken)
 
 
-def _config(document: Document, section: type[Config]) -> tuple[Config, list[Problem]]:
+def _unread(
+    document: Document, env: Mapping[str, str], section: type[Config], warn: Callable[[str], object]
+) -> list[Problem]:
+    found = []
+    for name, setting in unread(env, {*document.variables, *named_in(document.root)}, section):
+        if setting:
+            message = f"no setting is read from it; did you mean {setting}?"
+            found.append(Problem(Place(f"environment variable {name}"), (), message))
+        else:
+            warn(
+                f"the environment variable {name} is read by nothing; one that sets a key is written "
+                "DRIFTBELL_<SECTION>__<KEY>, with two underscores between the steps"
+            )
+    return found
+
+
+def _config(document: Document, section: type[Config], known: Sequence[Problem]) -> tuple[Config, list[Problem]]:
     checker = Checker(overlays=_overlay)
     plain = checker.section(document.root, section)
     if not plain.get("kafka"):
         plain.pop("kafka", None)  # an empty section is all defaults, and its default is not empty
-    problems = [
+    problems = list(known)
+    problems += [
         Problem(document.place(mistake.path, key=mistake.at_key), mistake.path, mistake.message)
         for mistake in checker.mistakes
     ]

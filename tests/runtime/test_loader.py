@@ -253,7 +253,7 @@ def test_the_environment_overrides_single_keys(folder: Path) -> None:
         DRIFTBELL_MODELS__FRAUD_EU__METRICS_WINDOW="5m",
         DRIFTBELL_MONITORING__MONITORS__FEATURE_DRIFT__ENABLED="no",
         DRIFTBELL_MONITORING__LABELS="{team: risk}",
-        DRIFTBELL_TEST_KAFKA_LIB="not a key: it has no double underscore",
+        DRIFTBELL_TEST_KAFKA_LIB="not a key: of the tests",
         PATH="/bin",
     )
 
@@ -372,3 +372,59 @@ def test_a_file_that_would_take_all_memory_or_the_stack_is_refused_at_its_line(
     started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert message in "\n".join(_errors(text))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - started < 200_000, "kilobytes"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("DRIFTBELL_WORKER_TICK", "DRIFTBELL_WORKER__TICK"),
+        ("DRIFTBELL_WORKER_HTTP_PORT", "DRIFTBELL_WORKER__HTTP_PORT"),
+        ("DRIFTBELL_KAFKA_BOOTSTRAP_SERVERS", "DRIFTBELL_KAFKA__BOOTSTRAP_SERVERS"),
+        ("DRIFTBELL_KAFKA_BOOTSTRAP_SERVRS", "DRIFTBELL_KAFKA__BOOTSTRAP_SERVERS"),
+        ("DRIFTBELL_KAFKA_SASL_PASSWORD_FILE", "DRIFTBELL_KAFKA__SASL_PASSWORD_FILE"),
+        ("DRIFTBELL_KAFKA_SSL_CA_LOCATION", "DRIFTBELL_KAFKA__SSL_CA_LOCATION"),
+        ("DRIFTBELL_REDIS_URL", "DRIFTBELL_REDIS__URL"),
+        ("driftbell_redis__url", "DRIFTBELL_REDIS__URL"),
+        ("DRIFTBEL_REDIS__URL", "DRIFTBELL_REDIS__URL"),
+        ("DRIFTBELLL_WORKER__GROUP", "DRIFTBELL_WORKER__GROUP"),
+    ],
+)
+def test_a_variable_that_was_meant_for_a_setting_is_never_silent(folder: Path, name: str, meant: str) -> None:
+    told = f"environment variable {name}: no setting is read from it; did you mean {meant}?"
+
+    assert _errors("", **{name: "x"}) == [told]
+    # And it hides no other mistake.
+    assert len(_errors("worker: {tick: soon}", **{name: "x"})) == 2
+
+
+def test_a_variable_that_only_begins_as_ours_is_told_and_nothing_is_guessed(folder: Path) -> None:
+    told: list[str] = []
+
+    load(
+        env={"DRIFTBELL_VERSION": "1", "DRIFTBELL_SLACK_TOKEN": "x", "DRIFT_REDIS_URL": "x"},
+        model=MODEL,
+        warn=told.append,
+    )
+
+    assert [line.split(" is read by nothing")[0] for line in told] == [
+        "the environment variable DRIFTBELL_SLACK_TOKEN", "the environment variable DRIFTBELL_VERSION",
+    ]  # fmt: skip
+
+
+def test_variables_that_are_read_or_that_kubernetes_sets_are_not_told(folder: Path) -> None:
+    Path("driftbell.yaml").write_text(
+        "redis: {password: '${DRIFTBELL_REDIS_PASSWORD}', url: '${DRIFTBELL_REDIS_URL:-redis://redis:6379/0}'}\n"
+        "router:\n  route: {receiver: us}\n  receivers:\n  - name: us\n"
+        "    slack_configs: [{channel: c, bot_token_env: DRIFTBELL_SLACK_TOKEN}]\n"
+    )
+    told: list[str] = []
+    links = {
+        "DRIFTBELL_WORKER_PORT": "tcp://10.0.0.1:8081", "DRIFTBELL_WORKER_HTTP_PORT": "tcp://10.0.0.1:8081",
+        "DRIFTBELL_WORKER_PORT_8081_TCP_PORT": "8081", "DRIFTBELL_WORKER_SERVICE_HOST": "10.0.0.1",
+        "DRIFTBELL_WORKER_SERVICE_PORT_HTTP": "8081",
+    }  # fmt: skip
+    ours = {"DRIFTBELL_REDIS_PASSWORD": "p", "DRIFTBELL_REDIS_URL": "redis://a:1/0", "DRIFTBELL_SLACK_TOKEN": "t"}
+
+    load(env={**links, **ours, "DRIFTBELL_CRASH_AT": "saved:1"}, model=MODEL, with_environment=False, warn=told.append)
+
+    assert told == []

@@ -104,6 +104,12 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         if coordinator is not None:
             coordinator.check_errors()
 
+    def read_to(self, tp: TP) -> int:
+        """How far a partition was read, markers of transactions and the like included; 0: not known."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        state = subscription and subscription.assignment and subscription.assignment.state_value(TopicPartition(*tp))
+        return int(state.position) if state and state.has_valid_position else 0
+
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
         """Commit offsets of what is still assigned."""
         consumer = self._ensure_consumer()
@@ -126,6 +132,7 @@ class ChunkConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._fetched: dict[TP, int] = {}
         self._delivered: dict[TP, int] = {}
+        self._read_to: dict[TP, int] = {}  # when the last poll brought nothing of a partition
         self._seeks: Counter[TP] = Counter()
         #: Held while fetching and while seeking: what a fetch returns that overlaps a seek may lie before or after it, and
         #: taking it for the other loses records (seen under SIGKILL: 108 labels).
@@ -154,6 +161,8 @@ class ChunkConsumer(driver.Consumer):
         async with self._seeking:
             records = await super()._getmany(active_partitions=wanted, timeout=min(timeout, POLL_SECONDS))
         self._fetches += 1
+        # Asked now, as between two polls nothing that was read is still on its way.
+        self._read_to |= {tp: self._thread.read_to(tp) for tp in wanted.difference(records or ())}
         chunks: dict[TP, list[Chunk]] = {}
         for tp, fetched in (records or {}).items():
             if fetched:
@@ -225,6 +234,7 @@ class ChunkConsumer(driver.Consumer):
         for tp in tps:
             self._fetched.pop(tp, None)
             self._delivered.pop(tp, None)
+            self._read_to.pop(tp, None)
             self._seeks[tp] += 1
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
@@ -290,6 +300,13 @@ class ChunkConsumer(driver.Consumer):
     def in_flight(self, tp: TP) -> bool:
         """Whether a fetched chunk has not reached the engine."""
         return tp in self._fetched and self._fetched[tp] != self._delivered.get(tp)
+
+    def lag(self, tp: TP, done: int) -> int | None:
+        """Records from ``done`` to the last known end (None: not known), as far as there is anything to be done with them."""
+        # Where all that was fetched is done, what is left below the fetcher's position is never delivered.
+        read = self._read_to.get(tp, 0) if self._fetched.get(tp, 0) <= done else 0
+        end = cast(int | None, self.highwater(tp))
+        return None if end is None else max(0, end - max(done, read))
 
     async def _asked(self, answer: Awaitable[T]) -> T:
         try:

@@ -26,7 +26,7 @@ class EngineCollector(Collector):
     """Reads the engine when Prometheus asks.
 
     Args:
-        end_offset: the last known end of an input, from the fetches; None when not known.
+        lag: the records of an input behind the offset that is to be processed next; None when not known.
         coordinator_errors: how often group coordination had to be started again.
     """
 
@@ -34,11 +34,11 @@ class EngineCollector(Collector):
         self,
         engine: Engine,
         *,
-        end_offset: Callable[[Source], int | None],
+        lag: Callable[[Source, int], int | None],
         coordinator_errors: Callable[[], int],
     ) -> None:
         self._engine = engine
-        self._end_offset = end_offset
+        self._lag = lag
         self._coordinator_errors = coordinator_errors
 
     def describe(self) -> Iterable[Metric]:
@@ -84,9 +84,9 @@ class EngineCollector(Collector):
             number = str(index)
             for stream in Input:
                 labels = [stream.topic(topics), number]
-                end, done = self._end_offset((stream, index)), partition.offsets.get(stream)
-                if end is not None:
-                    lag.add_metric(labels, max(0, end - (done or 0)))
+                left = self._lag((stream, index), partition.offsets.get(stream, 0))
+                if left is not None:
+                    lag.add_metric(labels, left)
                 buffered.add_metric(labels, partition.buffered(stream))
             age.add_metric([number], engine.checkpoint_age(index))
             models.add_metric([number], len(partition.models))

@@ -36,7 +36,7 @@ def serve_ops(app: DriftbellApp) -> None:
     registry.register(
         EngineCollector(
             app.engine,
-            end_offset=lambda source: _end_offset(app, source),
+            lag=lambda source, done: _lag(app, source, done),
             coordinator_errors=lambda: getattr(app.consumer, "coordinator_errors", 0),
         )
     )
@@ -109,9 +109,8 @@ def _slow(slow: Mapping[int, SavePhase]) -> Health:
     return Health(False, "outputs_refused", detail)
 
 
-def _end_offset(app: DriftbellApp, source: Source) -> int | None:
+def _lag(app: DriftbellApp, source: Source, done: int) -> int | None:
     try:
-        end = cast(ChunkConsumer, app.consumer).highwater(app.tp(source))
+        return cast(ChunkConsumer, app.consumer).lag(app.tp(source), done)
     except Exception:  # a gauge that is missing for a scrape is better than an endpoint that fails
         return None
-    return end

@@ -53,7 +53,7 @@ async def _export(partitions: int, integrations: tuple[str, ...]) -> Exported:
     await watched.engine.assigned(range(partitions), 1)
     watched.broker.ends = {(stream, index): 0 for stream in Input for index in range(partitions)}
     worker = new_registry()
-    worker.register(EngineCollector(watched.engine, end_offset=watched.broker.ends.get, coordinator_errors=lambda: 0))
+    worker.register(EngineCollector(watched.engine, lag=watched.lag, coordinator_errors=lambda: 0))
     router = new_registry()
     metrics = RouterMetrics(router, integrations)
     metrics.lag.labels("0").set(0)

@@ -51,7 +51,7 @@ async def test_prometheus_understands_the_endpoints_and_evaluates_every_rule_and
     await watched.engine.assigned([0], 1)
     watched.broker.ends = {(stream, 0): 0 for stream in Input}
     worker = new_registry()
-    worker.register(EngineCollector(watched.engine, end_offset=watched.broker.ends.get, coordinator_errors=lambda: 0))
+    worker.register(EngineCollector(watched.engine, lag=watched.lag, coordinator_errors=lambda: 0))
     rig = await Rig({"group_wait": 1, "group_interval": 5}).start()
     rig.router.metrics.leader.set(1)
     rig.router.metrics.lag.labels("0").set(0)

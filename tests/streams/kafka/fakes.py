@@ -50,6 +50,7 @@ class StubThread:
         self.coordinator_errors: deque[BaseException | None] = deque()
         self.checked = asyncio.Event()
         self.positions: dict[TP, int] = {}
+        self.ends: dict[TP, int] = {}
         #: A fetch or seek that has begun waits for this.
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
@@ -77,6 +78,12 @@ class StubThread:
 
     async def position(self, tp: TP) -> int | None:
         return self.positions.get(tp)
+
+    def read_to(self, tp: TP) -> int:
+        return self.positions.get(tp, 0)
+
+    def highwater(self, tp: TP) -> int | None:
+        return self.ends.get(tp)
 
     async def call_thread(self, call: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         return await call(*args)

@@ -118,6 +118,43 @@ async def test_a_chunk_on_its_way_is_in_flight_until_it_is_delivered(rig: Rig) -
     assert not rig.consumer.in_flight(P0)
 
 
+# ---- lag
+
+
+async def test_lag_is_what_nobody_has_read_and_not_the_markers_of_transactions(rig: Rig) -> None:
+    assert rig.consumer.lag(P0, 0) is None, "no end is known"
+    rig.thread.ends = {P0: 5}
+    await rig.fetch_and_deliver(P0, 0, 1)
+    rig.thread.positions = {P0: 5}
+
+    assert rig.consumer.lag(P0, 2) == 3, "nothing says yet that the rest is markers"
+    await rig.fetch({})
+    assert rig.consumer.lag(P0, 2) == 0
+    assert rig.consumer.lag(P0, 1) == 4, "what was fetched is not processed yet"
+
+
+async def test_lag_counts_what_a_poll_has_just_brought(rig: Rig) -> None:
+    rig.thread.ends, rig.thread.positions = {P0: 3}, {P0: 0}
+    await rig.fetch({})
+    rig.thread.positions = {P0: 3}
+    chunks = await rig.fetch({P0: records(P0, 0, 1)})
+
+    assert rig.consumer.lag(P0, 0) == 3
+    rig.consumer.deliver(P0, chunks[P0][0])
+    assert rig.consumer.lag(P0, 0) == 3
+    await rig.fetch({})
+    assert [rig.consumer.lag(P0, done) for done in (1, 2)] == [2, 0]
+
+
+async def test_lag_after_a_rewind_counts_what_is_read_again(rig: Rig) -> None:
+    rig.thread.ends, rig.thread.positions = {P0: 5}, {P0: 5}
+    await rig.fetch_and_deliver(P0, 0, 1)
+    await rig.fetch({})
+    await rig.consumer.rewind({P0: 1})
+
+    assert rig.consumer.lag(P0, 1) == 4
+
+
 # ---- positions
 
 

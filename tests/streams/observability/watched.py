@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from driftbell.runtime.config.model import Config, Worker
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, SaveOutcome
 from driftbell.streams.checkpoints.memory import MemoryCheckpointStore
+from driftbell.streams.engine.broker import Source
 from driftbell.streams.engine.engine import Engine
 from driftbell.streams.observability.metrics import EngineCollector
 from driftbell.streams.records import Input, Record
@@ -51,10 +52,13 @@ class Watched:
             self.config, self.store, self.broker, owner="test", clock=self.clock, on_failure=self.failures.append
         )
         self.registry = CollectorRegistry()
-        collector = EngineCollector(
-            self.engine, end_offset=self.broker.ends.get, coordinator_errors=lambda: self.coordinator_errors
-        )
+        collector = EngineCollector(self.engine, lag=self.lag, coordinator_errors=lambda: self.coordinator_errors)
         self.registry.register(collector)
+
+    def lag(self, source: Source, done: int) -> int | None:
+        """Records behind ``done``."""
+        end = self.broker.ends.get(source)
+        return None if end is None else max(0, end - done)
 
     def value(self, name: str, **labels: str) -> float | None:
         """One sample of ``driftbell_<name>``."""

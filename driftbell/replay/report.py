@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from driftbell.alerting.times import to_ms
+from driftbell.not_watched import by_reason
 from driftbell.replay.messages import Messages
 from driftbell.replay.survey import Survey
 from driftbell.schemas import Alert, DeadLetterReason, Metric, decode_alert, decode_metric, to_rfc3339
@@ -62,6 +63,8 @@ class Watched(msgspec.Struct, kw_only=True):
     labels_since: str | None = None
     #: Features whose distribution is not watched, by reason.
     unwatched: dict[str, list[str]] = {}
+    #: Why what was learned may not be typical.
+    reference_caveats: list[str] = []
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,8 +195,9 @@ class Report:
                     one.labels_since = row.window_start
                 one.labels += row.labels
             watch = live.get(subject)
-            for feature, why in sorted(watch.unwatched().items()) if watch is not None else ():
-                one.unwatched.setdefault(str(why), []).append(feature)
+            if watch is not None:
+                one.unwatched = by_reason({name: why.value for name, why in watch.unwatched().items()})
+                one.reference_caveats = [caveat.value for caveat in watch.caveats()]
             result.append(one)
         return result
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from driftbell.history import History
+from driftbell.not_watched import not_typical_line, not_watched_line
 from driftbell.replay.report import Episode, Report, Row, Watched
 from driftbell.runtime.measured import strength
 from driftbell.runtime.printable import printable
@@ -19,15 +20,6 @@ SHOWN_VALUES = {
     "mean abs. error": "mean_absolute_error",
     "r2": "r2_score",
     "failed": "failure_rate",
-}
-
-#: Why a feature's distribution is not watched, in words.
-_UNWATCHED = {
-    "high_cardinality": "too many distinct values, so it is an identifier rather than a category",
-    "monotonic": "it only ever grows or falls, as a counter or a time does",
-    "too_few_values": "too few values in the reference",
-    "mixed_types": "values of several types",
-    "too_many_features": "beyond `monitoring.reference.max_features`",
 }
 
 
@@ -128,7 +120,9 @@ def _watched(one: Watched) -> Iterator[str]:
         since = one.labels_since[:19].replace("T", " ")
         yield f"  accuracy watched from about {since} on, against the first {one.labels_needed:,} labels"
     for why, features in one.unwatched.items():
-        yield f"  drift of {', '.join(features)} not watched: {_UNWATCHED.get(why, why)}"
+        yield f"  {not_watched_line(why, features)}"
+    for caveat in one.reference_caveats:
+        yield f"  {not_typical_line(caveat)}"
 
 
 def _table(rows: list[Row]) -> Iterator[str]:

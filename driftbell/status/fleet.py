@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from driftbell.streams.checkpoints.checkpoint import PartitionStatus
-from driftbell.streams.partition.summary import pending_predictions
+from driftbell.streams.partition.summary import WatchSummary, pending_predictions
 
 #: A checkpoint older than this many seconds belongs to a worker that is gone, or that waits for its store.
 STALE_SECONDS = 30.0
@@ -33,6 +33,10 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
 
     group: str
     partitions: list[Owned]
+    #: How models are watched, as far as they were looked at; a sharded one once for each of its partitions.
+    models: list[WatchSummary] = []
+    #: How many were not.
+    models_left_out: int = 0
 
     @property
     def lag(self) -> int:
@@ -68,13 +72,21 @@ def _numbers(partitions: Sequence[int]) -> str:
     return ", ".join(map(str, partitions))
 
 
-def fleet(group: str, ends: Mapping[tuple[str, int], int], known: Mapping[int, PartitionStatus]) -> Fleet:
+def fleet(
+    group: str,
+    ends: Mapping[tuple[str, int], int],
+    known: Mapping[int, PartitionStatus],
+    models: Sequence[WatchSummary] = (),
+    models_left_out: int = 0,
+) -> Fleet:
     """Put together what Kafka and the store say.
 
     Args:
         ends: where each (input, partition) ends; behind transaction markers of which nothing is left to read, these do not
             count (``gather``).
         known: the checkpoints there are.
+        models: how those models are watched that were looked at.
+        models_left_out: how many were not.
     """
     partitions = []
     for index in sorted({partition for _, partition in ends}):
@@ -95,4 +107,4 @@ def fleet(group: str, ends: Mapping[tuple[str, int], int], known: Mapping[int, P
                 memory_bytes=status.memory_bytes if status is not None else 0,
             )
         )
-    return Fleet(group=group, partitions=partitions)
+    return Fleet(group=group, partitions=partitions, models=list(models), models_left_out=models_left_out)

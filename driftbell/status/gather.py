@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -15,8 +15,10 @@ from driftbell.runtime.kafka import consumer_settings
 from driftbell.runtime.kafka.watermarks import watermarks
 from driftbell.runtime.redis import connect, is_memory
 from driftbell.status.fleet import Fleet, fleet
+from driftbell.streams.checkpoints.checkpoint import PartitionStatus
 from driftbell.streams.checkpoints.redis import RedisCheckpointStore
 from driftbell.streams.errors import StoreUnavailableError
+from driftbell.streams.partition.summary import WatchSummary, watched
 from driftbell.streams.records import Input
 
 #: Seconds for one question to the cluster.
@@ -26,8 +28,16 @@ TIMEOUT = 15.0
 NEAR = 100
 
 
-async def gather(config: Config) -> Fleet:
+#: Without being asked for by name, so many models are looked into: each costs about a millisecond, and there may be 10,000.
+MODELS_SHOWN = 50
+
+
+async def gather(config: Config, names: Sequence[str] = ()) -> Fleet:
     """The fleet of the configured group.
+
+    Args:
+        config: names Kafka, Redis and the group.
+        names: the models to look into; the first ``MODELS_SHOWN`` without.
 
     Raises:
         CommandError: Kafka or Redis does not answer, or the input topics do not exist.
@@ -39,11 +49,27 @@ async def gather(config: Config) -> Fleet:
         known = await store.status({partition for _, partition in ends})
         done = {(name, one.partition): offset for one in known for name, offset in one.offsets.items()}
         ends = _without_markers(config, ends, done)
+        models, left_out = await _models(config, store, known, names)
     except StoreUnavailableError as error:
         raise CommandError(str(error), "is it running, and is redis.url right?") from error
     finally:
         await store.close()
-    return fleet(config.worker.group, ends, {status.partition: status for status in known})
+    return fleet(config.worker.group, ends, {status.partition: status for status in known}, models, left_out)
+
+
+async def _models(
+    config: Config, store: RedisCheckpointStore, known: Sequence[PartitionStatus], names: Sequence[str]
+) -> tuple[list[WatchSummary], int]:
+    found: list[WatchSummary] = []
+    looked_into = 0
+    for one in known:
+        held = await store.models(one.partition, names or None, MODELS_SHOWN - looked_into)
+        looked_into += len(held)
+        for name, blob in sorted(held.items()):
+            found += watched(name, blob, config.monitoring_for(name))
+    if names and (absent := sorted({*names} - {one.model for one in found})):
+        raise CommandError(f"no partition knows a model {absent[0]!r}", "`driftbell events tail` shows what comes in")
+    return found, 0 if names else sum(one.models for one in known) - looked_into
 
 
 def store_of(config: Config) -> RedisCheckpointStore:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from driftbell.not_watched import by_reason, not_typical_line, not_watched_line
+from driftbell.runtime.printable import printable
 from driftbell.status.fleet import Fleet, Owned
+from driftbell.streams.partition.summary import WatchSummary
 
 
 def lines(fleet: Fleet) -> Iterator[str]:
@@ -39,7 +42,36 @@ def lines(fleet: Fleet) -> Iterator[str]:
             for one in fleet.partitions
         ],
     )
+    yield from _models(fleet)
     yield from _warnings(fleet)
+
+
+def _models(fleet: Fleet) -> Iterator[str]:
+    if fleet.models:
+        yield ""
+        plain = sum(not list(_remarks(one)) for one in fleet.models)
+        yield f"{plain:,} of {_count(len(fleet.models), 'model version')} watched in full"
+    for one in fleet.models:
+        for remark in _remarks(one):
+            yield printable(f"  {' '.join(filter(None, (one.model, one.version, one.variant)))}: {remark}")
+    if fleet.models_left_out:
+        yield f"  {_count(fleet.models_left_out, 'more model')} not looked into: see `driftbell status --model NAME`"
+
+
+def _remarks(one: WatchSummary) -> Iterator[str]:
+    if one.unreadable:
+        yield f"its state cannot be read ({one.unreadable})"
+    elif not one.learned:
+        yield (
+            f"learns what is normal ({one.predictions_learned:,} of {one.predictions_needed:,} predictions), "
+            "and is not watched for drift yet"
+        )
+    for why, features in by_reason(one.unwatched).items():
+        yield not_watched_line(why, features)
+    for caveat in one.reference_caveats:
+        yield not_typical_line(caveat)
+    for part, why in sorted(one.switched_off.items()):
+        yield f"{part.replace('_', ' ')} failed and is switched off ({why})"
 
 
 def _warnings(fleet: Fleet) -> Iterator[str]:

@@ -132,6 +132,9 @@ class CheckpointStore(Protocol):
     async def status(self, partitions: Iterable[int]) -> list[PartitionStatus]:
         """What is stored, for people."""
 
+    async def models(self, partition: int, names: Iterable[str] | None, most: int) -> dict[str, bytes]:
+        """The state of the models with these names (None: the first ``most`` by name) as far as there is any, for people."""
+
     async def reset_fence(self, partitions: Iterable[int]) -> None:
         """Let any generation claim again, by hand, after the consumer group was reset. No worker may be running."""
 

@@ -148,6 +148,11 @@ class MemoryCheckpointStore:
             if (entry := self._entries.get(partition)) is not None and entry.generation
         ]
 
+    async def models(self, partition: int, names: Iterable[str] | None, most: int) -> dict[str, bytes]:
+        """See ``CheckpointStore.models``."""
+        held = self._entries.setdefault(partition, _Entry()).models
+        return {name: held[name] for name in (sorted(held)[:most] if names is None else names) if name in held}
+
     async def reset_fence(self, partitions: Iterable[int]) -> None:
         """See ``CheckpointStore.reset_fence``."""
         for partition in partitions:

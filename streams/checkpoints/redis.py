@@ -174,6 +174,18 @@ class RedisCheckpointStore:
             core=fields[b"core"] or b"",
         )
 
+    async def models(self, partition: int, names: Iterable[str] | None, most: int) -> dict[str, bytes]:
+        """See ``CheckpointStore.models``."""
+        main = self._key(partition)
+        if names is None:
+            fields: list[bytes] = await self._guard(self._redis.hkeys(main))
+            wanted = sorted(field for field in fields if field.startswith(_MODEL))[:most]
+        else:
+            wanted = [_MODEL + name.encode() for name in names]
+        blobs = await self._guard(self._redis.hmget(main, wanted)) if wanted else []
+        found = zip(wanted, blobs, strict=True)
+        return {name[len(_MODEL) :].decode(): blob for name, blob in found if blob is not None}
+
     async def reset_fence(self, partitions: Iterable[int]) -> None:
         """See ``CheckpointStore.reset_fence``."""
         for partition in partitions:

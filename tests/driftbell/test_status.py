@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from driftbell.not_watched import NOT_TYPICAL, WHY_NOT
 from driftbell.status import lines
 from driftbell.status.fleet import fleet
 from driftbell.streams.checkpoints.checkpoint import PartitionStatus
 from driftbell.streams.partition.partition import CORE_FORMAT
+from driftbell.streams.partition.summary import WatchSummary
+from driftbell.streams.reference import Caveat, Unwatched
 
 
 def core(pending: int, over: int) -> bytes:
@@ -93,3 +98,40 @@ def test_a_partition_that_is_held_and_was_never_saved_has_a_worker() -> None:
     assert seen.partitions[2].owner == "b/2"
     assert seen.partitions[2].pending_predictions == 0
     assert seen.problems == []
+
+
+def summary(version: str, **changes: Any) -> WatchSummary:
+    known = {"model": "fraud", "version": version, "variant": "live", "learned": True, "predictions_learned": 5000}
+    return WatchSummary(**{**known, "predictions_needed": 5000, **changes})
+
+
+def test_the_text_says_of_each_model_what_is_not_watched_and_why() -> None:
+    models = [
+        summary("1"),
+        summary("2", unwatched={"user": "high_cardinality", "id": "monotonic", "mail": "high_cardinality"}),
+        summary("3", reference_caveats=["too_small", "shorter_than_a_day"]),
+        summary("4", learned=False, predictions_learned=1200),
+        summary("5", switched_off={"feature_drift": "ValueError: x"}),
+        summary("", variant="", learned=False, unreadable="a checksum is wrong"),
+    ]
+    held = {index: status(index, "a/1", predictions=1000, feedback=1000) for index in range(3)}
+    text = list(lines(fleet("g", ENDS, held, models, 9_000)))
+
+    assert text[text.index("1 of 6 model versions watched in full") + 1 :] == [
+        "  fraud 2 live: drift of mail, user not watched: too many distinct values, so it is an identifier rather than a "
+        "category",
+        "  fraud 2 live: drift of id not watched: it only ever grows or falls, as a counter or a time does",
+        "  fraud 3 live: what was learned may not be typical: fewer than 1,000 predictions, so only large changes are seen; "
+        "raise `monitoring.reference.events`",
+        "  fraud 3 live: what was learned may not be typical: less than a day of events, so what changes with the hour looks "
+        "like a change; raise `monitoring.reference.events`",
+        "  fraud 4 live: learns what is normal (1,200 of 5,000 predictions), and is not watched for drift yet",
+        "  fraud 5 live: feature drift failed and is switched off (ValueError: x)",
+        "  fraud: its state cannot be read (a checksum is wrong)",
+        "  9,000 more models not looked into: see `driftbell status --model NAME`",
+    ]
+
+
+def test_every_reason_and_caveat_has_words_for_people() -> None:
+    assert WHY_NOT.keys() == set(Unwatched)
+    assert NOT_TYPICAL.keys() == set(Caveat)

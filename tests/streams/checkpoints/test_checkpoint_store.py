@@ -294,3 +294,12 @@ async def test_two_claims_at_once_leave_one_holder(redis_url: str) -> None:
         await store.close()
 
     assert saves == [SaveOutcome.FENCED, SaveOutcome.SAVED]
+
+
+async def test_models_are_looked_up_by_name_or_the_first_of_them(store: CheckpointStore) -> None:
+    await claim(store, 5)
+    await store.save(0, 5, 1, replace(EMPTY, models={name: name.encode() for name in ("b", "ä", "a")}))
+
+    assert await store.models(0, None, 2) == {"a": b"a", "b": b"b"}
+    assert await store.models(0, ["ä", "unknown"], 0) == {"ä": "ä".encode()}
+    assert await store.models(7, None, 2) == {} == await store.models(7, ["a"], 2)

@@ -15,7 +15,7 @@ from driftbell.runtime.kafka import consumer_settings
 from driftbell.runtime.kafka.watermarks import watermarks
 from driftbell.runtime.redis import connect, is_memory
 from driftbell.status.fleet import Fleet, fleet
-from driftbell.streams.checkpoints.checkpoint import PartitionStatus
+from driftbell.streams.checkpoints.checkpoint import CheckpointStore, PartitionStatus
 from driftbell.streams.checkpoints.redis import RedisCheckpointStore
 from driftbell.streams.errors import StoreUnavailableError
 from driftbell.streams.partition.summary import WatchSummary, watched
@@ -28,7 +28,7 @@ TIMEOUT = 15.0
 NEAR = 100
 
 
-#: Without being asked for by name, so many models are looked into: each costs about a millisecond, and there may be 10,000.
+#: Without being asked for by name, so many models are looked into: each costs about ten milliseconds, and there may be 10,000.
 MODELS_SHOWN = 50
 
 
@@ -58,7 +58,7 @@ async def gather(config: Config, names: Sequence[str] = ()) -> Fleet:
 
 
 async def _models(
-    config: Config, store: RedisCheckpointStore, known: Sequence[PartitionStatus], names: Sequence[str]
+    config: Config, store: CheckpointStore, known: Sequence[PartitionStatus], names: Sequence[str]
 ) -> tuple[list[WatchSummary], int]:
     found: list[WatchSummary] = []
     looked_into = 0

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from driftbell.errors import CommandError
 from driftbell.not_watched import NOT_TYPICAL, WHY_NOT
+from driftbell.runtime.config.model import Config
 from driftbell.status import lines
 from driftbell.status.fleet import fleet
-from driftbell.streams.checkpoints.checkpoint import PartitionStatus
+from driftbell.status.gather import MODELS_SHOWN, _models
+from driftbell.streams.checkpoints.checkpoint import Checkpoint, PartitionStatus
+from driftbell.streams.checkpoints.memory import MemoryCheckpointStore
+from driftbell.streams.join import JoinDelta
 from driftbell.streams.partition.partition import CORE_FORMAT
 from driftbell.streams.partition.summary import WatchSummary
 from driftbell.streams.reference import Caveat, Unwatched
@@ -130,6 +137,23 @@ def test_the_text_says_of_each_model_what_is_not_watched_and_why() -> None:
         "  fraud: its state cannot be read (a checksum is wrong)",
         "  9,000 more models not looked into: see `driftbell status --model NAME`",
     ]
+
+
+async def test_models_are_looked_into_up_to_a_bound_or_by_name() -> None:
+    store, config = MemoryCheckpointStore(lambda: 0.0), Config()
+    for partition in range(2):
+        await store.claim(partition, 1, "me", stale_after=60)
+        models = {f"m{partition}{number:02}": b"rubbish" for number in range(40)}
+        await store.save(partition, 1, 1, Checkpoint({}, b"", models, JoinDelta(), []))
+    known = await store.status(range(2))
+
+    first, left_out = await _models(config, store, known, ())
+    named, none_left_out = await _models(config, store, known, ["m139", "m000"])
+
+    assert ([one.model for one in first][-1], len(first), left_out) == ("m109", MODELS_SHOWN, 30)
+    assert ([one.model for one in named], none_left_out) == (["m000", "m139"], 0)
+    with pytest.raises(CommandError, match="no partition knows a model 'absent'"):
+        await _models(config, store, known, ["m000", "absent"])
 
 
 def test_every_reason_and_caveat_has_words_for_people() -> None:

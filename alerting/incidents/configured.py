@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from driftbell.alerting.incidents.dispatch import Dispatch
+from driftbell.alerting.muting.inhibition import Inhibition
 from driftbell.alerting.muting.muter import Muter
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.routing.routes import compile_tree
@@ -18,9 +19,8 @@ def dispatch_of(settings: RouterConfig, destinations: Sequence[Destination]) -> 
 
 
 def muters_of(settings: RouterConfig) -> Sequence[Muter]:
-    """What may hold alerts back, in Alertmanager's order: nothing yet, and the check refuses the keys that would say so.
-
-    A new muter is made of its keys and returned here.
-    """
-    del settings
-    return ()
+    """What may hold alerts back, in Alertmanager's order. A new muter is made of its keys and returned here."""
+    muters: list[Muter] = []
+    if settings.inhibit_rules:
+        muters.append(Inhibition(settings.inhibit_rules))
+    return muters

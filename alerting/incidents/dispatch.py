@@ -5,7 +5,7 @@ Pure: it changes a ``Draft`` and returns what it decided. Time is an argument, e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -90,13 +90,16 @@ class Dispatch:
         return observation
 
     def flush(self, draft: Draft, group_id: str, now_ms: int) -> list[Decision]:
-        """Flush a group whose time has come: queue what its destinations have to be sent."""
+        """Flush a group whose time has come: queue what its destinations have to be sent.
+
+        What mutes sees the alerts as they were when the draft was begun: records are taken in by a draft of their own.
+        """
         group = draft.group(group_id)
         if group is None:
             return []
         node = self._nodes.get(group.route_id)
         alerts = _present(draft, group.members)
-        context = MuteContext(node, group, lambda: _firing(draft), now_ms)
+        context = MuteContext(node, group, draft.state.firing, now_ms)
         mutes = {fingerprint: muted(self._muters, alert, context) for fingerprint, alert in alerts.items()}
         decisions = [
             self._decide(draft, group, node, destination, alerts, mutes, now_ms)
@@ -300,15 +303,6 @@ class Dispatch:
 def _present(draft: Draft, fingerprints: Iterable[str]) -> dict[str, Alert]:
     found = {fingerprint: draft.alert(fingerprint) for fingerprint in fingerprints}
     return {fingerprint: alert for fingerprint, alert in found.items() if alert is not None}
-
-
-def _firing(draft: Draft) -> Iterator[Alert]:
-    """All alerts that fire, of any group, as the draft has them."""
-    # In the order in which they came, so that what mutes is named in the same order in every run.
-    for fingerprint in dict.fromkeys([*draft.state.entries, *draft.entries]):
-        alert = draft.alert(fingerprint)
-        if alert is not None and alert.status == "firing":
-            yield alert
 
 
 def _closed(alert: Alert, now_ms: int) -> Alert:

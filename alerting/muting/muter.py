@@ -7,11 +7,12 @@ what was opened is closed. A muted alert that a channel was sent keeps its incid
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from driftbell.alerting.routing.routes import Node
+from driftbell.alerting.state.firing import FiringAlerts
 from driftbell.alerting.state.records import Group
 from driftbell.schemas import Alert
 
@@ -31,13 +32,13 @@ class MuteContext:
     Args:
         route: of the group; None when it is gone from the configuration.
         group: the group that is flushed; to be read only.
-        firing: all alerts that fire now, of any group; asked for by those that need them only.
+        firing: all alerts that fire now, of any group.
         now_ms: the router's clock, epoch milliseconds.
     """
 
     route: Node | None
     group: Group
-    firing: Callable[[], Iterable[Alert]]
+    firing: FiringAlerts
     now_ms: int
 
 

@@ -119,7 +119,7 @@ DIFFERENCES = (
         "not there yet",
     ),
     Difference(
-        "inhibition, silences, time intervals, the HTTP API",
+        "silences, time intervals, the HTTP API",
         "there",
         "refused in the configuration; the place where they mute is there (alerting/muting/muter.py)",
         "not there yet",

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from driftbell.runtime.config.router import Route
-from driftbell.runtime.matching.matchers import Matcher, Operator, describe, parse_matchers
+from driftbell.runtime.matching.matchers import Matcher, all_matchers, describe
 
 #: Alertmanager's defaults (``dispatch.DefaultRouteOpts``), milliseconds.
 GROUP_WAIT_MS = 30_000
@@ -84,7 +84,7 @@ def compile_tree(root: Route) -> Node:
 
 
 def _compile(route: Route, inherited: RouteOptions, parent_id: str, parent_key: str, taken: dict[str, int]) -> Node:
-    matchers = _matchers(route)
+    matchers = all_matchers(route.match, route.match_re, route.matchers)
     text = describe(matchers)
     step = text if route.name is None else route.name
     # Equal siblings are numbered, so that each keeps its own timers and incidents.
@@ -98,14 +98,6 @@ def _compile(route: Route, inherited: RouteOptions, parent_id: str, parent_key: 
     below: dict[str, int] = {}
     children = tuple(_compile(child, options, own_id, key, below) for child in route.routes)
     return Node(own_id, key, matchers, route.continue_, options, children)
-
-
-def _matchers(route: Route) -> tuple[Matcher, ...]:
-    found = [Matcher(name, Operator.EQUAL, value) for name, value in route.match.items()]
-    found += [Matcher(name, Operator.REGEX, value) for name, value in route.match_re.items()]
-    for text in route.matchers:
-        found += parse_matchers(text)
-    return tuple(sorted(found, key=lambda matcher: matcher.sort_key))
 
 
 def _inherit(route: Route, above: RouteOptions) -> RouteOptions:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from driftbell.alerting.state.due_deliveries import DueDeliveries
+from driftbell.alerting.state.firing import FiringAlerts
 from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group
 from driftbell.schemas import Alert
 
@@ -26,6 +27,7 @@ class State:
         left_out: Sequence[str] = (),
     ) -> None:
         self.entries = {entry.fingerprint: entry for entry in entries}
+        self.firing = FiringAlerts(self.entries.values())
         self.groups = {group.id: group for group in groups}
         self.queues: dict[str, DeliveryQueue] = {}
         #: Next input offset by partition.
@@ -75,6 +77,7 @@ class State:
     def apply(self, draft: Draft) -> None:
         """Take over what a saved draft changed."""
         for fingerprint, entry in draft.entries.items():
+            self.firing.note(fingerprint, entry)
             if entry is None:
                 self.entries.pop(fingerprint, None)
             else:

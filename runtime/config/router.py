@@ -59,6 +59,19 @@ class Route(Section, frozen=True):
     routes: list[Route] = []
 
 
+class InhibitRule(Section, frozen=True):
+    """While an alert of the source side fires, alerts of the target side with equal labels notify nobody."""
+
+    source_matchers: list[str] = []
+    source_match: dict[str, str] = {}
+    source_match_re: dict[str, str] = {}
+    target_matchers: list[str] = []
+    target_match: dict[str, str] = {}
+    target_match_re: dict[str, str] = {}
+    #: Labels whose values must be the same on both sides; a label that both lack is the same.
+    equal: list[str] = []
+
+
 class ChannelConfig(Section, frozen=True):
     """What the configurations of all channels share."""
 
@@ -80,6 +93,7 @@ class RouterConfig(Section, frozen=True):
     global_: Global = msgspec.field(default=Global(), name="global")
     route: Route | None = None
     receivers: list[Receiver] = []
+    inhibit_rules: list[InhibitRule] = []
     #: Where people find this router; it is the link on a page.
     external_url: str = ""
     #: Name of the router's consumer group; absent: the worker's group with ``-router`` behind it.

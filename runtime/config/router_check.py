@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from driftbell.runtime.config.document import Path
-from driftbell.runtime.config.router import Route, RouterConfig
+from driftbell.runtime.config.router import InhibitRule, Route, RouterConfig
 from driftbell.runtime.config.rules import BadSetting, host_and_port, http_url, one_form
 from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, Operator, is_label_name, parse_matchers
 
@@ -26,7 +26,7 @@ def check(router: RouterConfig) -> list[BadSetting]:
     """Everything that is wrong with a router's configuration; an empty list when nothing is."""
     if router.is_default:
         return []
-    return [*_receivers(router), *_tree(router)]
+    return [*_receivers(router), *_tree(router), *_inhibition(router)]
 
 
 def _tree(router: RouterConfig) -> Iterator[BadSetting]:
@@ -68,15 +68,27 @@ def _route(route: Route, path: Path, receivers: set[str], names: dict[str, Path]
         yield from _route(child, (*path, "routes", index), receivers, names)
 
 
-def _matchers(route: Route, path: Path) -> Iterator[BadSetting]:
+def _inhibition(router: RouterConfig) -> Iterator[BadSetting]:
+    for index, rule in enumerate(router.inhibit_rules):
+        path: Path = ("inhibit_rules", index)
+        yield from _matchers(rule, path, "source_")
+        yield from _matchers(rule, path, "target_")
+        for position, label in enumerate(rule.equal):
+            if not is_label_name(label):
+                yield BadSetting(
+                    (*path, "equal", position), f"{label!r} is not a label name", "use letters, digits and _"
+                )
+
+
+def _matchers(section: Route | InhibitRule, path: Path, side: str = "") -> Iterator[BadSetting]:
     fix = 'write label="value", with =, !=, =~ or !~'
-    for index, text in enumerate(route.matchers):
+    for index, text in enumerate(getattr(section, f"{side}matchers")):
         try:
             parse_matchers(text)
         except BadMatcherError as error:
-            yield BadSetting((*path, "matchers", index), str(error), fix)
-    for key, operator in (("match", Operator.EQUAL), ("match_re", Operator.REGEX)):
-        for name, value in getattr(route, key).items():
+            yield BadSetting((*path, f"{side}matchers", index), str(error), fix)
+    for key, operator in ((f"{side}match", Operator.EQUAL), (f"{side}match_re", Operator.REGEX)):
+        for name, value in getattr(section, key).items():
             if not is_label_name(name):
                 yield BadSetting((*path, key, name), f"{name!r} is not a label name", "use letters, digits and _")
             try:

@@ -104,6 +104,19 @@ def parse_matchers(text: str) -> list[Matcher]:
     return [parse_matcher(part) for part in parts]
 
 
+def all_matchers(match: Mapping[str, str], match_re: Mapping[str, str], matchers: Iterable[str]) -> tuple[Matcher, ...]:
+    """The three forms in which Alertmanager's file has matchers, as one set in its order.
+
+    Raises:
+        BadMatcherError: one of them is none.
+    """
+    found = [Matcher(name, Operator.EQUAL, value) for name, value in match.items()]
+    found += [Matcher(name, Operator.REGEX, value) for name, value in match_re.items()]
+    for text in matchers:
+        found += parse_matchers(text)
+    return tuple(sorted(found, key=lambda matcher: matcher.sort_key))
+
+
 def parse_matcher(text: str) -> Matcher:
     """Parse one matcher.
 

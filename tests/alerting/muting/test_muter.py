@@ -27,7 +27,7 @@ class Inhibition:
     def mute(self, alert: Alert, context: MuteContext) -> MuteAnswer:
         by = tuple(
             other.fingerprint
-            for other in context.firing()
+            for other in context.firing
             if other.labels["severity"] == "critical" and other.labels["model"] == alert.labels["model"]
         )
         return MuteAnswer(Muting(MuteKind.INHIBITED, by) if by and alert.labels["severity"] == "warning" else None)

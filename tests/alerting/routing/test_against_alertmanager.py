@@ -6,14 +6,10 @@ Our side runs on the virtual clock, so that the core, which thousands of other c
 from __future__ import annotations
 
 import asyncio
-import json
-import shutil
 import time
-import urllib.request
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import aiohttp
@@ -25,9 +21,7 @@ from driftbell.fakes.server import FakeServer
 from driftbell.schemas import fingerprint
 from tests.alerting.alerts import make_alert
 from tests.alerting.rig import Rig
-from tests.services.missing import missing
-from tests.services.ports import claim_port
-from tests.services.process import ServiceProcess
+from tests.services.alertmanager import Alertmanager
 
 Action = Literal["fire", "resolve"]
 #: Seconds, what happens, to which models.
@@ -56,37 +50,9 @@ TIMERS = {"group_by": ["script"], "group_wait": "1s", "group_interval": "1s", "r
 OURS = {"group_by": ["script"], "group_wait": 1, "group_interval": 1, "repeat_interval": 2.5}
 
 
-class Alertmanager(ServiceProcess):
-    """The real one, without its cluster."""
-
-    name = "alertmanager"
-
-    def __init__(self, folder: Path, hook: str) -> None:
-        super().__init__(folder)
-        self.binary = shutil.which("prometheus-alertmanager") or missing(
-            "prometheus-alertmanager", "apt-get install prometheus-alertmanager"
-        )
-        self.port = claim_port()
-        self.config = folder / "alertmanager.yml"
-        receiver = {"name": "web.hook", "webhook_configs": [{"url": hook}]}
-        self.config.write_text(json.dumps({"route": {"receiver": "web.hook", **TIMERS}, "receivers": [receiver]}))
-
-    def command(self) -> Sequence[str]:
-        return [
-            self.binary,
-            f"--config.file={self.config}",
-            f"--storage.path={self.folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{self.port}",
-            # Empty: no cluster. Debian's default listens to the whole network.
-            "--cluster.listen-address=",
-        ]
-
-    def answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+def config(hook: str) -> dict[str, Any]:
+    receiver = {"name": "web.hook", "webhook_configs": [{"url": hook}]}
+    return {"route": {"receiver": "web.hook", **TIMERS}, "receivers": [receiver]}
 
 
 class Hook(FakeServer):
@@ -162,7 +128,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[flo
 
     async def run() -> dict[str, list[tuple[float, dict[str, Any]]]] | None:
         async with Hook() as hook:
-            with Alertmanager(tmp_path_factory.mktemp("alertmanager"), f"{hook.address}/") as server:
+            with Alertmanager(tmp_path_factory.mktemp("alertmanager"), config(f"{hook.address}/")) as server:
                 async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as http:
                     base = time.time() + 0.2
                     late = await asyncio.gather(*(play(script, base, http) for script in SCRIPTS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated
 
 import msgspec
@@ -21,3 +22,24 @@ Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_IDENTIFIER
 def blank(identifier: str) -> bool:
     """Whether ``identifier`` holds nothing but spaces and control characters (U+0000 to U+0020)."""
     return not any(character >= FIRST_VISIBLE for character in identifier)
+
+
+def unseen(identifier: str) -> str | None:
+    r"""What of an identifier nobody sees, so that it looks like another one; None where all of it can be seen.
+
+    Such an identifier is taken as it is: to change it would merge what its producer keeps apart. Letters of different scripts
+    that look alike are not found.
+
+    >>> unseen("fraud "), unseen("fraud\u200b"), unseen("fraud")
+    ('it begins or ends with a blank', 'it holds U+200B ZERO WIDTH SPACE', None)
+    """
+    if identifier != identifier.strip():
+        return "it begins or ends with a blank"
+    for character in identifier:
+        if character != " " and unicodedata.category(character) in _UNSEEN:
+            return f"it holds U+{ord(character):04X} {unicodedata.name(character, 'CONTROL')}"
+    return None
+
+
+#: Unicode's control and format characters, and its blanks other than the space.
+_UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})

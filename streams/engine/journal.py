@@ -65,6 +65,10 @@ class Journal:
         ]
         self._note("references", "reference complete, drift is watched from here on", references, news.references.count)
 
+        names = [{"partition": partition, field: ascii(name), "detail": why} for field, name, why in news.unseen.first]
+        text = "a name looks like another and is not the same: let its producer correct it"
+        self._note("unseen", text, names, news.unseen.count, level=logging.WARNING)
+
     def dead_letters(self, partition: int, letters: Iterable[DeadLetterRecord]) -> None:
         """Records were set aside."""
         counts: Counter[str] = Counter()
@@ -133,6 +137,7 @@ class Journal:
 _FURTHER: dict[Hashable, tuple[int, str]] = {
     "new_models": (logging.INFO, "further new models, one of them"),
     "references": (logging.INFO, "further references complete, one of them"),
+    "unseen": (logging.WARNING, "further names that look like another, one of them"),
     "dead_letters": (logging.WARNING, "further dead letters, one of them"),
 }
 

@@ -53,6 +53,8 @@ class Model:
         self.dirty = False
         #: Subjects whose reference has been completed since somebody took them from here. Not state.
         self.learned: list[Subject] = []
+        #: Subjects seen for the first time since somebody took them from here. Not state.
+        self.admitted: list[Subject] = []
         self._ticked_ms = 0
         #: Whether a batch was closed since the last tick. At a safe point none was.
         self._stirred = False
@@ -170,6 +172,7 @@ class Model:
         if len(self._subjects) >= self.max_subjects:
             self._retire(now_ms, out)
         watched = self._begin(subject, now_ms)
+        self.admitted.append(watched.subject)
         if subject.over_versions not in self._arms:
             self._begin_arm(subject.over_versions)
         self._retire_arms(now_ms, out)

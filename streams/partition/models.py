@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from driftbell.runtime.config.model import Config
 from driftbell.schemas import Alert, Prediction
+from driftbell.schemas.identifier import unseen
 from driftbell.streams.batch import JoinedEvent
 from driftbell.streams.encoding import BadStateError, NewerFormatError
 from driftbell.streams.partition.model import Emitted, Model
@@ -45,6 +46,8 @@ class News:
 
     models: Named[str] = field(default_factory=Named)
     references: Named[Subject] = field(default_factory=Named)
+    #: Names of new subjects that look like another: which field, the name, and what of it nobody sees.
+    unseen: Named[tuple[str, str, str]] = field(default_factory=Named)
 
 
 class Models:
@@ -115,7 +118,10 @@ class Models:
                 model.tick(now_ms, out)
             for subject in model.learned:
                 self._news.references.add(subject)
+            for subject in model.admitted:
+                self._look_at(subject)
             model.learned.clear()
+            model.admitted.clear()
             if model.idle_since_ms + self._forget_ms <= now_ms:
                 model.retire_all(now_ms, out)
                 # Should it come back, its alerts must not be taken for repeats of old ones.
@@ -131,6 +137,11 @@ class Models:
         """What happened since the last call, for the log."""
         news, self._news = self._news, News()
         return news
+
+    def _look_at(self, subject: Subject) -> None:
+        for place, name in subject._asdict().items():
+            if why := unseen(name):
+                self._news.unseen.add((place, name, why))
 
     def due_ms(self) -> int | None:
         """The stream time of the next tick that can matter though no event comes; None without a model."""

@@ -18,6 +18,7 @@ from driftbell.runtime.printable import printable, printable_lines
         ("fraud \u00fc \u4e2d", "fraud \u00fc \u4e2d"),
         ("a\x1b[2J\r\nb\tc", r"a\x1b[2J\r\nb\tc"),
         ("a\x9b31mb\x7f", r"a\x9b31mb\x7f"),
+        ("m\u200b", r"m\u200b"),
         ("a\u2028b\u202ec\ud800", r"a\u2028b\u202ec\ud800"),
     ],
 )

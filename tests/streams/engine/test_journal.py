@@ -70,6 +70,22 @@ async def test_a_new_model_and_its_complete_reference_are_logged_once(
     assert len(lines(caplog, "reference complete, drift is watched from here on")) == 1
 
 
+async def test_a_new_name_that_only_looks_like_another_is_told_and_shown(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    await house.engine.assigned([0], 1)
+    names = ["fraud", "fraud ", "fraud\u200b", "\u00a0fraud", "b\u00e9ta f\u00fcr \u4e2d\u6587"]
+    house.deliver(*[prediction(i, START_MS + i, model=name) for i, name in enumerate(names)])
+    await house.settle(5)
+
+    told = lines(caplog, "a name looks like another and is not the same: let its producer correct it")
+    assert [(one["model"], one["detail"]) for one in told] == [
+        ("'fraud '", "it begins or ends with a blank"),
+        ("'fraud\\u200b'", "it holds U+200B ZERO WIDTH SPACE"),
+        ("'\\xa0fraud'", "it begins or ends with a blank"),
+    ]
+
+
 @pytest.mark.slow
 async def test_a_thousand_new_models_are_a_few_lines_and_a_count(
     house: House, caplog: pytest.LogCaptureFixture

@@ -69,7 +69,7 @@ async def post(
             allow_redirects=False,
         ) as response:
             body = await _read(response)
-            text = redact(truncate(one_line(body.decode(errors="replace")), 500), secrets)
+            text = _short(body.decode(errors="replace"), secrets)
             return Answer(response.status, text, retry_after(response.headers.get("Retry-After")), body)
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
         return failed(OutcomeReason.CLIENT_ERROR, "the URL is not valid")
@@ -133,4 +133,9 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 def _describe(error: Exception, secrets: tuple[str, ...]) -> str:
     text: Any = str(error) or "no answer in time"
-    return redact(truncate(one_line(f"{type(error).__name__}: {text}"), 500), secrets)
+    return _short(f"{type(error).__name__}: {text}", secrets)
+
+
+def _short(text: str, secrets: tuple[str, ...]) -> str:
+    # Redacted before it is cut: the first half of a secret is not recognised any more, and is half of a secret.
+    return truncate(redact(one_line(text), secrets), 500)

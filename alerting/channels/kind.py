@@ -109,6 +109,15 @@ class BuildContext:
             return SecretSource(secret.name, _NO_SECRET)
         return secret
 
+    def require(self, secret: SecretSource, sound: bool, message: str, fix: str) -> None:
+        """Refuse a secret whose value cannot work, in words without it; what was not read is not judged."""
+        if sound or secret.value is _NO_SECRET:
+            return
+        above, place = (("global",), "global") if secret.is_global else (self.path, self.place)
+        self.refusals.append(
+            Refusal(f"{place}.{secret.key}", BadSetting((*above, secret.key), message, fix), RefusedError)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelKind(Generic[S]):

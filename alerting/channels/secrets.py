@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import functools
 import hashlib
+import html
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from driftbell.alerting.errors import SecretError
 from driftbell.runtime.config.router import Global
 from driftbell.runtime.config.section import HIDDEN, Section
+
+#: Characters of the shortest part of a URL that is taken for a secret.
+_SHORTEST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +72,57 @@ def secret_of(section: Section, name: str) -> SecretSource | None:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text with every secret replaced. The last line of defence: texts should not have them in the first place."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, HIDDEN)
-    return text
+    """The text with every secret replaced, and every part of one that would do: servers repeat what they were asked.
+
+    The last line of defence: texts should not have them in the first place.
+    """
+    pattern = _pattern(tuple(secrets))
+    return text if pattern is None else pattern.sub(HIDDEN, text)
+
+
+@functools.lru_cache(maxsize=256)
+def _pattern(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
+    forms = {form for secret in secrets for part in _parts(secret) for form in _forms(part)}
+    # The longest first, so that nothing is left of a whole whose part is found before it.
+    found = sorted((re.escape(form) for form in forms if form), key=len, reverse=True)
+    return re.compile("|".join(found), re.IGNORECASE) if found else None
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """The secret, and what of it opens the door alone: of a URL everything but scheme, host and port."""
+    yield secret
+    try:
+        parts = urlsplit(secret)
+        user, password = parts.username, parts.password
+    except ValueError:
+        return
+    if not parts.netloc or not parts.scheme:
+        return
+    userinfo = parts.netloc.rpartition("@")[0]
+    if userinfo:
+        yield userinfo
+        yield base64.b64encode(unquote(userinfo).encode()).decode()
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    pieces = [target, parts.path, parts.query, parts.fragment, *parts.path.split("/"), *re.split("[&;]", parts.query)]
+    pieces += [value for _, value in parse_qsl(parts.query)]
+    if len(parts.path) - 1 > _SHORTEST:
+        yield parts.path.lstrip("/")
+    for piece in (user or "", password or "", *pieces):
+        # Shorter ones are words such as "hook", and a text without them would say nothing.
+        if len(piece) >= _SHORTEST:
+            yield piece
+
+
+def _forms(part: str) -> Iterator[str]:
+    """A text as it stands, and as an answer in a URL, JSON or HTML repeats it."""
+    plain = unquote(part)
+    for text in (part, plain):
+        yield text
+        yield text.replace("/", "\\/")
+        yield html.escape(text)
+        yield quote(text)
+        yield quote(text, safe="")
+    yield base64.b64encode(plain.encode()).decode()
 
 
 def fingerprint(secret: str) -> str:

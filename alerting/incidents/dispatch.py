@@ -68,7 +68,8 @@ class Dispatch:
         Raises:
             ValueError: a timestamp of the record is not RFC 3339.
         """
-        updated_ms, starts_ms = to_ms(alert.updatedAt), to_ms(alert.startsAt)
+        updated_ms = to_ms(alert.updatedAt)
+        to_ms(alert.startsAt)
         if alert.endsAt is not None:
             to_ms(alert.endsAt)
         entry = draft.entry(alert.fingerprint)
@@ -86,7 +87,8 @@ class Dispatch:
             entry.alert = alert
         entry.episode, entry.status, entry.updated_ms, entry.seen_ms = alert.episode, alert.status, updated_ms, now_ms
         if observation is Observation.FIRING:
-            self._insert(draft, entry, alert, starts_ms, now_ms)
+            entry.fired_ms = updated_ms
+            self._insert(draft, entry, alert, now_ms)
         return observation
 
     def flush(self, draft: Draft, group_id: str, now_ms: int) -> list[Decision]:
@@ -141,7 +143,7 @@ class Dispatch:
                     self._remove(draft, group, fingerprint)
                     group.next_flush_ms = now_ms
             entry.groups &= wanted
-            self._insert(draft, entry, entry.alert, to_ms(entry.alert.startsAt), now_ms)
+            self._insert(draft, entry, entry.alert, now_ms)
         for saved in list(draft.state.groups.values()):
             node = self._nodes.get(saved.route_id)
             current = {destination.id for destination in self._destinations(node)}
@@ -164,14 +166,16 @@ class Dispatch:
     def _routed(self, alert: Alert) -> list[tuple[Node, dict[str, str]]]:
         return [(node, node.options.group_labels(alert.labels)) for node in self.tree.match(alert.labels)]
 
-    def _insert(self, draft: Draft, entry: Entry, alert: Alert, starts_ms: int, now_ms: int) -> None:
+    def _insert(self, draft: Draft, entry: Entry, alert: Alert, now_ms: int) -> None:
+        fired_ms = entry.fired_ms or to_ms(alert.startsAt)
         for node, labels in self._routed(alert):
             key = group_id(node, labels)
             group = draft.group(key)
             if group is None:
                 wait_ms = node.options.group_wait_ms
-                # An alert that is older than group_wait has waited enough (Alertmanager does so too).
-                due_ms = now_ms if starts_ms + wait_ms < now_ms else now_ms + wait_ms
+                # An alert that has fired for longer than group_wait has waited enough (Alertmanager does so too; its
+                # ``startsAt`` is when the alert fired, ours is when the condition of ``for`` was first seen).
+                due_ms = now_ms if fired_ms + wait_ms < now_ms else now_ms + wait_ms
                 group = Group(
                     id=key,
                     route_id=node.id,

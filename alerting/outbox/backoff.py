@@ -44,5 +44,11 @@ def delay_ms(attempts: int, retry_after_seconds: float | None, random: Random) -
     jittered = random.uniform(0, min(CAP_MS, BASE_MS * 2 ** min(attempts - 1, 20)))
     if retry_after_seconds is None:
         return round(jittered)
-    asked = min(RETRY_AFTER_CAP_MS, max(0.0, retry_after_seconds * 1000))
-    return round(asked + min(jittered, BASE_MS))
+    return round(pause_ms(attempts, retry_after_seconds) + min(jittered, BASE_MS))
+
+
+def pause_ms(attempts: int, retry_after_seconds: float | None) -> int:
+    """Milliseconds for which a destination that asks for silence is left alone, whatever else waits for it."""
+    if retry_after_seconds is None:
+        return int(min(CAP_MS, BASE_MS * 2 ** min(attempts - 1, 20)))
+    return round(min(RETRY_AFTER_CAP_MS, max(0.0, retry_after_seconds * 1000)))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import traceback
+from pathlib import Path
 
 from driftbell.alerting.channels.channel import Channel, Rate
 from driftbell.alerting.errors import StoreUnavailableError
+from driftbell.alerting.outbox.backoff import pause_ms
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.delivery_queue import Settlement
 from driftbell.alerting.outbox.destination import Destination
@@ -30,28 +33,30 @@ class RateLimits:
         self._buckets: dict[str, TokenBucket] = {}
         self._paused_until_ms: dict[str, int] = {}
 
-    def wait_ms(self, rate: Rate | None, now_ms: int) -> int:
+    def wait_ms(self, destination: str, rate: Rate | None, now_ms: int) -> int:
         """Milliseconds until something may be sent; 0 when now."""
-        if rate is None:
-            return 0
-        pause_ms = self._paused_until_ms.get(rate.key, 0) - now_ms
-        return max(0, pause_ms, self._bucket(rate).wait_ms(now_ms))
+        pause_ms = self._paused_until_ms.get(_account(destination, rate), 0) - now_ms
+        return max(0, pause_ms, 0 if rate is None else self._bucket(rate).wait_ms(now_ms))
 
     def take(self, rate: Rate | None, now_ms: int) -> None:
         """Count one message."""
         if rate is not None:
             self._bucket(rate).take(now_ms)
 
-    def pause(self, rate: Rate | None, until_ms: int) -> None:
-        """The vendor asked for silence."""
-        if rate is not None:
-            self._paused_until_ms[rate.key] = max(until_ms, self._paused_until_ms.get(rate.key, 0))
+    def pause(self, destination: str, rate: Rate | None, until_ms: int) -> None:
+        """The vendor asked for silence: of all that share an account there, or of a destination without a rate of its own."""
+        account = _account(destination, rate)
+        self._paused_until_ms[account] = max(until_ms, self._paused_until_ms.get(account, 0))
 
     def _bucket(self, rate: Rate) -> TokenBucket:
         bucket = self._buckets.get(rate.key)
         if bucket is None:
             bucket = self._buckets[rate.key] = TokenBucket(rate.per_second, rate.burst)
         return bucket
+
+
+def _account(destination: str, rate: Rate | None) -> str:
+    return destination if rate is None else rate.key
 
 
 class Sender:
@@ -93,7 +98,7 @@ class Sender:
         if self._router.state.next_due(self.destination, now_ms) is None:
             due_ms = self._router.state.next_attempt_ms(self.destination)
             return None if due_ms is None else max(1, due_ms - now_ms)
-        wait_ms = self._limits.wait_ms(self._channel.rate, now_ms)
+        wait_ms = self._limits.wait_ms(self.destination, self._channel.rate, now_ms)
         if wait_ms:
             return wait_ms
         claimed = await self._router.take(self.destination)
@@ -115,7 +120,8 @@ class Sender:
         try:
             outcome = await self._channel.send(claimed.delivery)
         except Exception as error:  # A channel must not raise; if it does, its message is not lost with it.
-            log.exception("channel raised", extra={"destination": self.destination})
+            # Without the error's own text, which may repeat an address with its secret.
+            log.error("channel raised", extra={"destination": self.destination, "error": _where(error)})
             outcome = failed(OutcomeReason.CHANNEL_BUG, type(error).__name__)
         self._router.metrics.attempts.labels(self._integration).inc()
         self._router.metrics.attempt_seconds.labels(self._integration).observe(time.perf_counter() - started)
@@ -153,10 +159,10 @@ class Sender:
         metrics.failed.labels(self._integration, outcome.reason.value).inc()
         if settlement.reason.is_dead:
             metrics.dead_letters.labels(self._integration, settlement.reason.value).inc()
-        if outcome.reason is OutcomeReason.RATE_LIMITED and not settlement.reason.is_dead:
-            queue = self._router.state.queues.get(claimed.queue_id)
-            if queue is not None and queue.rows:
-                self._limits.pause(self._channel.rate, queue.rows[0].next_attempt_ms)
+        if outcome.reason is OutcomeReason.RATE_LIMITED or outcome.retry_after_seconds is not None:
+            # Also when this message is given up, or another takes its place: the vendor spoke of all messages.
+            wait_ms = pause_ms(claimed.attempt, outcome.retry_after_seconds)
+            self._limits.pause(self.destination, self._channel.rate, now_ms + wait_ms)
         log.warning("delivery failed", extra={**fields, "detail": outcome.detail})
 
 
@@ -168,6 +174,12 @@ async def _first(wake: asyncio.Event, stop: asyncio.Event, timeout_seconds: floa
     finally:
         for one in waits:
             one.cancel()
+
+
+def _where(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    return f"{type(error).__name__} at {places}"
 
 
 def _time_to_first_notify_ms(delivery: Delivery, now_ms: int) -> int | None:

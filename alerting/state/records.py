@@ -61,6 +61,8 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     #: Ids of the groups that hold the alert.
     groups: set[str] = msgspec.field(default_factory=set)
     seen_ms: int = 0
+    #: When the alert of this episode began to fire (``startsAt`` is earlier where ``for`` is set); 0: not known.
+    fired_ms: int = 0
 
     def copy(self) -> Entry:
         """A copy that can be changed without changing this one."""

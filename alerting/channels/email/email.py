@@ -5,6 +5,7 @@ RFC 5321 (SMTP), 5322 (headers), 3834 (``Auto-Submitted``). One connection per d
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ STEP_SECONDS = 15.0
 
 #: Implicit TLS (RFC 8314); any other port begins in clear and asks for STARTTLS.
 IMPLICIT_TLS_PORT = 465
+
+#: What servers say when they want less mail: 4.7.28 and 4.7.65x of the large providers, and common words.
+_LIMITED = re.compile(r"\b4\.7\.(?:28|650|651|652)\b|too (?:many|much|fast)|\brate\b|throttl", re.IGNORECASE)
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -109,7 +113,9 @@ class EmailChannel:
         passing = any(code < 500 for code, _ in refused.values())
         detail = "; ".join(f"{address}: {code} {text}" for address, (code, text) in refused.items())
         reason = OutcomeReason.SERVER_ERROR if passing else OutcomeReason.DESTINATION_GONE
-        outcome = failed(reason, redact(truncate(one_line(detail), 500), (password,)))
+        if any(_too_many(code, text) for code, text in refused.values()):
+            reason = OutcomeReason.RATE_LIMITED
+        outcome = failed(reason, truncate(redact(one_line(detail), (password,)), 500))
         return Outcome(outcome.reason, outcome.retry, None, outcome.detail, handle)
 
 
@@ -165,13 +171,16 @@ class _Dialogue:
 
     def judge(self, error: Exception) -> Outcome:
         """What a failure in the current phase means."""
-        detail = redact(truncate(one_line(f"{self._phase}: {type(error).__name__}: {error}"), 500), (self._password,))
+        detail = redact(one_line(f"{self._phase}: {type(error).__name__}: {error}"), (self._password,))
+        detail = truncate(detail, 500)
         return failed(self._reason(error), detail)
 
     def _reason(self, error: Exception) -> OutcomeReason:
         if isinstance(error, aiosmtplib.SMTPResponseException) and error.code > 0:
             if error.code < 500:
-                return OutcomeReason.SERVER_ERROR
+                return (
+                    OutcomeReason.RATE_LIMITED if _too_many(error.code, error.message) else OutcomeReason.SERVER_ERROR
+                )
             by_phase = {"login": OutcomeReason.AUTH_ERROR, "data": OutcomeReason.CONTENT_REJECTED}
             return by_phase.get(self._phase, OutcomeReason.CLIENT_ERROR)
         if self._phase == "data":
@@ -180,6 +189,11 @@ class _Dialogue:
         if self._phase == "login" and type(error) is aiosmtplib.SMTPException:
             return OutcomeReason.AUTH_ERROR
         return OutcomeReason.CONNECTION_FAILED
+
+
+def _too_many(code: int, text: str) -> bool:
+    """Whether a passing refusal is about how much is sent: SMTP has no code of its own for it, only words."""
+    return code < 500 and _LIMITED.search(text) is not None
 
 
 async def _leave(client: aiosmtplib.SMTP) -> None:

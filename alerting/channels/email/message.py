@@ -66,6 +66,9 @@ def addresses(text: str) -> list[str]:
             sound = False
         if not sound:
             raise ValueError(f"{address!r} is not an address")
+        if not address.isascii():
+            # Servers need SMTPUTF8 (RFC 6531) for it, and refuse it without; a domain has an ASCII form that all take.
+            raise ValueError(f"{address!r} is not ASCII: write the domain in its xn-- form")
     if not found:
         raise ValueError(f"{text!r} holds no address")
     return found

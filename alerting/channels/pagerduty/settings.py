@@ -8,6 +8,9 @@ from driftbell.runtime.config.router import ChannelConfig, Global
 from driftbell.runtime.config.rules import BadSetting, http_url, is_given, one_form
 from driftbell.runtime.config.section import Secret
 
+#: developer.pagerduty.com/docs/send-alert-event, "routing_key": 32 characters.
+ROUTING_KEY_LENGTH = 32
+
 
 class PagerDutyConfig(ChannelConfig, frozen=True):
     """PagerDuty Events API v2."""

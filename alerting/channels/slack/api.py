@@ -16,7 +16,7 @@ import msgspec
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.http import Answer, post, refused
 from driftbell.alerting.channels.secrets import SecretSource, fingerprint
-from driftbell.alerting.channels.slack.blocks import escape, render_minimal
+from driftbell.alerting.channels.slack.blocks import as_edit, escape, render_minimal
 from driftbell.alerting.channels.slack.webhook import BURST, PER_SECOND, full
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
@@ -104,7 +104,7 @@ class SlackApiChannel:
             if "ts" not in handle:
                 return await self._post(token, content)
             outcome = await self._call(
-                token, "chat.update", {"channel": handle["channel"], "ts": handle["ts"], **content}
+                token, "chat.update", {"channel": handle["channel"], "ts": handle["ts"], **as_edit(content)}
             )
             if outcome.detail in _NOT_EDITABLE:
                 return await self._post(token, content)
@@ -132,6 +132,7 @@ class SlackApiChannel:
             "channel": handle["channel"],
             "thread_ts": handle["ts"],
             "text": escape(truncate(what, _MAX_REPLY)),
+            "mrkdwn": False,
             # Only the close is worth a second look from the whole channel.
             "reply_broadcast": delivery.kind is Kind.RESOLVE,
             **_QUIET,

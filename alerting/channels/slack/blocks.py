@@ -66,9 +66,18 @@ def render(
 
 
 def render_minimal(message: Message) -> dict[str, Any]:
-    """The minimal message: text only, no blocks that could be refused."""
+    """The minimal message: text only, no blocks that could be refused, and no markup (``chat.postMessage``, ``mrkdwn``)."""
     line = f"{truncate(one_line(message.subject), 500)} ({truncate(one_line(message.state), 200)})"
-    return {"text": truncate_bytes(escape(line), MAX_TEXT_BYTES)}
+    return {"text": truncate_bytes(escape(line), MAX_TEXT_BYTES), "mrkdwn": False}
+
+
+def as_edit(content: dict[str, Any]) -> dict[str, Any]:
+    """The same for ``chat.update``, which knows no ``mrkdwn``: text that must not be markup is a plain block."""
+    if "mrkdwn" not in content:
+        return content
+    text = content["text"].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    block = {"type": "section", "text": _plain(text, MAX_SECTION)}
+    return {"text": content["text"], "blocks": [block]}
 
 
 def _items(message: Message) -> list[dict[str, Any]]:

@@ -103,8 +103,21 @@ async def test_the_global_webhook_serves_slack_without_a_token() -> None:
             RefusedError,
             r"r/email\[0\].tls_ca_file: /not/there.pem",
         ),
+        ({"pagerduty_configs": [{"routing_key": "k" * 31}]}, RefusedError, r"routing_key: a routing key has 32"),
+        ({"pagerduty_configs": [{"routing_key": "k" * 33}]}, RefusedError, r"routing_key: a routing key has 32"),
+        ({"pagerduty_configs": [{"routing_key": "k" * 31 + "-"}]}, RefusedError, r"routing_key: a routing key has 32"),
         (
-            {"pagerduty_configs": [{"routing_key": "k", "details": {"x": "{{ nothing }}"}}]},
+            {"email_configs": [{"to": "ops@bücher.example", "from": "d@e.f", "smarthost": "h:25"}]},
+            RefusedError,
+            r"r/email\[0\].to: .* not ASCII",
+        ),
+        (
+            {"email_configs": [{"to": "jörg@example.org", "from": "d@e.f", "smarthost": "h:25"}]},
+            RefusedError,
+            r"r/email\[0\].to: .* is not an address",
+        ),
+        (
+            {"pagerduty_configs": [{"routing_key": "k" * 32, "details": {"x": "{{ nothing }}"}}]},
             RefusedError,
             r"r/pagerduty\[0\].details.x",
         ),
@@ -115,6 +128,13 @@ async def test_what_cannot_work_is_refused_with_its_place(
 ) -> None:
     with pytest.raises(error, match=message):
         await built(receiver)
+
+
+async def test_a_refused_routing_key_is_not_shown() -> None:
+    with pytest.raises(RefusedError) as refusal:
+        await built({"pagerduty_configs": [{"routing_key": "SECRET"}]})
+
+    assert "SECRET" not in str(refusal.value)
 
 
 async def test_a_secret_may_come_from_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:

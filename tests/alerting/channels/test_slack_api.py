@@ -17,6 +17,7 @@ from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault
 from driftbell.fakes.slack import Slack
+from tests.alerting.alerts import make_alert
 from tests.alerting.channels.contract import Bench, ChannelContract, new_sessions
 from tests.alerting.channels.deliveries import delivery
 from tests.alerting.channels.slack_markup import check_harmless
@@ -193,3 +194,23 @@ class TestSlackApi(ChannelContract):
         assert {name: arguments[name] for name in switches} == dict(
             zip(switches, (False, "none", False, False), strict=True)
         )
+
+    async def test_a_reply_and_the_minimal_message_are_no_markup(self, bench: Bench, fake: Slack) -> None:
+        channel = bench.make()
+        alert = make_alert(annotations={"summary": "*bold* _it_ `code` <!channel>"})
+        opened = await channel.send(delivery(alerts=[alert]))
+        await channel.send(delivery(Kind.UPDATE, [alert], handle=opened.handle))
+        bench.faults.add(self.refusal())
+        await channel.send(delivery(alerts=[alert]))
+        bench.faults.add(self.refusal())
+        edited = await channel.send(delivery(Kind.UPDATE, [alert], handle=opened.handle))
+
+        reply = next(call for call in fake.calls if call.arguments.get("thread_ts"))
+        minimal = [call for call in fake.calls if call.method == "chat.postMessage" and "blocks" not in call.arguments]
+        assert reply.arguments["mrkdwn"] is False
+        assert [call.arguments["mrkdwn"] for call in minimal] == [False] * len(minimal)
+        assert edited.reason is OutcomeReason.SENT_MINIMAL
+        [block] = fake.roots[0].blocks
+        assert block["text"]["type"] == "plain_text"
+        assert "*bold* _it_ `code` <!channel>" in block["text"]["text"]
+        assert all("mrkdwn" not in call.arguments for call in fake.calls if call.method == "chat.update")

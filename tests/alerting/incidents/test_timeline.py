@@ -123,7 +123,7 @@ async def test_an_alert_that_flaps_between_two_flushes_says_nothing() -> None:
 
 async def test_an_alert_older_than_group_wait_is_paged_at_once() -> None:
     one = await Rig({"group_wait": 30}).start()
-    await one.push(make_alert(at_ms=one.clock(), started_ms=one.clock() - 31_000))
+    await one.push(make_alert(at_ms=one.clock() - 31_000))
     await one.until(0)
 
     assert one.vendor.story == [(0.0, "trigger")]
@@ -578,3 +578,33 @@ async def test_state_of_a_quiet_router_is_bounded_by_retention() -> None:
 async def test_sent_is_what_a_vendor_says() -> None:
     assert sent().ok and sent(minimal=True).ok
     assert not failed(OutcomeReason.CLIENT_ERROR, "no").ok
+
+
+async def test_a_condition_that_held_long_before_it_fired_still_waits_for_group_wait() -> None:
+    """With ``for: 5m`` ``startsAt`` is five minutes old when the alert fires; alerts of one cause are one page even so."""
+    one = await rig()
+    await one.until(300)
+    for model in ("fraud", "churn"):
+        await one.push(make_alert(at_ms=one.clock(), started_ms=one.clock() - 300_000, labels={"model": model}))
+        await one.until(one.now + 0.5)
+    await one.until(310)
+
+    assert [(page.at, page.kind, page.firing) for page in one.vendor.arrivals] == [
+        (301.0, "trigger", ["churn", "fraud"])
+    ]
+
+
+@pytest.mark.parametrize("kind", ["webhook", "email"])
+@pytest.mark.parametrize("reason", [OutcomeReason.RATE_LIMITED, OutcomeReason.SERVER_ERROR])
+async def test_a_vendor_that_asks_for_silence_is_left_alone_by_every_message(kind: str, reason: OutcomeReason) -> None:
+    place = f"oncall/{kind}[0]"
+    one = await Rig({"group_by": ["model"], "group_wait": 0}, destinations=[place]).start()
+    one.vendor.script.append(failed(reason, "busy", retry_after_seconds=120))
+    await one.fire("fraud")
+    await one.until(1)
+    await one.fire("churn")
+    await one.until(119)
+    assert len(one.vendor.arrivals) == 1
+    await one.until(130)
+
+    assert sorted(page.firing[0] for page in one.vendor.arrivals[1:]) == ["churn", "fraud"]

@@ -35,6 +35,30 @@ DIFFERENCES = (
         "an incident is closed when its alerts are over",
     ),
     Difference(
+        "when a mute ends",
+        "what still fires is notified at the next group_interval",
+        "at once, when a silence or a time interval ends; what was inhibited at the next group_interval",
+        "a group_interval of an hour must not add an hour to every night",
+    ),
+    Difference(
+        "days_of_month below zero in a zone that changes its clocks",
+        "a month of 743 hours has one day less (fixed by #5447)",
+        "counted by the calendar",
+        "-1 is the last day",
+    ),
+    Difference(
+        "a month 0 or 13 in a time interval",
+        "accepted, and never holds",
+        "refused",
+        "a mistake is named, not obeyed",
+    ),
+    Difference(
+        "location: Local",
+        "the machine's zone",
+        "refused",
+        "two routers must decide the same",
+    ),
+    Difference(
         "a destination that fails",
         "retried in memory until the next group_interval; other channels of the receiver wait for it",
         "retried from a durable outbox with backoff, for hours; no other destination waits",
@@ -119,7 +143,7 @@ DIFFERENCES = (
         "not there yet",
     ),
     Difference(
-        "silences, time intervals, the HTTP API",
+        "silences, the HTTP API",
         "there",
         "refused in the configuration; the place where they mute is there (alerting/muting/muter.py)",
         "not there yet",

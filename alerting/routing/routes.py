@@ -33,6 +33,9 @@ class RouteOptions:
     group_wait_ms: int
     group_interval_ms: int
     repeat_interval_ms: int
+    #: Not inherited.
+    mute_time_intervals: tuple[str, ...] = ()
+    active_time_intervals: tuple[str, ...] = ()
 
     def group_labels(self, labels: Mapping[str, str]) -> dict[str, str]:
         """The labels that decide which group an alert is in, sorted by name."""
@@ -114,6 +117,8 @@ def _inherit(route: Route, above: RouteOptions) -> RouteOptions:
         group_wait_ms=_ms(route.group_wait, above.group_wait_ms),
         group_interval_ms=_ms(route.group_interval, above.group_interval_ms),
         repeat_interval_ms=_ms(route.repeat_interval, above.repeat_interval_ms),
+        mute_time_intervals=tuple(route.mute_time_intervals),
+        active_time_intervals=tuple(route.active_time_intervals),
     )
 
 

@@ -56,6 +56,10 @@ class Route(Section, frozen=True):
     group_interval: Duration | None = None
     #: Time after which an unchanged group is notified again (default 4h).
     repeat_interval: Duration | None = None
+    #: Names of time intervals in which this route notifies nobody. Children do not inherit them.
+    mute_time_intervals: list[str] = []
+    #: Names of time intervals outside of which this route notifies nobody. Children do not inherit them.
+    active_time_intervals: list[str] = []
     routes: list[Route] = []
 
 
@@ -70,6 +74,37 @@ class InhibitRule(Section, frozen=True):
     target_match_re: dict[str, str] = {}
     #: Labels whose values must be the same on both sides; a label that both lack is the same.
     equal: list[str] = []
+
+
+class TimeRange(Section, frozen=True):
+    """A part of the day, HH:MM from 00:00 to 24:00."""
+
+    start_time: str
+    #: The first minute that is not in it.
+    end_time: str
+
+
+class TimeInterval(Section, frozen=True):
+    """A moment is in it if it is in all that is given: in one range of each list."""
+
+    times: list[TimeRange] | None = None
+    #: Names, `monday` or `monday:friday`; a week begins on Sunday.
+    weekdays: list[str | int] | None = None
+    #: `1:5`, or from the month's end: `-3:-1`.
+    days_of_month: list[str | int] | None = None
+    #: `january:march` or `1:3`.
+    months: list[str | int] | None = None
+    #: `2026:2028`.
+    years: list[str | int] | None = None
+    #: IANA name of the zone whose clock counts; absent: UTC.
+    location: str | None = None
+
+
+class NamedIntervals(Section, frozen=True):
+    """Time intervals under a name that routes use; a moment is in it if it is in one of them."""
+
+    name: str
+    time_intervals: list[TimeInterval] = []
 
 
 class ChannelConfig(Section, frozen=True):
@@ -94,6 +129,9 @@ class RouterConfig(Section, frozen=True):
     route: Route | None = None
     receivers: list[Receiver] = []
     inhibit_rules: list[InhibitRule] = []
+    time_intervals: list[NamedIntervals] = []
+    #: The older key for `time_intervals`.
+    mute_time_intervals: list[NamedIntervals] = []
     #: Where people find this router; it is the link on a page.
     external_url: str = ""
     #: Name of the router's consumer group; absent: the worker's group with ``-router`` behind it.

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from driftbell.runtime.config.document import Path
 from driftbell.runtime.config.router import InhibitRule, Route, RouterConfig
+from driftbell.runtime.config.router_intervals import interval_problems
 from driftbell.runtime.config.rules import BadSetting, host_and_port, http_url, one_form
 from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, Operator, is_label_name, parse_matchers
 
@@ -26,7 +27,7 @@ def check(router: RouterConfig) -> list[BadSetting]:
     """Everything that is wrong with a router's configuration; an empty list when nothing is."""
     if router.is_default:
         return []
-    return [*_receivers(router), *_tree(router), *_inhibition(router)]
+    return [*_receivers(router), *_tree(router), *_inhibition(router), *interval_problems(router)]
 
 
 def _tree(router: RouterConfig) -> Iterator[BadSetting]:
@@ -43,6 +44,11 @@ def _tree(router: RouterConfig) -> Iterator[BadSetting]:
         if getattr(root, key):
             yield BadSetting(
                 (*path, key), "the root route must match everything", f"remove {key}, or put it on a child route"
+            )
+    for key in ("mute_time_intervals", "active_time_intervals"):
+        if getattr(root, key):
+            yield BadSetting(
+                (*path, key), "the root route gets what no other takes, at any time", f"put {key} on a child route"
             )
     if root.continue_:
         yield BadSetting((*path, "continue"), "the root route has no sibling to continue with", "remove continue")

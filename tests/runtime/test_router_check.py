@@ -36,6 +36,73 @@ def with_receiver(**keys: Any) -> dict[str, Any]:
     return {**PLAIN, "receivers": [{"name": "r", **keys}]}
 
 
+def with_interval(**keys: Any) -> dict[str, Any]:
+    return {**PLAIN, "time_intervals": [{"name": "x", "time_intervals": [keys]}]}
+
+
+def with_intervals(*names: str, **child: Any) -> dict[str, Any]:
+    return {**with_child(**child), "time_intervals": [{"name": name, "time_intervals": []} for name in names]}
+
+
+def day(start_time: str, end_time: str) -> dict[str, Any]:
+    return {"start_time": start_time, "end_time": end_time}
+
+
+BAD_RANGES: list[tuple[str, Any, list[Any]]] = [
+    ("weekdays", "monday", ["mon", "1", "monday:sunday", " monday", "a:b:c", "", "monday:"]),
+    (
+        "days_of_month",
+        1,
+        ["0", 32, "-32", "1:0", "5:1", "-1:-5", "-1:5", "29:-1", "x", "1 : 2", "1:2:3", "1_0"],
+    ),
+    ("months", 1, ["jan", "12:1", "x:2", "", "1.0"]),
+    ("years", 2026, ["2026:2025", "x", "99999999999999999999", ""]),
+    (
+        "times",
+        day("01:00", "02:00"),
+        [
+            *(day("17:00", "17:00"), day("22:00", "06:00"), day("9:00", "17:00"), day("00:00", "24:01")),
+            *(day("25:00", "26:00"), day("00:60", "02:00"), day("", "02:00"), day("00:00\n", "02:00")),
+        ],
+    ),
+]
+IN_INTERVAL = ("time_intervals", 0, "time_intervals", 0)
+INTERVALS: list[tuple[dict[str, Any], tuple[str | int, ...] | None]] = [
+    *[
+        (with_interval(**{key: [text]}), None)
+        for key, text in [
+            *[("weekdays", text) for text in ("monday", "Monday:FRIDAY", "sunday:saturday")],
+            *[("days_of_month", text) for text in ("1", 1, -1, "1:31", "-31:-1", "-5:-1", "1:-1", "26:-1", "+3")],
+            *[("months", text) for text in ("may", 5, "January:march", "1:december")],
+            *[("years", text) for text in (2026, "2026:2028", "-1", "+2026", "0")],
+            *[("times", times) for times in (day("00:00", "24:00"), day("09:00", "09:01"), day("23:59", "24:00"))],
+        ]
+    ],
+    *[
+        (with_interval(**{key: [good, text]}), (*IN_INTERVAL, key, 1))
+        for key, good, texts in BAD_RANGES
+        for text in texts
+    ],
+    *[(with_interval(location=name), None) for name in ("", "UTC", "Europe/Berlin", "EST5EDT", "Etc/GMT+3", None)],
+    *[
+        (with_interval(location=name), (*IN_INTERVAL, "location"))
+        for name in (
+            *("europe", "Europe", "../Europe/Berlin", "Europe/../Europe/Berlin", "/etc/passwd", "zone.tab", "GMT+3"),
+            *("x" * 5_000, "Europe/Berlin ", "C:\\zones"),
+        )
+    ],
+    (with_interval(), None),
+    (with_interval(times=[], years=[]), None),
+    (with_intervals("x", mute_time_intervals=["x", "x"], active_time_intervals=["x"]), None),
+    (with_intervals("x", mute_time_intervals=["y"]), ("route", "routes", 0, "mute_time_intervals", 0)),
+    (with_intervals("x", active_time_intervals=["x", "y"]), ("route", "routes", 0, "active_time_intervals", 1)),
+    (with_intervals("x", "x"), ("time_intervals", 1, "name")),
+    ({**with_intervals("x"), "mute_time_intervals": [{"name": "x"}]}, ("time_intervals", 0, "name")),
+    (with_intervals(""), ("time_intervals", 0, "name")),
+    ({**with_intervals("x"), **with_route(mute_time_intervals=["x"])}, ("route", "mute_time_intervals")),
+    ({**with_intervals("x"), **with_route(active_time_intervals=["x"])}, ("route", "active_time_intervals")),
+]
+
 #: Configuration, and the path of the first problem; None when there is none. Alertmanager must agree.
 SHARED: list[tuple[dict[str, Any], tuple[str | int, ...] | None]] = [
     (PLAIN, None),
@@ -56,6 +123,7 @@ SHARED: list[tuple[dict[str, Any], tuple[str | int, ...] | None]] = [
     ({**PLAIN, "inhibit_rules": [{}, {"target_match_re": {"a": "("}}]}, ("inhibit_rules", 1, "target_match_re", "a")),
     ({**PLAIN, "inhibit_rules": [{"source_matchers": ["a=b", "a"]}]}, ("inhibit_rules", 0, "source_matchers", 1)),
     ({**PLAIN, "inhibit_rules": [{"equal": ["a", ""]}]}, ("inhibit_rules", 0, "equal", 1)),
+    *INTERVALS,
     ({"route": {"receiver": "r"}, "receivers": [{"name": "r"}, {"name": "r"}]}, ("receivers", 1, "name")),
     ({"receivers": [{"name": "r"}]}, ()),
     ({"route": {}, "receivers": [{"name": "r"}]}, ("route",)),
@@ -98,6 +166,8 @@ SHARED: list[tuple[dict[str, Any], tuple[str | int, ...] | None]] = [
 
 #: driftbell's own keys.
 OWN: list[tuple[dict[str, Any], tuple[str | int, ...] | None]] = [
+    (with_interval(months=[13]), (*IN_INTERVAL, "months", 0)),
+    (with_interval(location="Local"), (*IN_INTERVAL, "location")),
     (with_receiver(log_configs=[{}]), None),
     (with_receiver(slack_configs=[{"bot_token": "xoxb", "channel": "C1", "mentions": ["<!here>", "<@U01>"]}]), None),
     (with_receiver(pagerduty_configs=[{"routing_key_env": "KEY"}]), None),

@@ -31,8 +31,11 @@ def test_every_difference_is_listed_and_no_other() -> None:
 def test_the_example_is_a_sound_configuration(tmp_path: Path) -> None:
     example, *parts = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
     document = yaml.safe_load(example)
-    for part in parts:
-        document["router"] |= yaml.safe_load(part)["router"]
+    for part in map(yaml.safe_load, parts):
+        if isinstance(part, list):
+            document["router"]["route"]["routes"] += part
+        else:
+            document["router"] |= part["router"]
     example = yaml.safe_dump(document)
     file = tmp_path / "driftbell.yaml"
     file.write_text(example)

@@ -1,8 +1,11 @@
 """Versioned: the state of one object as a typed struct, which ``streams.encoding`` writes as it stands.
 
-A struct travels as a map of its fields with its version under ``v``. A new field with a default needs no new version;
-any other change raises ``tag`` and teaches ``lift`` the way up. What was written before states were typed has no ``v``:
-that is version 0, whose fields had the same names unless ``lift`` says otherwise.
+A struct travels as a map of its fields with its version under ``v``. A new field with a default is read from older states as
+they are; any other change raises ``tag`` and teaches ``lift`` the way up. What was written before states were typed has no
+``v``: that is version 0, whose fields had the same names unless ``lift`` says otherwise.
+
+An earlier release would drop a field that it does not know. So every change of the fields also raises ``CORE_FORMAT`` of the
+partition, which an earlier release then refuses as a whole (``tests/streams/state_fields.py`` says how).
 """
 
 from __future__ import annotations

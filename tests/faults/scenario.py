@@ -6,16 +6,16 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
+import redis
 from confluent_kafka import Consumer, TopicPartition
 
-from driftbell.alerting.channels.registry import MODEL
 from driftbell.runtime.config.model import Config, Join, Monitoring, MonitorSettings, Reference, Topics, Worker
 from driftbell.runtime.config.model import Redis as RedisSettings
+from driftbell.runtime.config.router import RouterConfig
 from driftbell.runtime.kafka import consumer_settings
 from driftbell.runtime.kafka.watermarks import watermarks
 from driftbell.schemas import Alert
@@ -75,17 +75,17 @@ class Outcome:
     exit_codes: Counter[int]
 
 
-def configuration(kafka: KafkaCluster, redis: RedisServer, topics: Topics, group: str, pager: Pager) -> Config:
+def configuration(kafka: KafkaCluster, store: RedisServer, topics: Topics, group: str, router: RouterConfig) -> Config:
     """Small references and short sessions, so that a run of seconds sees drift, pages and rebalances."""
     calm = {name: MonitorSettings(keep_firing_for=2.0) for name in ("error_rate", "feature_drift", "prediction_drift")}
     return Config(
         kafka={"bootstrap.servers": kafka.bootstrap},
-        redis=RedisSettings(url=redis.url),
+        redis=RedisSettings(url=store.url),
         topics=topics,
         worker=Worker(group=group, session_timeout=6.0, checkpoint_patience=120.0, shutdown_grace=30.0),
         join=Join(horizon=20.0, cache_predictions=2000),
         monitoring=Monitoring(reference=Reference(events=400, labels=300), monitors=calm, metrics_window=5.0),
-        router=msgspec.convert(pager.router(), MODEL.router),
+        router=router,
     )
 
 
@@ -112,9 +112,7 @@ def play(
     producer.join()
     if not any(worker.running for worker in run.workers):
         run.start_worker()
-    wait_until(
-        lambda: _all_read(run, events_by_topic=_ends(run)), "everything is read", timeout=drain_seconds, pause=0.5
-    )
+    wait_until(lambda: all_read(run.config, ends(run.config)), "everything is read", timeout=drain_seconds, pause=0.5)
     # The last alerts close some ticks after the last record.
     time.sleep(3 * run.config.worker.tick)
     codes: Counter[int] = Counter()
@@ -135,12 +133,13 @@ def play(
     return outcome
 
 
-def _ends(run: Run) -> dict[tuple[str, int], int]:
-    consumer = Consumer(consumer_settings(run.config.kafka, "ends") | {"log_level": 0})
+def ends(config: Config) -> dict[tuple[str, int], int]:
+    """Where the inputs end, by name and partition."""
+    consumer = Consumer(consumer_settings(config.kafka, "ends") | {"log_level": 0})
     try:
         return {
             (stream.value, partition): watermarks(
-                consumer, TopicPartition(getattr(run.config.topics, stream.value), partition), timeout=30
+                consumer, TopicPartition(getattr(config.topics, stream.value), partition), timeout=30
             )[1]
             for stream in Input
             for partition in range(PARTITIONS)
@@ -149,10 +148,11 @@ def _ends(run: Run) -> dict[tuple[str, int], int]:
         consumer.close()
 
 
-def _all_read(run: Run, events_by_topic: dict[tuple[str, int], int]) -> bool:
-    with run.redis.client() as client:
-        for (name, partition), end in events_by_topic.items():
-            done = client.hget(f"driftbell:{{{run.config.worker.group}:{partition}}}", f"off:{name}")
+def all_read(config: Config, until: Mapping[tuple[str, int], int]) -> bool:
+    """Whether the checkpoints have come to these ends."""
+    with redis.Redis.from_url(config.redis.url) as client:
+        for (name, partition), end in until.items():
+            done = client.hget(f"driftbell:{{{config.worker.group}:{partition}}}", f"off:{name}")
             if int(done or 0) < end:
                 return False
     return True

@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import msgspec
+
+from driftbell.alerting.channels.registry import MODEL
 from tests.faults.faults import FAULTS, prepare
 from tests.faults.pager import Pager
 from tests.faults.scenario import PARTITIONS, Outcome, Run, configuration, play
@@ -29,7 +32,7 @@ def strike(
     with store(folder / f"store-{seed}") as redis, Pager() as pager:
         # As `driftbell topics create` does it: a producer that waited out an outage does not bring old times.
         topics = kafka.create_all(partitions=PARTITIONS, inputs={"message.timestamp.type": "LogAppendTime"})
-        config = configuration(kafka, redis, topics, f"faults-{seed}", pager)
+        config = configuration(kafka, redis, topics, f"faults-{seed}", msgspec.convert(pager.router(), MODEL.router))
         router = RouterProcess(folder / f"run-{seed}" / "router", config)
         run = Run(seed, folder / f"run-{seed}", config, kafka, redis, random.Random(seed), pager, router)
         prepare(name, run)

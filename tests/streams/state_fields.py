@@ -1,0 +1,114 @@
+"""What a checkpoint holds, as a list of fields, and the version of the format for which that list stands.
+
+An earlier release reads what it knows and would drop the rest with its next save. So whoever adds, renames or removes a field
+of the state raises ``CORE_FORMAT`` in ``streams/partition/partition.py``, with a migration from the version before (most often
+one that returns the core as it is): an earlier release then refuses the whole partition. Then::
+
+    python -m tests.streams.state_fields
+
+writes the new list; it refuses while the version is the recorded one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from driftbell.runtime.config.model import Config
+from driftbell.streams.checkpoints.checkpoint import Checkpoint
+from driftbell.streams.join.entry import FORM as PENDING_FORM
+from driftbell.streams.join.entry import PendingPrediction
+from driftbell.streams.join.waiting import FORM as WAITING_FORM
+from driftbell.streams.join.waiting import WaitingLabel
+from driftbell.streams.partition.model import MODEL_FORMAT
+from driftbell.streams.partition.partition import CORE_FORMAT, Partition
+from driftbell.streams.records import Input
+from driftbell.streams.versioned import Versioned
+from driftbell.streams.windows.families.registry import FAMILIES
+from driftbell.streams.windows.window import FORM as WINDOW_FORM
+from tests.streams.engine.fakes import prediction
+
+RECORDED = Path(__file__).parent / "checkpoints" / "data" / "state-fields.json"
+
+START_MS = 1_700_000_000_000
+
+#: Maps whose keys are what was counted, not fields.
+COUNTS = {"counts"}
+
+
+def fields() -> dict[str, list[str]]:
+    """By kind of state, with its own version: its fields."""
+    taken = _checkpoint()
+    found = {
+        "partition": sorted(_paths(CORE_FORMAT.decode(taken.core))),
+        f"model {MODEL_FORMAT.version}": sorted(_paths(MODEL_FORMAT.decode(taken.models["fraud"] or b""))),
+        f"pending prediction {PENDING_FORM}": list(PendingPrediction.__struct_fields__),
+        f"waiting label {WAITING_FORM}": list(WaitingLabel.__struct_fields__),
+        f"window {WINDOW_FORM}": [family.key for family in FAMILIES],
+    }
+    for kind in _kinds(Versioned):
+        found[f"{kind.__name__} {kind.__struct_config__.tag}"] = list(kind.__struct_fields__)
+    return dict(sorted(found.items()))
+
+
+def recorded() -> dict[str, Any]:
+    """What is written down: ``version`` and ``fields``."""
+    document: dict[str, Any] = json.loads(RECORDED.read_text(encoding="utf-8"))
+    return document
+
+
+def _checkpoint() -> Checkpoint:
+    partition = Partition(0, Config())
+    partition.push(Input.PREDICTIONS, [prediction(i, START_MS + i) for i in range(10)])
+    for source in Input:
+        partition.advance_watermark(source, START_MS + 60_000)
+    while (step := partition.next_step()) is not None:
+        keys = partition.lookups(step)
+        for _ in partition.run(step, {} if keys else None):
+            pass
+    return partition.checkpoint()
+
+
+def _paths(value: Any, prefix: str = "") -> Iterator[str]:
+    """The fields of plain data; what is a typed state (it has ``v``) is listed by its type."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        yield from _paths(value[0], prefix + "[]")
+    if not isinstance(value, dict) or "v" in value:
+        return
+    for name, inner in value.items():
+        path = f"{prefix}.{name}".lstrip(".")
+        yield path
+        if name not in COUNTS:
+            yield from _paths(inner, path)
+
+
+def _kinds(base: type[Versioned]) -> Iterator[type[Versioned]]:
+    for kind in base.__subclasses__():
+        # Those of tests and docstrings are not stored.
+        if kind.__module__.startswith("driftbell.streams") and inspect.getmodule(kind) is not None:
+            yield kind
+        yield from _kinds(kind)
+
+
+def main() -> int:
+    """Write the list; 1 where the version must be raised first."""
+    now = fields()
+    before: dict[str, Any] = recorded() if RECORDED.exists() else {"version": 0, "fields": {}}
+    if now == before["fields"]:
+        print("the fields are those recorded")
+    elif CORE_FORMAT.version <= before["version"]:
+        print(
+            f"the fields have changed: raise CORE_FORMAT above {before['version']}, with a migration", file=sys.stderr
+        )
+        return 1
+    document = {"version": CORE_FORMAT.version, "fields": now}
+    RECORDED.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from driftbell.runtime.kafka.aiokafka import aiokafka_settings, bootstrap_servers
 from driftbell.runtime.kafka.librdkafka import Settings, producer_settings
+from driftbell.runtime.kafka.meant_name import meant_name
 from driftbell.runtime.kafka.names import CONNECTION, CONSUMER_ONLY, FILE_SUFFIX, JAVA, KNOWN, OURS, SECRETS
 
 _SERVER = re.compile(r"^(\[[0-9a-fA-F:.]+\]|[^\s:/,]+)(:\d{1,5})?$")
@@ -112,5 +112,5 @@ def _named_in(message: str, kafka: Settings, otherwise: str) -> str:
 def _suggestion(name: str, message: str) -> str:
     if not message.startswith("No such configuration property"):
         return ""
-    close = difflib.get_close_matches(name, KNOWN - OURS.keys(), n=1)
-    return f"; did you mean {close[0]}?" if close else "; see librdkafka's CONFIGURATION.md for the names"
+    meant = meant_name(name, KNOWN - OURS.keys())
+    return f"; did you mean {meant}?" if meant else "; see librdkafka's CONFIGURATION.md for the names"

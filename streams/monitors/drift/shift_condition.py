@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,6 +16,9 @@ from driftbell.streams.monitors.drift.shifts import Shifts
 from driftbell.streams.monitors.monitor import Condition, Family
 from driftbell.streams.reference import Categories, Numbers
 from driftbell.streams.reference.text_counts import SLOTS, text_hash
+
+#: A share that moved by more than this is told as what happened.
+_MANY = 0.05
 
 #: Values that stand for a group of rare ones.
 _EXAMPLES = 2
@@ -36,7 +40,9 @@ def shift_condition(
     """What to say about the column in ``row``; ``more`` is how many others moved that are not reported one by one."""
     profile = shifts.profiles.profiles[row]
     value = shifts.psi_of(row)
-    summary = f"{_sentence(shifts, row, alarm)} in {count(alarm.events, 'events')}"
+    # What is told is counted over the recent events, which are not always all since the change.
+    events = int(shifts.recent(row)[0].sum())
+    summary = f"{_sentence(shifts, row, alarm)} in {count(events, 'events')}"
     if more > 0:
         summary += f"; {count(more, 'features')} more moved"
     log_evidence, _ = shifts.evidence_of(row)
@@ -51,7 +57,7 @@ def shift_condition(
         value=value,
         baseline=0.0,
         threshold=shifts.cutoff_of(row),
-        window_events=alarm.events,
+        window_events=events,
         window_start_ms=alarm.start_ms,
         change_point_ms=alarm.start_ms,
         detector=alarm.detector,
@@ -68,7 +74,7 @@ def _sentence(shifts: Shifts, row: int, alarm: ShiftAlarm) -> str:
     if profile.categories is not None:
         return _mix(profile.name, profile.categories, alarm.category, before, now)
     if profile.numbers is not None:
-        return _numbers(profile.name, profile.numbers, before, now)
+        return _numbers(profile.name, profile.numbers, before, now, int(recent.sum()))
     return f"{profile.name} moved"
 
 
@@ -84,20 +90,24 @@ def _group(mix: Categories, group: int) -> str:
     return f"rarer values such as {' and '.join(map(repr, names))}" if names and size > 1 else "rarer or unknown values"
 
 
-def _numbers(name: str, numbers: Numbers, before: Shares, now: Shares) -> str:
-    for share, side, limit in ((now[0], "below", numbers.low), (now[-1], "above", numbers.high)):
-        if share > 0.5:
-            return f"{name} moved: {percent(share)} of its values lie {side} all of the reference ({quantity(limit)})"
+def _numbers(name: str, numbers: Numbers, before: Shares, now: Shares, events: int) -> str:
     moved = int(np.argmax(np.abs(now - before)))
+    for at, other, side, limit in ((0, -1, "below", numbers.low), (len(now) - 1, 0, "above", numbers.high)):
+        gain, across = now[at] - before[at], now[other] - before[other]
+        # Where both ends gained it is the width that moved.
+        if now[at] > 0.5 or (moved == at and gain > max(_MANY, 2 * across)):
+            return f"{name} moved: {percent(now[at])} of its values lie {side} all of the reference ({quantity(limit)})"
     single = _single_value(numbers, moved)
-    if single is not None and abs(now[moved] - before[moved]) > 0.05:
+    if single is not None and abs(now[moved] - before[moved]) > _MANY:
         return f"{name} moved: share of {quantity(single)} {went(before[moved], now[moved], percent)}"
     low, middle, high = (_quantile(before, numbers, share) for share in (0.1, 0.5, 0.9))
     new_low, new_middle, new_high = (_quantile(now, numbers, share) for share in (0.1, 0.5, 0.9))
     if abs(new_middle - middle) < 0.25 * abs((new_high - new_low) - (high - low)):
         (was_low, is_low), (was_high, is_high) = pair(low, new_low, quantity), pair(high, new_high, quantity)
         return f"{name} moved: middle 80 % was from {was_low} to {was_high} and is from {is_low} to {is_high}"
-    if new_middle != middle:
+    # The standard error of a median is 1.25 sd over the root of the events, and four fifths of a normal lie within 2.56 sd: a
+    # median that moved by less than two of it says nothing, and may even name the wrong direction.
+    if abs(new_middle - middle) > (high - low) / math.sqrt(max(events, 1)):
         return f"{name} moved: median {went(middle, new_middle, quantity)}"
     return f"{name} moved: share of values {_range(numbers, moved)} {went(before[moved], now[moved], percent)}"
 

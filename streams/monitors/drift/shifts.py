@@ -26,8 +26,6 @@ Ints = npt.NDArray[np.int64]
 
 #: What the displayed PSI stays below in this share of quiet windows is displayed as its threshold.
 _SHOWN_LEVEL = 0.999
-#: Events that are enough to show a distribution.
-_SHOWABLE = 30
 
 
 class ShiftsState(Versioned, frozen=True):
@@ -95,7 +93,7 @@ class Shifts:
         for watcher, at in self._passed():
             row = watcher.rows[at]
             if row not in self.alarms:
-                self._start(row, watcher.alarm(at, columns), watcher.counts(at, columns), columns.events)
+                self._start(row, watcher.alarm(at, columns), watcher.counts(at, columns))
 
     def _passed(self) -> Iterator[tuple[ColumnWatcher, int]]:
         """The columns that alarm, by watcher and place: the pooled ones first, which decide together."""
@@ -105,12 +103,11 @@ class Shifts:
             yield from (places[index] for index in np.flatnonzero(passed).tolist())
         yield from ((block, 0) for block in self._blocks if block.drift_detected)
 
-    def _start(self, row: int, alarm: ShiftAlarm, counts: Ints, events: int) -> None:
+    def _start(self, row: int, alarm: ShiftAlarm, counts: Ints) -> None:
         self.alarms[row] = alarm
-        if events >= _SHOWABLE:
-            # What came before the shift would dilute what is shown of it.
-            recent, at = self._recent[row]
-            recent.restart(at, counts)
+        # What came before the shift would dilute what is shown of it.
+        recent, at = self._recent[row]
+        recent.restart(at, counts, alarm.events)
 
     def _recover(self, columns: Columns) -> None:
         for row, alarm in list(self.alarms.items()):

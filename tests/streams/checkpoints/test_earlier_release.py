@@ -126,12 +126,14 @@ def same(now: Any, then: Any) -> bool:
 
 def test_the_evidence_of_the_alerts_is_the_same_to_thirteen_digits(continued: list[Any]) -> None:
     measured = ("value", "baseline", "threshold", "windowEvents", "windowStart", "changePoint", "metric", "detector")
+    # The PSI of a shift that was found in a small batch is of the events since the shift now, not of those before it.
     pairs = list(zip(by_id(continued), by_id(earlier()["outputs"]), strict=True))
     steady = [(now["evidence"], then["evidence"]) for now, then in pairs if times(now) == times(then)]
 
     assert len(steady) >= len(pairs) - 1
     for now, then in steady:
-        assert [name for name in measured if not same(now.get(name), then.get(name))] == []
+        different = [name for name in measured if not same(now.get(name), then.get(name))]
+        assert different == [] or (now["metric"] == "psi" and set(different) <= {"value", "threshold", "windowEvents"})
 
 
 def test_the_same_metrics_follow(continued: list[Any]) -> None:

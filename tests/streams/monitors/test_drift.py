@@ -69,6 +69,19 @@ def test_a_shift_is_reported_with_what_moved_and_closed_after_the_fix(
     assert story.episodes("FeatureDrift") == 1
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_few_huge_values_are_told_as_such_whatever_the_median_of_a_few_events_does(seed: int) -> None:
+    story = learned(Story(settings(only=DRIFT, events=4000), batch=20, seed=seed))
+
+    def some_in_cents(x: float) -> float:
+        return x * 1000 if x * 1e6 % 10 < 3 else x
+
+    while not story.events(20, shifted(amount=some_in_cents)):
+        pass
+
+    assert "of its values lie above all of the reference" in story.conditions()[0].summary
+
+
 def test_the_movers_are_the_features_that_moved_most() -> None:
     story = learned(Story(settings(only=DRIFT, events=4000)))
     story.events(2048, shifted(amount=lambda x: x * 30, age=lambda x: min(x + 12, 89)))

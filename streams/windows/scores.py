@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from driftbell.streams.agreement import class_name
@@ -12,11 +12,35 @@ from driftbell.streams.windows.uncounted import Uncounted
 _ROUNDING: Final = 1e-6
 _SUM_ERROR: Final = 0.01
 
-Probabilities = dict[str, float] | float | None
+
+class ManyClasses:
+    """The probabilities of more than two classes. There may be thousands, and only that of the label is ever asked for."""
+
+    __slots__ = ("_scores",)
+
+    def __init__(self, scores: Mapping[str, float]) -> None:
+        self._scores = scores
+
+    def of(self, name: str) -> float:
+        """The probability of the class of this ``class_name``, however its key is written; 0 where there is none."""
+        found = self._scores.get(name)
+        if found is None:
+            found = next((self._scores[key] for key in self._other_keys(name) if key in self._scores), 0.0)
+        return _inside(found)
+
+    def _other_keys(self, name: str) -> Iterator[str]:
+        """In what other ways ``agreement`` knows a whole number to be written."""
+        if name.removeprefix("-").isdecimal():
+            yield repr(float(name))
+        if name in ("0", "1"):
+            yield from (key for key in self._scores if 4 <= len(key) <= 5 and class_name(key) == name)
+
+
+Probabilities = dict[str, float] | ManyClasses | float | None
 
 
 def probabilities(scores: Mapping[str, float] | float | None) -> Probabilities | Uncounted:
-    """The probability of the positive class, or that of each class by its ``class_name``.
+    """The probability of the positive class, or that of each class (of two: by its ``class_name``).
 
     Logits, percentages and scores of several labels at once are no probabilities: clipping them into [0, 1] would give a log
     loss that looks like a terrible model.
@@ -32,6 +56,8 @@ def probabilities(scores: Mapping[str, float] | float | None) -> Probabilities |
         return Uncounted.SCORE_NOT_A_PROBABILITY
     if len(scores) > 1 and abs(sum(given) - 1) > _SUM_ERROR:
         return Uncounted.SCORES_NOT_SUMMING_TO_ONE
+    if len(scores) > 2:
+        return ManyClasses(scores)
     return {class_name(name): _inside(score) for name, score in scores.items()}
 
 

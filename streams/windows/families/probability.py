@@ -11,6 +11,7 @@ from driftbell.streams.agreement import Task, class_name, class_order
 from driftbell.streams.batch import FloatArray
 from driftbell.streams.windows.answers import Answers
 from driftbell.streams.windows.family import LabelColumns, MetricFamily, Values, compact
+from driftbell.streams.windows.scores import ManyClasses
 
 #: scikit-learn clips probabilities to [eps, 1 - eps] in ``log_loss``.
 _EPSILON: Final = float(np.finfo(np.float64).eps)
@@ -49,8 +50,8 @@ class Probability(MetricFamily):
             if scores is None:
                 continue
             name = class_name(columns.labels[row])
-            if isinstance(scores, dict) and len(scores) > 2:
-                self._add_many(scores.get(name, 0.0), float(columns.weights[row]), int(columns.signs[row]))
+            if isinstance(scores, ManyClasses):
+                self._add_many(scores.of(name), float(columns.weights[row]), int(columns.signs[row]))
                 continue
             chance = _chance(scores, answers.positive_name)
             if chance is not None:

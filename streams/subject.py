@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from driftbell.schemas import Prediction
+
+#: The version, or variant, under which all those are watched together for which a model has no room.
+OTHER: Final = "other"
 
 
 class Subject(NamedTuple):

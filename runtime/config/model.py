@@ -108,8 +108,13 @@ class Worker(Section, frozen=True):
     max_consecutive_dead_letters: Natural = 10_000
     #: Further models are dead-lettered, so that a mistaken key cannot fill the memory.
     max_models_per_partition: Positive = 10_000
-    #: Versions and variants of one model that are watched at the same time.
+    #: Versions (each in each of its variants) of one model that are watched one by one; further ones are watched together
+    #: as version "other".
     max_subjects_per_model: Positive = 16
+    #: Variants of one model that are watched one by one, besides "live"; further ones are watched together as variant "other".
+    max_variants_per_model: Positive = 8
+    #: A version, or variant, unseen for so long gives its place to another one when there is no room.
+    keep_versions: Duration = 3600.0
     #: A model unseen for so long is forgotten and its alerts are closed.
     forget_models_after: Duration = 30 * 86400.0
     #: An event whose own time lies further than this after its record's is dead-lettered.
@@ -134,10 +139,18 @@ class Join(Section, frozen=True):
     horizon: Duration = 7 * 86400.0
     #: Time slots the horizon is divided into; expiry works by the slot.
     slots: Pieces = 8
-    #: Labels without a prediction that a partition keeps waiting; beyond it the oldest are counted unmatched.
+    #: Labels without a prediction that a partition keeps waiting; beyond it the oldest are given up (overflowed).
     max_waiting_labels: Positive = 100_000
+    #: ... and the memory that they take, in bytes, about.
+    max_waiting_bytes: Positive = 64_000_000
     #: Pending predictions of a partition kept in memory; older ones are looked up in Redis.
     cache_predictions: Positive = 20_000
+    #: ... and their size in bytes.
+    cache_bytes: Positive = 32_000_000
+    #: Scores kept, the largest, of a prediction that takes more than 512 bytes while it waits for its label.
+    max_scores: Positive = 32
+    #: Tags kept, the first by name, of such a prediction or of a waiting label as large.
+    max_tags: Positive = 16
 
 
 class Reference(Section, frozen=True):

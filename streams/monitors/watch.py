@@ -20,9 +20,10 @@ from driftbell.streams.monitors.budget import events_per_false_alarm
 from driftbell.streams.monitors.guard import Guard
 from driftbell.streams.monitors.monitor import Condition, Family
 from driftbell.streams.monitors.registry import MODEL_REGISTRY, REGISTRY, Registry
+from driftbell.streams.monitors.service.silence import Silence
 from driftbell.streams.reference import Caveat, Reference, Unwatched
 from driftbell.streams.reference.reference import ReferenceState
-from driftbell.streams.subject import Subject
+from driftbell.streams.subject import OTHER, Subject
 from driftbell.streams.versioned import Versioned
 
 log = logging.getLogger(__name__)
@@ -318,7 +319,11 @@ class ModelWatch(_Watching):
         self._monitors = self._fresh()
 
     def _fresh(self) -> dict[str, BaseMonitor[Any]]:
-        return _build(MODEL_REGISTRY, self.subject, self.settings, Reference(self.settings.reference))
+        monitors = _build(MODEL_REGISTRY, self.subject, self.settings, Reference(self.settings.reference))
+        if self.subject.variant == OTHER:
+            # That no more come for which there is no room is what is hoped for.
+            monitors.pop(Silence.name, None)
+        return monitors
 
     def on_predictions(self, batch: PredictionBatch) -> None:
         """Learn from a batch of predictions of any version."""

@@ -8,19 +8,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from driftbell.runtime.config.model import Monitoring
-from driftbell.schemas import Alert, Metric, Prediction
+from driftbell.runtime.config.model import Monitoring, Worker
+from driftbell.schemas import LIVE, Alert, Metric, Prediction
 from driftbell.streams.alerts.lifecycle import Lifecycle
 from driftbell.streams.batch import JoinedEvent
 from driftbell.streams.encoding import BadStateError, Format, NewerFormatError
 from driftbell.streams.monitors.monitor import Condition
 from driftbell.streams.monitors.watch import ModelWatch, Watch
+from driftbell.streams.partition.crowd import Crowd, crowd_of
 from driftbell.streams.partition.watched import Watched
-from driftbell.streams.subject import Subject, subject_key
+from driftbell.streams.subject import OTHER, Subject, subject_key
 
 log = logging.getLogger(__name__)
 
-MODEL_FORMAT = Format("model", 2, compress_above=16_384, checksum_since=2)
+MODEL_FORMAT = Format("model", 3, compress_above=16_384, checksum_since=2)
+
+
+@MODEL_FORMAT.migration(2)
+def _no_crowds(state: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 let the longest unseen version go for each new one."""
+    return {**state, "crowds": {}}
 
 
 #: The life of a subject's alerts, as a part that may be switched off.
@@ -42,14 +49,13 @@ class Model:
     ``now_ms`` is always the last tick of stream time, so that it does not depend on how records were fetched.
     """
 
-    def __init__(
-        self, name: str, settings: Monitoring, *, batch_events: int, max_subjects: int, floor: int = 0
-    ) -> None:
+    def __init__(self, name: str, settings: Monitoring, worker: Worker, *, floor: int = 0) -> None:
         """``floor``: no episode of this model has had a higher number before it was forgotten."""
         self.name = name
         self.settings = settings
-        self.batch_events = batch_events
-        self.max_subjects = max_subjects
+        self.batch_events = worker.batch_events
+        self._limits = worker.max_subjects_per_model, worker.max_variants_per_model
+        self._keep_ms = round(worker.keep_versions * 1000)
         self.dirty = False
         #: Subjects whose reference has been completed since somebody took them from here. Not state.
         self.learned: list[Subject] = []
@@ -62,6 +68,10 @@ class Model:
         self._subjects: dict[tuple[str, ...], Watched] = {}
         #: What spans all versions, by subjects without one.
         self._arms: dict[Subject, ModelWatch] = {}
+        #: By variant: what came for which there was no room.
+        self._crowds: dict[str, Crowd] = {}
+        #: Until when no place of a version, or of a variant, can become free. Not state: found again when it is asked for.
+        self._full_until_ms = self._variants_full_until_ms = 0
         self._floor = floor
         self._lifecycle = Lifecycle(settings, floor=floor)
 
@@ -96,6 +106,37 @@ class Model:
         """The alerts that fire now."""
         return self._lifecycle.active()
 
+    def place(self, key: tuple[str, str, str], now_ms: int) -> tuple[str, str, str] | None:
+        """The subject under which a prediction is watched where that changes nothing; None: ``settle`` must decide."""
+        if key in self._subjects:
+            return key
+        model, _, variant = key
+        if (model, "", variant) in self._arms:
+            other = (model, OTHER, variant) if now_ms < self._full_until_ms else None
+        else:
+            full = variant != LIVE and now_ms < self._variants_full_until_ms
+            other = (model, OTHER, OTHER) if full else None
+        return other if other in self._subjects else None
+
+    def settle(self, key: tuple[str, str, str], now_ms: int, out: Emitted) -> tuple[str, str, str]:
+        """The subject under which a prediction is watched, which finds its place now; everything before it has been added."""
+        subject = Subject(*key)
+        if subject.over_versions not in self._arms and not self._has_room_for_variant(subject.variant, now_ms, out):
+            subject = Subject(self.name, OTHER, OTHER)
+        elif subject.version != OTHER and not self._has_room(now_ms, out):
+            subject = subject._replace(version=OTHER)
+        if subject not in self._subjects:
+            self._admit(subject, now_ms)
+        return subject
+
+    def note_other(self, key: tuple[str, str, str], place: tuple[str, str, str], now_ms: int) -> None:
+        """A prediction of subject ``key`` is watched under ``place``, as there is no room for its own."""
+        variant = place[2]
+        crowd = self._crowds.get(variant)
+        if crowd is None:
+            crowd = self._crowds[variant] = crowd_of(variant, self._keep_ms, self._limits)
+        crowd.note(key[1] if variant == key[2] else key[2], now_ms)
+
     def add_predictions(
         self, events: Sequence[Prediction], times: Sequence[int], now_ms: int, traceparent: str | None, out: Emitted
     ) -> None:
@@ -103,7 +144,7 @@ class Model:
         key = subject_key(events[0])
         watched = self._subjects.get(key)
         if watched is None:
-            watched = self._admit(Subject(*key), now_ms, out)
+            watched = self._admit(Subject(*key), now_ms)
         start, count = 0, len(events)
         while start < count:
             end = min(count, start + self.batch_events - len(watched.predictions))
@@ -130,6 +171,7 @@ class Model:
         for watched in self._subjects.values():
             self._close(watched, now_ms, out)
             out.metrics.extend(watched.collect(now_ms))
+        self._crowds = {variant: crowd for variant, crowd in self._crowds.items() if not crowd.over(now_ms)}
         for arm in self._arms.values():
             self._observe(arm, now_ms, out)
         self._ticked_ms, self._stirred = now_ms, False
@@ -139,6 +181,7 @@ class Model:
         """The stream time of the next tick that can matter though no event comes."""
         due = [self._lifecycle.due_ms(), *(arm.due_ms() for arm in self._arms.values())]
         due += [watched.due_ms() for watched in self._subjects.values()]
+        due += [crowd.due_ms() for crowd in self._crowds.values()]
         # What was due at the last tick has been evaluated: a silence that goes on changes nothing by going on.
         return min((d for d in due if d is not None and d > self._ticked_ms), default=None)
 
@@ -156,6 +199,8 @@ class Model:
         subject, guard = watch.subject, watch.guard
         if guard.works(ALERTS):
             conditions = watch.conditions(now_ms)
+            if not subject.version and subject.variant in self._crowds:
+                conditions.append(self._crowds[subject.variant].condition())
             found = guard.run(ALERTS, lambda: self._observed(subject, conditions, now_ms, traceparent), None)
             if found is not None:
                 out.alerts += found
@@ -168,14 +213,45 @@ class Model:
     ) -> list[Alert]:
         return self._lifecycle.observe(subject, conditions, now_ms, settings=self.settings, traceparent=traceparent)
 
-    def _admit(self, subject: Subject, now_ms: int, out: Emitted) -> Watched:
-        if len(self._subjects) >= self.max_subjects:
-            self._retire(now_ms, out)
+    def _has_room(self, now_ms: int, out: Emitted) -> bool:
+        """Whether one more version can be watched, after the longest unseen has gone if it is not used any more."""
+        own = [watched for watched in self._subjects.values() if watched.subject.version != OTHER]
+        if len(own) < self._limits[0]:
+            return True
+        oldest = min(own, key=lambda watched: (watched.last_ms, watched.subject))
+        self._full_until_ms = oldest.last_ms + self._keep_ms
+        if now_ms < self._full_until_ms or oldest.predictions:
+            return False
+        self._retire(oldest, now_ms, out)
+        self._retire_arms(now_ms, out)
+        return True
+
+    def _has_room_for_variant(self, variant: str, now_ms: int, out: Emitted) -> bool:
+        """The same of one more variant. "live" is what nearly all are about, and always has a place."""
+        if variant in (LIVE, OTHER):
+            return True
+        by_variant: dict[str, list[Watched]] = {}
+        for watched in self._subjects.values():
+            by_variant.setdefault(watched.subject.variant, []).append(watched)
+        seen = {
+            name: max(watched.last_ms for watched in by_variant[name]) for name in by_variant.keys() - {LIVE, OTHER}
+        }
+        if len(seen) < self._limits[1]:
+            return True
+        oldest = min(seen, key=lambda name: (seen[name], name))
+        self._variants_full_until_ms = seen[oldest] + self._keep_ms
+        if now_ms < self._variants_full_until_ms or any(watched.predictions for watched in by_variant[oldest]):
+            return False
+        for watched in by_variant[oldest]:
+            self._retire(watched, now_ms, out)
+        self._retire_arms(now_ms, out)
+        return True
+
+    def _admit(self, subject: Subject, now_ms: int) -> Watched:
         watched = self._begin(subject, now_ms)
         self.admitted.append(watched.subject)
         if subject.over_versions not in self._arms:
             self._begin_arm(subject.over_versions)
-        self._retire_arms(now_ms, out)
         return watched
 
     def _begin(self, subject: Subject, now_ms: int) -> Watched:
@@ -193,18 +269,18 @@ class Model:
         """The windows that are not over yet, closed: for a replay, after which nothing comes."""
         return [metric for watched in self._subjects.values() for metric in watched.windows.close(now_ms)]
 
-    def _retire(self, now_ms: int, out: Emitted) -> None:
-        """Let the longest unseen subject go, and close what it had open."""
-        key, watched = min(self._subjects.items(), key=lambda item: (item[1].last_ms, item[0]))
+    def _retire(self, watched: Watched, now_ms: int, out: Emitted) -> None:
+        """Let a subject go, and close what it had open."""
         self._close(watched, now_ms, out)
         out.metrics.extend(watched.close_windows(now_ms))
         out.alerts.extend(self._lifecycle.retire(watched.subject, now_ms))
-        del self._subjects[key]
+        del self._subjects[watched.subject]
+        self._full_until_ms = self._variants_full_until_ms = 0
 
     def retire_all(self, now_ms: int, out: Emitted) -> None:
         """Close everything the model has open: it is gone."""
-        while self._subjects:
-            self._retire(now_ms, out)
+        for watched in sorted(self._subjects.values(), key=lambda watched: (watched.last_ms, watched.subject)):
+            self._retire(watched, now_ms, out)
         self._retire_arms(now_ms, out)
 
     def _retire_arms(self, now_ms: int, out: Emitted) -> None:
@@ -212,6 +288,7 @@ class Model:
         watched = {watched.subject.over_versions for watched in self._subjects.values()}
         for subject in sorted(self._arms.keys() - watched):
             del self._arms[subject]
+            self._crowds.pop(subject.variant, None)
             out.alerts.extend(self._lifecycle.retire(subject, now_ms))
 
     def state(self) -> bytes:
@@ -228,6 +305,7 @@ class Model:
             "lifecycle": self._lifecycle.state(),
             "arms": {subject.variant: arm.state(check=check) for subject, arm in self._arms.items()},
             "subjects": [watched.state(check=check) for watched in self._subjects.values()],
+            "crowds": {variant: crowd.state() for variant, crowd in self._crowds.items()},
         }
 
     def restore(self, blob: bytes) -> list[str]:
@@ -250,6 +328,9 @@ class Model:
                     self._begin_arm(watched.subject.over_versions)
             if not self._subjects:
                 raise ValueError("no subject")
+            for variant, crowd_state in state["crowds"].items():
+                crowd = self._crowds[variant] = crowd_of(variant, self._keep_ms, self._limits)
+                crowd.restore(crowd_state)
             lifecycle = state["lifecycle"]
         except NewerFormatError:
             raise

@@ -80,14 +80,14 @@ class Models:
         """The models now known."""
         return self._models
 
-    def admit(self, name: str) -> bool:
-        """Make room for a model not seen before; False when there is none."""
+    def admit(self, name: str) -> Model | None:
+        """Make room for a model not seen before; None when there is none."""
         if len(self._models) >= self._config.worker.max_models_per_partition:
-            return False
-        self._models[name] = self._new(name)
+            return None
+        model = self._models[name] = self._new(name)
         self._removed.discard(name)
         self._news.models.add(name)
-        return True
+        return model
 
     def add_predictions(
         self, events: Sequence[Prediction], times: Sequence[int], now_ms: int, traceparent: str | None, out: Emitted
@@ -213,7 +213,6 @@ class Models:
         return Model(
             name,
             settings,
-            batch_events=worker.batch_events,
-            max_subjects=worker.max_subjects_per_model,
+            worker,
             floor=self.forgotten_episode if floor is None else floor,
         )

@@ -360,6 +360,7 @@ class Partition:
         # A run: consecutive events of one subject, handed over at once.
         runs: list[tuple[int, tuple[str, str, str]]] = []
         run_start, run_of, trace = 0, None, None
+        now_ms = self.stream_ms
         earliest, latest = -decoder.max_age_ms, decoder.max_future_ms
         events = decoder.decode(step)
         for record, arrived_ms, event in zip(step.records, step.times, events, strict=True):
@@ -374,13 +375,26 @@ class Partition:
                     continue
             subject = subject_key(event)
             if subject != run_of:
-                self._hand_on(good, good_ms, run_start, trace, out)
-                if event.model not in models and not self._models.admit(event.model):
-                    decoder.reject(step.input, record, decoder.too_many_models(event.model), len(good))
-                    run_start, run_of, trace = len(good), None, None
-                    continue
-                run_start, run_of, trace = len(good), subject, None
-                runs.append((run_start, subject))
+                model = models.get(event.model)
+                # Where the event finds its place without a change, its run need not end for it.
+                place = None if model is None else model.place(subject, now_ms)
+                if model is None or place is None:
+                    self._hand_on(good, good_ms, run_start, trace, out)
+                    run_start, trace = len(good), None
+                    if model is None:
+                        model = self._models.admit(event.model)
+                    if model is None:
+                        decoder.reject(step.input, record, decoder.too_many_models(event.model), len(good))
+                        run_of = None
+                        continue
+                    place = model.settle(subject, now_ms, out)
+                if place != subject:
+                    model.note_other(subject, place, now_ms)
+                    event = replace(event, version=place[1], variant=place[2])  # noqa: PLW2901
+                if place != run_of:
+                    self._hand_on(good, good_ms, run_start, trace, out)
+                    run_start, run_of, trace = len(good), place, None
+                    runs.append((run_start, place))
             good.append(event)
             good_ms.append(time_ms)
             if record.headers and (trace := traceparent_of(record.headers)) is not None:

@@ -40,7 +40,7 @@ stamps = st.integers(-3_000, 3_000) | st.sampled_from([3_300_000, 10**15, -START
 def config() -> Config:
     """Small numbers, so that every stage is reached within a few dozen events."""
     return Config(
-        worker=Worker(batch_events=4, safe_point_records=11, max_subjects_per_model=2),
+        worker=Worker(batch_events=4, safe_point_records=11, max_subjects_per_model=2, keep_versions=2.0),
         join=Join(horizon=20, slots=4, max_waiting_labels=5, cache_predictions=4),
         monitoring=Monitoring(events_per_false_alarm=50, reference=Reference(events=8, labels=8), metrics_window=2.0),
     )

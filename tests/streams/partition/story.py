@@ -20,6 +20,7 @@ def config(**worker: object) -> Config:
         "batch_events": 16,
         "safe_point_records": 13,
         "max_subjects_per_model": 2,
+        "keep_versions": 4.0,
         "forget_models_after": 20.0,
         "max_models_per_partition": 3,
         **worker,

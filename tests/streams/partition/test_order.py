@@ -72,6 +72,7 @@ def test_the_story_has_everything_that_could_depend_on_the_order(seed: int) -> N
     assert story["core"]["counts"]["tombstones"] > 0
     assert story["core"]["join"]["counts"]["joined"] > 100
     assert story["core"]["join"]["counts"]["expired"] > 0
+    assert any(name in story["core"]["counts"] for name in ("fired_too_many_versions", "fired_too_many_variants"))
 
 
 @pytest.mark.slow

@@ -333,16 +333,6 @@ def test_room_is_made_by_forgetting() -> None:
     assert set(owner.saved.models) == {"new"}
 
 
-def test_variants_without_end_do_not_fill_the_memory() -> None:
-    values = [body(i, variant=f"arm-{i}") for i in range(200)]
-    owner = finished(topic(*values, gap_ms=1000), (), config(max_subjects_per_model=4), after_ms=201_000)
-    (model,) = owner.partition.models.values()
-
-    assert len(model.subjects) == 4
-    assert len(model._arms) == 4
-    assert {subject.variant for subject in model.subjects} == {f"arm-{i}" for i in range(196, 200)}
-
-
 @pytest.mark.parametrize("reason", list(Loss))
 def test_lost_input_is_told_once_survives_a_restart_and_closes(reason: Loss) -> None:
     records = [r._replace(offset=r.offset + 500) for r in topic(*(body(i) for i in range(5)))]

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -22,11 +21,11 @@ from driftbell.streams.engine.journal import Journal
 from driftbell.streams.engine.ownership import Ownership
 from driftbell.streams.engine.runner import Runner, Stopped
 from driftbell.streams.engine.set_aside import Concern, Failure, SetAside, concern_of
-from driftbell.streams.engine.timing.agreed_clock import AgreedClock
+from driftbell.streams.engine.timing.agreed_clock import AgreedClock, ask_for_the_time
 from driftbell.streams.engine.timing.clock import Clock
 from driftbell.streams.engine.timing.time_slice import TimeSlice, measure_loop_lag
 from driftbell.streams.engine.watermarks import Watermarks
-from driftbell.streams.errors import DriftbellError, StoreUnavailableError
+from driftbell.streams.errors import DriftbellError
 from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import Input
 
@@ -41,9 +40,6 @@ BUFFER_BYTES = 64 * 1024 * 1024
 
 #: ... but at least so much per input: a chunk or two.
 LEAST_BUFFER_BYTES = 1024 * 1024
-
-#: How often the store is asked for its time, and how quickly it must answer to count.
-STORE_TIME_SECONDS, STORE_TIME_WITHIN_SECONDS = 5.0, 1.0
 
 #: How long a revoked partition may take for its last save; the group waits for us meanwhile.
 REVOKE_SECONDS = 5.0
@@ -89,6 +85,8 @@ class Engine:
         self._rewinding: set[int] = set()
         self._journal = Journal(self._clock)
         self._failures = SetAside()
+        #: Partitions that could not be claimed and are tried again, with the generation for which.
+        self._unclaimed: dict[int, int] = {}
         self._ownership = Ownership(
             config,
             store,
@@ -134,7 +132,7 @@ class Engine:
             self._tasks = [
                 asyncio.create_task(self._watermarks.run(), name="watermarks"),
                 asyncio.create_task(measure_loop_lag(self.counts.blocked, self._clock), name="loop-lag"),
-                asyncio.create_task(self._ask_the_store_for_the_time(), name="store-time"),
+                asyncio.create_task(ask_for_the_time(self._clock, self._store.time_ms), name="store-time"),
             ]
         # Of the moment: when it is our turn, the group may have revoked it.
         assignment = self._assignment
@@ -145,31 +143,23 @@ class Engine:
 
     async def _take_over(self, assignment: Assignment, wanted: set[int], generation: int) -> None:
         await self._let_go([p for p, r in self._runners.items() if p not in wanted or r.generation != generation])
-        new = sorted(wanted - self._runners.keys() - self._rewinding)
+        self._unclaimed = {p: g for p, g in self._unclaimed.items() if p in wanted and g == generation}
+        new = sorted(wanted - self._runners.keys() - self._rewinding - self._unclaimed.keys())
         if new and not assignment.revoked:
             self.counts.rebalances += 1
             self._journal.assigned(new, generation)
         elif not wanted and not self._settled:
             self._journal.assigned([], generation)
-        await assignment.run({f"claim-{p}": partial(self._claim, assignment, p, generation) for p in new})
+        await assignment.run({f"claim-{p}": partial(self._try_to_claim, assignment, p, generation) for p in new})
 
     async def revoked(self) -> None:
         """Save and let go of everything: Faust's rebalances revoke all partitions before they assign some."""
         assignment, self._assignment = self._assignment, Assignment()
         # Not waited for: what claims ask may have no answer any more, as on the way out Faust has stopped the consumer.
         await assignment.revoke()
+        self._unclaimed.clear()
         self._journal.taken_away(list(self._runners))
         await self._let_go(list(self._runners))
-
-    async def _ask_the_store_for_the_time(self) -> None:
-        while True:
-            with suppress(StoreUnavailableError):
-                asked_at = self._clock.monotonic()
-                epoch_ms = await self._store.time_ms()
-                # An answer that was long on its way says little about now.
-                if epoch_ms is not None and self._clock.monotonic() - asked_at < STORE_TIME_WITHIN_SECONDS:
-                    self._clock.store_said(epoch_ms)
-            await asyncio.sleep(STORE_TIME_SECONDS)
 
     def deliver(self, source: Source, records: Sequence[object], appended_ms: int | None = None) -> None:
         """Fetched records of one input of one partition, in offset order.
@@ -197,7 +187,7 @@ class Engine:
         """Whether fetching this input should pause."""
         runner = self._runners.get(source[1])
         if runner is None:
-            return False
+            return source[1] in self._unclaimed
         if runner.stopped is Stopped.FAILED:
             # It is read again from its checkpoint, when it is tried again.
             return True
@@ -214,8 +204,8 @@ class Engine:
 
     @property
     def ready(self) -> bool:
-        """Whether the group has assigned us partitions (or none: we stand by) and none is being claimed."""
-        return self._settled and not self._assignment.busy
+        """Whether the group has assigned us partitions (or none: we stand by) and none is being claimed for the first time."""
+        return self._settled and (not self._assignment.busy or bool(self._unclaimed))
 
     @property
     def joined(self) -> bool:
@@ -241,7 +231,7 @@ class Engine:
     def set_aside(self) -> Mapping[int, Failure]:
         """The partitions that have failed and wait to be tried again, by index."""
         failed = [index for index, runner in self._runners.items() if runner.stopped is Stopped.FAILED]
-        return {index: self._failures[index] for index in failed if index in self._failures}
+        return {index: self._failures[index] for index in [*failed, *self._unclaimed] if index in self._failures}
 
     @property
     def clock_offset_seconds(self) -> float:
@@ -253,6 +243,27 @@ class Engine:
         return self._clock.monotonic() - self._runners[index].last_saved_at
 
     # ---- ownership
+
+    async def _try_to_claim(self, assignment: Assignment, index: int, generation: int) -> None:
+        """Claim a partition, or set it aside; raises what concerns the whole worker."""
+        try:
+            await self._claim(assignment, index, generation)
+        except Exception as error:
+            if concern_of(error) is Concern.WORKER:
+                raise
+            self._unclaimed[index] = generation
+            failure = self._failures.not_claimed(index, error)
+            self._note_failure(index, failure, error)
+            again = partial(self._claim_later, assignment, index, generation)
+            asyncio.get_running_loop().call_later(failure.pause_seconds, again)
+        else:
+            self._unclaimed.pop(index, None)
+
+    def _claim_later(self, assignment: Assignment, index: int, generation: int) -> None:
+        if not assignment.revoked and self._unclaimed.get(index) == generation:
+            self._rewinding.add(index)
+            again = partial(self._claim_and_rewind, assignment, index, generation)
+            assignment.start(again, f"claim-again-{index}", partial(self._claimed_again, index))
 
     async def _claim(self, assignment: Assignment, index: int, generation: int) -> None:
         claimed = await self._ownership.claim(index, generation)
@@ -280,14 +291,17 @@ class Engine:
         if concern_of(error) is Concern.WORKER or runner is None:
             self._on_failure(error)
             return
-        self.counts.partition_failures += 1
         failure = self._failures.failed(runner, error)
+        self._note_failure(index, failure, error)
+        asyncio.get_running_loop().call_later(failure.pause_seconds, self._try_again, assignment, runner)
+
+    def _note_failure(self, index: int, failure: Failure, error: BaseException) -> None:
+        self.counts.partition_failures += 1
         log.error(
             "partition %d failed and is set aside: it begins again at its checkpoint in %.0f s (failure %d): %s",
             index, failure.pause_seconds, failure.times, failure.error,
             exc_info=None if isinstance(error, DriftbellError) else error,
         )  # fmt: skip
-        asyncio.get_running_loop().call_later(failure.pause_seconds, self._try_again, assignment, runner)
 
     def _try_again(self, assignment: Assignment, runner: Runner) -> None:
         index = runner.partition.index
@@ -319,7 +333,12 @@ class Engine:
             await runner.stop(why, deadline_seconds=REVOKE_SECONDS)
         finally:
             self._settle(runner)
-        await self._claim(assignment, index, runner.generation)
+        await self._claim_and_rewind(assignment, index, runner.generation)
+
+    async def _claim_and_rewind(self, assignment: Assignment, index: int, generation: int) -> None:
+        await self._try_to_claim(assignment, index, generation)
+        if index in self._unclaimed:
+            return
         partition = self._runners[index].partition
         await self._broker.rewind({(stream, index): partition.fetched(stream) for stream in Input})
         # From here on what is delivered was fetched after the rewind.

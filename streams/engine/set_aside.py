@@ -64,6 +64,8 @@ class Failure:
     times: int = 0
     #: Failures in a row at this place.
     times_here: int = 0
+    #: Whether it waits for the brokers, each attempt as long as patience lasts: there is no need to wait longer between.
+    brokers_away: bool = False
     #: Failures at one record alone.
     tries: Counter[tuple[Input, int]] = field(default_factory=Counter)
     #: Up to where records are processed one by one.
@@ -72,6 +74,8 @@ class Failure:
     @property
     def pause_seconds(self) -> float:
         """How long to wait before the next attempt."""
+        if self.brokers_away:
+            return PAUSES_SECONDS[0]
         return PAUSES_SECONDS[min(self.times_here, len(PAUSES_SECONDS)) - 1]
 
     @property
@@ -96,7 +100,7 @@ class SetAside:
         """Note that a partition has failed; returns all that is known of it."""
         failure = self._failures.setdefault(runner.partition.index, Failure("", None))
         failure.times += 1
-        failure.error = f"{type(error).__name__}: {error}"
+        failure.error, failure.brokers_away = f"{type(error).__name__}: {error}", False
         # Bad records without end are no fault of one of them, and to skip them is not ours to decide.
         place = None if isinstance(error, TooManyDeadLettersError) else _place(runner)
         failure.times_here = failure.times_here + 1 if place == failure.place else 1
@@ -106,6 +110,15 @@ class SetAside:
             failure.singly_until[place.input] = max(until, place.end)
             if place.end == place.first + 1:
                 failure.tries[place.input, place.first] += 1
+        return failure
+
+    def not_claimed(self, index: int, error: BaseException) -> Failure:
+        """Note that a partition could not be claimed; returns all that is known of it."""
+        failure = self._failures.setdefault(index, Failure("", None))
+        failure.times += 1
+        failure.times_here += 1
+        failure.error = f"{type(error).__name__}: {error}"
+        failure.brokers_away = isinstance(error, OSError)
         return failure
 
     def prepare(self, partition: Partition) -> None:

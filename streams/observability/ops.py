@@ -73,7 +73,7 @@ def readiness(app: DriftbellApp) -> Health:
         )
     if not engine.ready:
         return Health(False, "not_assigned", "the group is assigning partitions, or they are being claimed")
-    if not engine.runners:
+    if not engine.runners and not engine.set_aside:
         return Health(True, "standing_by", "there are more workers than partitions: this one waits in reserve")
     silent = engine.brokers_silent_seconds
     if silent > BROKERS_SILENT_SECONDS:
@@ -90,7 +90,7 @@ def readiness(app: DriftbellApp) -> Health:
         return Health(False, "input_stalled", f"records wait, and none has been processed for {longest:.0f} s: {where}")
     if aside := engine.set_aside:
         said = "; ".join(f"partition {i} failed {f.times} times: {f.error[:500]}" for i, f in aside.items())
-        if len(aside) == len(engine.runners):
+        if len(aside) == len(engine.runners.keys() | aside.keys()):
             return Health(False, "partition_set_aside", said)
         # The others go on: a worker is of use as long as it has one that does.
         return Health(True, "partition_set_aside", said)

@@ -8,9 +8,13 @@ whichever is wrong, ahead or behind, the other two hold it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from driftbell.streams.engine.timing.clock import Clock
+from driftbell.streams.errors import StoreUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +23,9 @@ TOLERATED_MS = 2000
 
 #: ... and is then logged no more often than this.
 REPORT_SECONDS = 60.0
+
+#: How often the store is asked for its time, and how quickly it must answer to count.
+STORE_TIME_SECONDS, STORE_TIME_WITHIN_SECONDS = 5.0, 1.0
 
 
 class AgreedClock:
@@ -73,3 +80,15 @@ class AgreedClock:
     def _carried(reading: tuple[int, float], now: float) -> int:
         epoch_ms, read_at = reading
         return epoch_ms + round((now - read_at) * 1000)
+
+
+async def ask_for_the_time(clock: AgreedClock, store_time: Callable[[], Awaitable[int | None]]) -> None:
+    """Tell the clock for ever what time the store has."""
+    while True:
+        with suppress(StoreUnavailableError):
+            asked_at = clock.monotonic()
+            epoch_ms = await store_time()
+            # An answer that was long on its way says little about now.
+            if epoch_ms is not None and clock.monotonic() - asked_at < STORE_TIME_WITHIN_SECONDS:
+                clock.store_said(epoch_ms)
+        await asyncio.sleep(STORE_TIME_SECONDS)

@@ -248,6 +248,81 @@ async def test_a_rebalance_while_a_partition_is_set_aside_leaves_nothing_behind(
     assert house.engine._leaving == []
 
 
+async def test_a_partition_that_cannot_be_claimed_is_set_aside_and_the_others_go_on(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    topics = Topics(house)
+    await house.engine.assigned([0, 1], 1)
+    topics.append(0, *predictions(20))
+    topics.append(1, *predictions(20))
+    house.clock.now_ms += 20_000
+    await eventually(lambda: house.broker.commits.get(PREDICTIONS) == 20, "the commit")
+    await house.engine.revoked()
+    entry = house.store._entries[0]
+    whole, entry.core = entry.core, b"damaged"
+    await house.engine.assigned([0, 1], 2)
+
+    assert house.engine.runners.keys() == {1}
+    assert house.engine.full(PREDICTIONS), "nothing is fetched for it meanwhile"
+    health = ready(house)
+    assert (health.ok, health.reason) == (True, "partition_set_aside")
+    assert "the checkpoint of partition 0 cannot be read" in health.detail
+    assert "is set aside" in caplog.text
+    topics.append(1, *predictions(20, start=20))
+    house.clock.now_ms += 20_000
+    await eventually(read(house, 1, 40), "the other partition")
+    # Repaired, it goes on by itself, from its checkpoint.
+    topics.append(0, *predictions(20, start=20))
+    entry.core = whole
+    await eventually(lambda: 0 in house.engine.runners, "the claim", 300)
+    house.clock.now_ms += 20_000
+    await eventually(lambda: house.broker.commits.get(PREDICTIONS) == 40, "the commit", 300)
+    assert house.engine.set_aside == {}
+    assert house.engine.partitions[0].counts["predictions"] == 40
+    assert ready(house).reason == "ok"
+
+
+async def test_a_worker_that_can_claim_nothing_is_not_ready_and_lives(house: House) -> None:
+    await house.engine.assigned([0], 1)
+    house.deliver(*predictions(20))
+    await house.settle(20)
+    await house.engine.revoked()
+    house.store._entries[0].core = b"damaged"
+    await house.engine.assigned([0], 2)
+
+    health = ready(house)
+    assert (health.ok, health.reason) == (False, "partition_set_aside")
+    await asyncio.sleep(400)
+    assert house.engine.totals().partition_failures > 3
+    await house.engine.revoked()
+    assert house.engine.set_aside == {}
+    assert not house.engine.full(PREDICTIONS)
+
+
+async def test_a_partition_whose_broker_does_not_answer_is_claimed_when_it_does(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earliest = house.broker.earliest_offsets
+
+    async def no_leader(sources: Any) -> Any:
+        if any(partition == 0 for _, partition in sources):
+            raise OSError("partition 0 has no leader")
+        return await earliest(sources)
+
+    monkeypatch.setattr(house.broker, "earliest_offsets", no_leader)
+    await house.engine.assigned([0, 1], 1)
+    assert house.engine.runners.keys() == {1}
+    assert "no leader" in ready(house).detail
+    await asyncio.sleep(60)
+    assert "no leader" in ready(house).detail, "also while it is tried again"
+    monkeypatch.undo()
+    await eventually(lambda: house.engine.runners.keys() == {0, 1}, "the claim", 30)
+
+    house.deliver(*predictions(20))
+    await house.settle(20)
+    assert house.engine.set_aside == {}
+
+
 def test_one_by_one_or_in_steps_the_state_is_the_same() -> None:
     def run(*, singly: bool) -> dict[str, bytes | None]:
         partition = Partition(0, config())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from driftbell.runtime.config.model import Monitoring
+from driftbell.runtime.config.model import Monitoring, Worker
 from driftbell.streams.encoding import BadStateError
 from driftbell.streams.partition.model import Model
 from driftbell.streams.partition.partition import CORE_FORMAT
@@ -56,7 +56,7 @@ def watched(model: str, blob: bytes, settings: Monitoring) -> list[WatchSummary]
         settings: the model's.
     """
     found = []
-    restored = Model(model, settings, batch_events=1, max_subjects=1)
+    restored = Model(model, settings, Worker())
     try:
         restored.restore(blob)
     except BadStateError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from driftbell.runtime.config.model import Monitoring, Reference
+from driftbell.runtime.config.model import Monitoring, Reference, Worker
 from driftbell.schemas import Prediction
 from driftbell.streams.partition.model import Emitted, Model
 from driftbell.streams.partition.summary import watched
@@ -14,7 +14,7 @@ MINUTE_MS = 60_000
 
 def model(settings: Monitoring, versions: dict[str, int]) -> Model:
     """A model whose versions have had so many predictions, with a feature that is an identifier."""
-    made, out = Model("fraud", settings, batch_events=1024, max_subjects=16), Emitted()
+    made, out = Model("fraud", settings, Worker()), Emitted()
     draw = np.random.default_rng(7)
     for version, count in versions.items():
         for at in range(count):

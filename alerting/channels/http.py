@@ -16,10 +16,12 @@ from driftbell.alerting.channels.secrets import redact
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed
 from driftbell.alerting.rendering.text import one_line, truncate
 
-#: Seconds until a connection stands, and until the whole answer is there. Alertmanager's own limit is the group
+#: Seconds until a connection stands, and until the whole answer is there at most. Alertmanager's own limit is the group
 #: interval; vendors answer within a second or are ill.
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
+#: The part of the session time-out in which a request must end.
+_OF_THE_SESSION = 0.6
 
 #: How much of an answer is read: Slack's repeats the message, and a broken proxy may send a whole site.
 _ANSWER_BYTES = 262_144
@@ -33,6 +35,11 @@ class Answer:
     text: str
     retry_after_seconds: float | None = None
     body: bytes = b""
+
+
+def request_seconds(session_timeout_seconds: float) -> float:
+    """How long a request may take: it must be over before another router can take over from one that is silent."""
+    return min(TOTAL_SECONDS, session_timeout_seconds * _OF_THE_SESSION)
 
 
 def new_session(

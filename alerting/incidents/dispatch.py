@@ -16,7 +16,7 @@ from driftbell.alerting.muting.muter import MuteContext, Muted, Muter, muted
 from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enqueue_resolved, new_queue
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.rendering.message import subject
-from driftbell.alerting.rendering.notification import notify, without_resolved
+from driftbell.alerting.rendering.notification import notify, without_resolved, worst
 from driftbell.alerting.routing.routes import Node, group_id, group_key
 from driftbell.alerting.state.records import Entry, Group, LogEntry
 from driftbell.alerting.state.state import Draft
@@ -185,6 +185,11 @@ class Dispatch:
                     next_flush_ms=due_ms,
                 )
                 draft.groups[key] = group
+            else:
+                told = {name for last in group.log.values() for name in last.firing}
+                # What is more severe than anything that people were told does not wait for group_interval.
+                if told and worst([alert]) < worst(_present(draft, told).values()):
+                    group.next_flush_ms = min(group.next_flush_ms, now_ms)
             group.members.add(entry.fingerprint)
             entry.groups.add(key)
 
@@ -254,8 +259,9 @@ class Dispatch:
             resolved = {name: _closed(alert, now_ms) for name, alert in _present(draft, notified).items()}
         queued = None
         if reason.sends:
+            risen = bool(firing) and worst(firing.values()) < worst(_present(draft, notified).values())
             queued = self._queue(
-                draft, group, destination, list(firing.values()), list(resolved.values()), reason, now_ms
+                draft, group, destination, list(firing.values()), list(resolved.values()), reason, now_ms, risen=risen
             )
             group.log[destination.id] = LogEntry(at_ms=now_ms, firing=frozenset(firing), resolved=frozenset(resolved))
         return Decision(
@@ -279,6 +285,8 @@ class Dispatch:
         resolved: Sequence[Alert],
         reason: DecisionReason,
         now_ms: int,
+        *,
+        risen: bool,
     ) -> Queued:
         fresh = new_queue(group.id, destination.id)
         queue = draft.queue(fresh.id)
@@ -296,7 +304,7 @@ class Dispatch:
         if firing:
             if not destination.send_resolved:
                 notification = without_resolved(notification)
-            queued = enqueue_firing(queue, notification, subject(notification), now_ms)
+            queued = enqueue_firing(queue, notification, subject(notification), now_ms, calls_again=risen)
         else:
             queued = enqueue_resolved(queue, notification if destination.send_resolved else None, now_ms)
         if queue.is_empty:

@@ -25,6 +25,11 @@ GIVE_UP_MS = {
 #: The close of an incident that was opened is tried longer than any message: a message that stays open hides the next one.
 GIVE_UP_RESOLVE_MS = 7 * 24 * 3_600_000
 
+#: A close that was refused is tried again after this, and after a success of the same destination, but then not sooner
+#: than after the pause.
+REFUSED_RETRY_MS = 3_600_000
+REFUSED_PAUSE_MS = 60_000
+
 #: How often an attempt is repeated whose outcome is unknown, on a channel where a repeat shows twice. For a critical
 #: message a duplicate is better than a miss; for an info message it is not. None: without limit.
 UNKNOWN_RETRIES: dict[Severity, int | None] = {

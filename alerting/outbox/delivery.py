@@ -16,5 +16,14 @@ class Delivery:
     kind: Kind
     notification: Notification
     incident: Incident
-    #: The group on this destination; the same for all its incidents, 32 hex digits.
+    #: The group on this destination, 32 hex digits, the same for all its incidents; with ``-2`` for a second call, and so on.
     key: str
+    #: The keys of the incident's earlier calls; a close closes them too.
+    older_keys: tuple[str, ...] = ()
+    #: Whether people are to be called though the incident is open already.
+    calls_again: bool = False
+
+    @property
+    def calls(self) -> bool:
+        """Whether people are to be called: the incident opens, or has become more severe."""
+        return self.kind is Kind.TRIGGER or self.calls_again

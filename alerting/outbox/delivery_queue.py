@@ -11,10 +11,19 @@ import enum
 from dataclasses import dataclass
 from random import Random
 
-from driftbell.alerting.outbox.backoff import GIVE_UP_MS, GIVE_UP_RESOLVE_MS, UNKNOWN_RETRIES, delay_ms
+from driftbell.alerting.outbox.backoff import (
+    GIVE_UP_MS,
+    GIVE_UP_RESOLVE_MS,
+    REFUSED_RETRY_MS,
+    UNKNOWN_RETRIES,
+    delay_ms,
+)
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, Retry
 from driftbell.alerting.routing.routes import digest
 from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Incident, Kind, Notification, Row
+
+#: Calls of one incident at most, each with a key of its own; what flaps for longer updates the last.
+MAX_CALLS = 20
 
 
 class Queued(enum.StrEnum):
@@ -48,6 +57,8 @@ class Settled(enum.StrEnum):
     DEAD_EXPIRED = "dead_expired"
     #: Given up: it may have arrived, and a duplicate would be worse than a miss.
     DEAD_UNKNOWN = "dead_unknown"
+    #: A close that was refused, or tried for very long: it is tried every hour, until the destination takes it.
+    CLOSE_KEPT = "close_kept"
 
     @property
     def is_dead(self) -> bool:
@@ -57,7 +68,7 @@ class Settled(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The result of ``settle``: the reason, and the dead letter if the delivery was given up."""
+    """The result of ``settle``: the reason, and the dead letter if the delivery was given up or refused."""
 
     reason: Settled
     dead_delivery: DeadDelivery | None = None
@@ -75,17 +86,28 @@ def kind_of(queue: DeliveryQueue, row: Row) -> Kind:
     return Kind.UPDATE if queue.incident(row.incident_id).delivered == "yes" else Kind.TRIGGER
 
 
-def enqueue_firing(queue: DeliveryQueue, notification: Notification, subject: str, now_ms: int) -> Queued:
-    """Queue a message, or an update of one."""
-    incident = _open_incident(queue)
+def enqueue_firing(
+    queue: DeliveryQueue, notification: Notification, subject: str, now_ms: int, *, calls_again: bool = False
+) -> Queued:
+    """Queue a message, or an update of one; ``calls_again``: an update of which people must hear."""
+    incident = _open_incident(queue) or _take_close_back(queue)
     if incident is None:
         incident = Incident(id=digest("incident", queue.id, str(now_ms))[:24], opened_ms=now_ms, subject=subject)
         queue.incidents.append(incident)
     last = queue.rows[-1] if queue.rows else None
     if last is not None and last.incident_id == incident.id and last.state == "pending":
+        if last.notification.status == "resolved":
+            # Another episode, while the channel still shows the last one.
+            last.refused, calls_again = False, True
+            last.since_ms = last.next_attempt_ms = now_ms
+            last.attempts = 0
         _replace(last, incident, notification, now_ms)
+        if calls_again and not last.calls_again and incident.delivered != "no":
+            _call_again(incident, last)
         return Queued.REPLACED
-    _append(queue, incident, notification, now_ms)
+    row = _append(queue, incident, notification, now_ms)
+    if calls_again and incident.deliveries > 1:
+        _call_again(incident, row)
     return Queued.TRIGGER if incident.deliveries == 1 else Queued.UPDATE
 
 
@@ -109,6 +131,7 @@ def enqueue_resolved(queue: DeliveryQueue, notification: Notification | None, no
             _drop(queue, incident)
         return Queued.RESOLVE_NOT_WANTED
     if waiting is not None:
+        waiting.calls_again = False
         _replace(waiting, incident, notification, now_ms)
         return Queued.REPLACED
     _append(queue, incident, notification, now_ms)
@@ -161,11 +184,6 @@ def settle(queue: DeliveryQueue, outcome: Outcome, now_ms: int, random: Random, 
     if verdict is Settled.RETRY:
         row.next_attempt_ms = now_ms + delay_ms(row.attempts, outcome.retry_after_seconds, random)
         return Settlement(_collapse(queue))
-    queue.rows.pop(0)
-    if kind is Kind.RESOLVE:
-        _keep_open(queue, incident)
-    else:
-        _forget_unopened(queue, incident)
     letter = DeadDelivery(
         delivery_id=row.delivery_id,
         destination=queue.destination,
@@ -176,8 +194,19 @@ def settle(queue: DeliveryQueue, outcome: Outcome, now_ms: int, random: Random, 
         attempts=row.attempts,
         subject=incident.subject,
         at_ms=now_ms,
+        severity=row.notification.severity.value,
     )
-    return Settlement(verdict, letter)
+    if kind is not Kind.RESOLVE:
+        queue.rows.pop(0)
+        _forget_unopened(queue, incident)
+        return Settlement(verdict, letter)
+    if len(queue.rows) > 1:
+        queue.rows.pop(0)
+        _keep_open(queue, incident)
+        return Settlement(verdict, None if row.refused else letter)
+    told, row.refused = row.refused, True
+    row.next_attempt_ms = now_ms + REFUSED_RETRY_MS
+    return Settlement(Settled.CLOSE_KEPT, None if told else letter)
 
 
 def interrupted(queue: DeliveryQueue) -> bool:
@@ -227,6 +256,11 @@ def _collapse(queue: DeliveryQueue) -> Settled:
         _drop(queue, incident)
         return Settled.CANCELLED
     _inherit_schedule(newer, failed)
+    if incident.delivered == "no":
+        # It is the first that the channel hears.
+        newer.calls_again, incident.calls = False, 1
+    elif failed.calls_again and newer.notification.status == "firing":
+        newer.calls_again = True
     return Settled.REPLACED
 
 
@@ -239,12 +273,27 @@ def _open_incident(queue: DeliveryQueue) -> Incident | None:
     return None if closing else newest
 
 
+def _take_close_back(queue: DeliveryQueue) -> Incident | None:
+    """The incident whose close the channel has refused and that is still open there, so that a new message can update it."""
+    last = queue.rows[-1] if queue.rows else None
+    if last is None or not last.refused or last.state != "pending":
+        return None
+    return queue.incident(last.incident_id)
+
+
+def _call_again(incident: Incident, row: Row) -> None:
+    row.calls_again = True
+    incident.calls = min(incident.calls + 1, MAX_CALLS)
+
+
 def _keep_open(queue: DeliveryQueue, incident: Incident) -> None:
-    """After giving up a close: the incident is still open on the channel, so the next message there is an update of it."""
+    """After a refused close: the incident is still open on the channel, so the next message there is an update of it."""
     for row in queue.rows:
         queue.incidents.remove(queue.incident(row.incident_id))
         row.incident_id = incident.id
         row.delivery_id = _number(incident)
+        if row.notification.status == "firing":
+            _call_again(incident, row)
 
 
 def _forget_unopened(queue: DeliveryQueue, incident: Incident) -> None:
@@ -259,17 +308,17 @@ def _drop(queue: DeliveryQueue, incident: Incident) -> None:
     queue.incidents.remove(incident)
 
 
-def _append(queue: DeliveryQueue, incident: Incident, notification: Notification, now_ms: int) -> None:
-    queue.rows.append(
-        Row(
-            delivery_id=_number(incident),
-            incident_id=incident.id,
-            notification=notification,
-            since_ms=now_ms,
-            enqueued_ms=now_ms,
-            next_attempt_ms=now_ms,
-        )
+def _append(queue: DeliveryQueue, incident: Incident, notification: Notification, now_ms: int) -> Row:
+    row = Row(
+        delivery_id=_number(incident),
+        incident_id=incident.id,
+        notification=notification,
+        since_ms=now_ms,
+        enqueued_ms=now_ms,
+        next_attempt_ms=now_ms,
     )
+    queue.rows.append(row)
+    return row
 
 
 def _replace(row: Row, incident: Incident, notification: Notification, now_ms: int) -> None:

@@ -115,7 +115,7 @@ class RouterMetrics:
             for failure in _FAILURES:
                 self.failed.labels(integration, failure)
             for settled in Settled:
-                if settled.is_dead:
+                if settled.is_dead or settled is Settled.CLOSE_KEPT:
                     self.dead_letters.labels(integration, settled.value)
             self.minimal.labels(integration)
             self.attempts.labels(integration)

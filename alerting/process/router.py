@@ -18,14 +18,15 @@ from random import Random
 from driftbell.alerting.errors import FencedError, LostWritesError, StoreUnavailableError
 from driftbell.alerting.incidents.dispatch import Decision, Dispatch
 from driftbell.alerting.incidents.failover import Failover
+from driftbell.alerting.incidents.given_up import bury, hasten, notify_again, reported
 from driftbell.alerting.incidents.observation import Observation
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.delivery_queue import Settled, Settlement, claim, interrupted, kind_of, recover, settle
-from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason
+from driftbell.alerting.outbox.outcome import Outcome
 from driftbell.alerting.process.alert_records import AlertRecord, record_by_record_on_failure
 from driftbell.alerting.process.gauges import measure
 from driftbell.alerting.process.metrics import RouterMetrics
-from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Kind, LogEntry, Row, Severity
+from driftbell.alerting.state.records import DeliveryQueue, Kind, Row, Severity
 from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.state.store import Changes, RouterStore, Table
 from driftbell.alerting.state.tables import changes, contents, everything, laid_over, load
@@ -33,17 +34,16 @@ from driftbell.runtime.observability.outage import Outage
 
 log = logging.getLogger(__name__)
 
-#: Deliveries given up that are kept for inspection; the oldest go first.
-MAX_DEAD_LETTERS = 1_000
-
 #: Groups flushed in one write: a storm of single alerts makes thousands of groups due in the same second.
 FLUSH_BATCH = 100
 
-#: A message that is given up again within this time of the last is not reported elsewhere again.
-REPORT_AGAIN_MS = 3_600_000
-
 #: How long a message that must wake someone may fail before another destination is used.
 FAILOVER_MS = 60_000
+
+
+#: How long after a write that the store took a request may still begin: with the time-out of a request it is shorter than
+#: the silence after which another router takes over.
+LEASE_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class ClaimedDelivery:
     delivery: Delivery
     attempt: int
     since_ms: int
+    #: When the write began that marked it; the state was ours then.
+    at_ms: int
 
 
 def no_crash(point: str) -> None:
@@ -132,6 +134,11 @@ class Router:
                     recover(queue, now_ms)
                     if queue.is_empty:
                         draft.queues[queue_id] = None
+                elif any(row.refused for row in saved.rows[:1]):
+                    # Perhaps the configuration, or whoever gives the permission, has changed.
+                    queue = draft.queue(queue_id)
+                    assert queue is not None
+                    queue.rows[0].next_attempt_ms = now_ms
             self._dispatch.reconcile(draft, now_ms)
             self._dispatch.prune(draft, now_ms)
             await self._write(draft)
@@ -180,7 +187,20 @@ class Router:
             row = claim(queue, now_ms)
             assert row is not None
         self._crash("claimed")
-        return ClaimedDelivery(queue.id, _delivery(queue, row), row.attempts, row.since_ms)
+        return ClaimedDelivery(queue.id, _delivery(queue, row), row.attempts, row.since_ms, now_ms)
+
+    async def confirm(self, claimed: ClaimedDelivery) -> None:
+        """Make sure, right before a request, that the state is still ours: this process may have been frozen since.
+
+        Raises:
+            FencedError: another router owns the state, and the request must not be made.
+            StoreUnavailableError: nobody knows.
+        """
+        confirmed_ms = claimed.at_ms
+        while self.clock() - confirmed_ms > LEASE_MS:
+            confirmed_ms = self.clock()
+            async with self._lock:
+                await self._write(Draft(self.state), even_if_empty=True)
 
     async def settle(self, claimed: ClaimedDelivery, outcome: Outcome, *, repeatable: bool) -> Settlement:
         """Note the result of a delivery."""
@@ -192,9 +212,9 @@ class Router:
             settlement = settle(queue, outcome, now_ms, self._random, repeatable=repeatable)
             self._fail_over(draft, queue, settlement, now_ms)
             if settlement.dead_delivery is not None:
-                self._bury(draft, settlement.dead_delivery)
+                bury(draft, settlement.dead_delivery)
                 if settlement.reason is not Settled.DEAD_UNKNOWN:
-                    self._notify_again(draft, queue)
+                    notify_again(draft, queue)
             if outcome.ok:
                 self._failover.all_clear(draft, queue.destination, now_ms)
             if queue.is_empty:
@@ -205,14 +225,7 @@ class Router:
     async def hasten(self, destination: str) -> None:
         """A destination works again: what failed there is due now, except where the vendor asked for time."""
         async with self._commit() as draft:
-            now_ms = self.clock()
-            for saved in list(self.state.queues_of(destination)):
-                row = saved.rows[0] if saved.rows else None
-                if row is None or row.state == "sending" or row.next_attempt_ms <= now_ms:
-                    continue
-                queue = draft.queue(saved.id) if row.last_reason != OutcomeReason.RATE_LIMITED else None
-                if queue is not None:
-                    queue.rows[0].next_attempt_ms = now_ms
+            hasten(draft, destination, self.clock())
 
     async def heartbeat(self) -> None:
         """Renew the owner's claim at the store, and forget what is long over."""
@@ -268,31 +281,13 @@ class Router:
         )
         return result
 
-    def _bury(self, draft: Draft, letter: DeadDelivery) -> None:
-        log.error(
-            "delivery given up",
-            extra={
-                "destination": letter.destination,
-                "kind": letter.kind.value,
-                "reason": letter.reason,
-                "last_reason": letter.last_reason,
-                "last_error": letter.last_error,
-                "attempts": letter.attempts,
-                "subject": letter.subject,
-            },
-        )
-        draft.dead_deliveries[letter.delivery_id] = letter
-        if len(self.state.dead_deliveries) >= MAX_DEAD_LETTERS:
-            oldest = min(self.state.dead_deliveries.values(), key=lambda one: one.at_ms)
-            draft.dead_deliveries[oldest.delivery_id] = None
-
     def _fail_over(self, draft: Draft, queue: DeliveryQueue, settlement: Settlement, now_ms: int) -> None:
         """Report on another destination what was given up, and a grave message that fails for too long."""
         if self._failover.is_alarm(queue):
             return
         letter = settlement.dead_delivery
         if letter is not None:
-            if not self._reported(letter):
+            if not reported(self.state, letter):
                 self._failover.alarm(draft, queue.destination, letter, now_ms)
             return
         row = queue.rows[0] if queue.rows else None
@@ -301,22 +296,6 @@ class Router:
         if kind_of(queue, row) is Kind.TRIGGER and row.notification.severity.rank <= Severity.ERROR.rank:
             row.failed_over = True
             self._failover.alarm(draft, queue.destination, None, now_ms)
-
-    def _reported(self, letter: DeadDelivery) -> bool:
-        """Whether the same message was given up lately: it is tried at every flush of its group, and one report is enough."""
-        return any(
-            known.destination == letter.destination
-            and known.subject == letter.subject
-            and known.at_ms > letter.at_ms - REPORT_AGAIN_MS
-            for known in self.state.dead_deliveries.values()
-        )
-
-    def _notify_again(self, draft: Draft, queue: DeliveryQueue) -> None:
-        """The destination does not know what its log entry says, so the next flush of the group tries again."""
-        group = draft.group(queue.group_id)
-        entry = group.log.get(queue.destination) if group is not None else None
-        if group is not None and entry is not None:
-            group.log[queue.destination] = LogEntry(at_ms=0, firing=entry.firing, resolved=entry.resolved)
 
     def _report(self, decision: Decision) -> None:
         name = self._dispatch.destinations[decision.destination].integration
@@ -390,6 +369,14 @@ class Router:
 
 
 def _delivery(queue: DeliveryQueue, row: Row) -> Delivery:
+    incident = queue.incident(row.incident_id)
+    *older, key = queue.keys(incident)
     return Delivery(
-        row.delivery_id, kind_of(queue, row), row.notification, queue.incident(row.incident_id).copy(), queue.key
+        row.delivery_id,
+        kind_of(queue, row),
+        row.notification,
+        incident.copy(),
+        key,
+        older_keys=tuple(older),
+        calls_again=row.calls_again,
     )

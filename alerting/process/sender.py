@@ -115,7 +115,16 @@ class Sender:
             self._failures += 1
         return 0
 
+    async def _confirm(self, claimed: ClaimedDelivery) -> None:
+        while True:
+            try:
+                return await self._router.confirm(claimed)
+            except StoreUnavailableError as error:
+                log.warning("store unavailable, nothing is sent", extra={"error": str(error)})
+                await asyncio.sleep(_STORE_PAUSE_SECONDS)
+
     async def _attempt(self, claimed: ClaimedDelivery) -> Outcome:
+        await self._confirm(claimed)
         started = time.perf_counter()
         try:
             outcome = await self._channel.send(claimed.delivery)
@@ -157,7 +166,7 @@ class Sender:
             log.info("delivered", extra=fields)
             return
         metrics.failed.labels(self._integration, outcome.reason.value).inc()
-        if settlement.reason.is_dead:
+        if settlement.dead_delivery is not None:
             metrics.dead_letters.labels(self._integration, settlement.reason.value).inc()
         if outcome.reason is OutcomeReason.RATE_LIMITED or outcome.retry_after_seconds is not None:
             # Also when this message is given up, or another takes its place: the vendor spoke of all messages.

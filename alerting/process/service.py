@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from msgspec import structs
 
 from driftbell.alerting.channels import registry
-from driftbell.alerting.channels.http import new_session
+from driftbell.alerting.channels.http import new_session, request_seconds
 from driftbell.alerting.channels.registry import LOG_ONLY, Endpoint, build
 from driftbell.alerting.errors import FencedError, RefusedError, StoreUnavailableError
 from driftbell.alerting.incidents.configured import dispatch_of
@@ -60,7 +60,7 @@ async def run(config: Config, *, stop: asyncio.Event, on_ready: Callable[[], Non
     """
     settings = effective(config.router)
     async with contextlib.AsyncExitStack() as stack:
-        session = await stack.enter_async_context(new_session())
+        session = await stack.enter_async_context(new_session(total_seconds=request_seconds(settings.session_timeout)))
         endpoints = build(settings, session)
         for endpoint in endpoints:
             stack.push_async_callback(endpoint.channel.close)

@@ -57,6 +57,11 @@ def severity(alert: Alert) -> Severity:
     return Severity.of(alert.labels.get("severity"))
 
 
+def worst(alerts: Iterable[Alert]) -> int:
+    """The rank of the most severe alert, 0 for critical; -1, more than any, when there is none to be compared with."""
+    return min((severity(alert).rank for alert in alerts), default=-1)
+
+
 def common(tables: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """The pairs that all tables have in common, sorted by name."""
     shared: dict[str, str] | None = None

@@ -101,6 +101,12 @@ DIFFERENCES = (
         "alerts that are read in one go after an outage are one message",
     ),
     Difference(
+        "an alert that is more severe than what its group was notified of",
+        "waits for group_interval; PagerDuty gets an update, which notifies nobody",
+        "notified at once, and people are called again; all that was opened is closed together",
+        "a critical alert is not less urgent because a warning came first",
+    ),
+    Difference(
         "resolve_timeout",
         "an alert that is not sent again is resolved after it",
         "accepted and not used",

@@ -136,6 +136,8 @@ class Incident(msgspec.Struct, kw_only=True, omit_defaults=True):
     ended: bool = False
     #: Deliveries made out for it so far; the next one's number.
     deliveries: int = 0
+    #: How often it calls people: once when it opens, and again when it becomes more severe.
+    calls: int = 1
     #: What the channel needs to edit or to reply (Slack: channel and ts).
     handle: dict[str, str] = msgspec.field(default_factory=dict)
 
@@ -162,6 +164,10 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     last_error: str = ""
     #: Another destination has received a message that this one cannot be delivered.
     failed_over: bool = msgspec.field(default=False, name="escalated")
+    #: A close that the destination has refused: it is tried every hour, for as long as it takes.
+    refused: bool = False
+    #: People are to be called again though the incident is open: it has become more severe, or is a new one.
+    calls_again: bool = False
 
     def copy(self) -> Row:
         """A copy that can be changed without changing this one."""
@@ -191,6 +197,10 @@ class DeliveryQueue(msgspec.Struct, kw_only=True, omit_defaults=True):
         """The identity of "this group on this destination" towards the vendor, 32 hex digits: PagerDuty's dedup_key."""
         return self.id
 
+    def keys(self, incident: Incident) -> tuple[str, ...]:
+        """The identities of an incident towards a vendor, the newest last: each call has its own, and a close closes all."""
+        return tuple(self.key if number == 1 else f"{self.key}-{number}" for number in range(1, incident.calls + 1))
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing is open and nothing is left to say."""
@@ -210,3 +220,5 @@ class DeadDelivery(msgspec.Struct, kw_only=True, omit_defaults=True):
     attempts: int
     subject: str
     at_ms: int
+    #: Of the message; empty in what older versions wrote.
+    severity: str = ""

@@ -99,10 +99,11 @@ class VendorChannel:
 
     def _take(self, delivery: Delivery) -> None:
         if delivery.kind is Kind.RESOLVE:
-            if self.open.pop(delivery.key, None) is None:
-                self.stray += 1
-            else:
-                self.closed += 1
+            for key in (*delivery.older_keys, delivery.key):
+                if self.open.pop(key, None) is None:
+                    self.stray += 1
+                else:
+                    self.closed += 1
         elif delivery.key in self.open:
             self.open[delivery.key] += 1
         else:

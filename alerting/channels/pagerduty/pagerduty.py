@@ -78,6 +78,14 @@ class PagerDutyChannel:
             return failed(OutcomeReason.SECRET_MISSING, str(error))
 
         async def attempt(event: dict[str, Any]) -> Outcome:
+            if delivery.kind is Kind.RESOLVE:
+                for key in delivery.older_keys:
+                    earlier = await post_event({**event, "dedup_key": key})
+                    if not earlier.ok:
+                        return earlier
+            return await post_event(event)
+
+        async def post_event(event: dict[str, Any]) -> Outcome:
             body = msgspec.json.encode({"routing_key": routing_key, **event})
             answer = await post(self._session, self._url, body, secrets=(routing_key,))
             if not isinstance(answer, Answer):

@@ -16,7 +16,7 @@ import msgspec
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.http import Answer, post, refused
 from driftbell.alerting.channels.secrets import SecretSource, fingerprint
-from driftbell.alerting.channels.slack.blocks import as_edit, escape, render_minimal
+from driftbell.alerting.channels.slack.blocks import as_edit, escape, mention_block, plain_block, render_minimal
 from driftbell.alerting.channels.slack.webhook import BURST, PER_SECOND, full
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
@@ -128,15 +128,18 @@ class SlackApiChannel:
     async def _reply(self, token: str, delivery: Delivery, handle: dict[str, str]) -> Outcome:
         message = compose(delivery.notification, delivery.incident, delivery.kind)
         what = one_line(message.state if delivery.kind is Kind.RESOLVE else f"{message.subject} ({message.state})")
-        arguments = {
+        arguments: dict[str, Any] = {
             "channel": handle["channel"],
             "thread_ts": handle["ts"],
             "text": escape(truncate(what, _MAX_REPLY)),
             "mrkdwn": False,
-            # Only the close is worth a second look from the whole channel.
-            "reply_broadcast": delivery.kind is Kind.RESOLVE,
+            # Only the close, and what calls people again, is worth a second look from the whole channel.
+            "reply_broadcast": delivery.kind is Kind.RESOLVE or delivery.calls,
             **_QUIET,
         }
+        if delivery.calls and self._mentions:
+            # An edit mentions nobody. What is not ours to trust stays plain beside the mentions.
+            arguments["blocks"] = [mention_block(self._mentions), plain_block(truncate(what, _MAX_REPLY))]
         outcome = await self._call(token, "chat.postMessage", arguments)
         return sent() if outcome.ok else outcome
 

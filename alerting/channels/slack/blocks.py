@@ -11,7 +11,6 @@ from typing import Any
 
 from driftbell.alerting.rendering.message import Fact, Item, Message
 from driftbell.alerting.rendering.text import clean, one_line, truncate, truncate_bytes, web_address
-from driftbell.alerting.state.records import Kind
 
 #: docs.slack.dev/reference/block-kit/blocks/header-block: 150 characters.
 MAX_HEADER = 150
@@ -43,19 +42,19 @@ def render(
 
     Args:
         message: what to say.
-        mentions: Slack's own syntax, from the configuration; they are put in front when the message opens an incident.
+        mentions: Slack's own syntax, from the configuration; they are put in front.
         title: replaces the headline; plain.
         text: replaces the facts; ``mrkdwn`` whose values are escaped.
     """
     resolved = message.state.startswith("resolved")
     head = one_line(message.subject if title is None else title) or "driftbell alert"
-    called = " ".join(mentions) if message.kind is Kind.TRIGGER else ""
+    called = " ".join(mentions)
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": _plain(f"{_MARKS[not resolved]} {head}", MAX_HEADER)},
         {"type": "context", "elements": [_plain(one_line(message.state), MAX_SECTION)]},
     ]
     if called:
-        blocks.insert(1, {"type": "section", "text": {"type": "mrkdwn", "text": called}})
+        blocks.insert(1, mention_block(mentions))
     if text is not None:
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": truncate(text, MAX_SECTION) or " "}})
     else:
@@ -76,8 +75,17 @@ def as_edit(content: dict[str, Any]) -> dict[str, Any]:
     if "mrkdwn" not in content:
         return content
     text = content["text"].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    block = {"type": "section", "text": _plain(text, MAX_SECTION)}
-    return {"text": content["text"], "blocks": [block]}
+    return {"text": content["text"], "blocks": [plain_block(text)]}
+
+
+def plain_block(text: str) -> dict[str, Any]:
+    """A block in which nothing is markup."""
+    return {"type": "section", "text": _plain(text, MAX_SECTION)}
+
+
+def mention_block(mentions: Sequence[str]) -> dict[str, Any]:
+    """A block that calls those whom the configuration names."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": " ".join(mentions)}}
 
 
 def _items(message: Message) -> list[dict[str, Any]]:

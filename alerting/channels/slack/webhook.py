@@ -92,7 +92,7 @@ def full(delivery: Delivery, mentions: Sequence[str], title: Template | None, te
     message = compose(delivery.notification, delivery.incident, delivery.kind)
     return render(
         message,
-        mentions=mentions,
+        mentions=mentions if delivery.calls else (),
         title=title.render(delivery) if title else None,
         text=text.render(delivery) if text else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import AsyncIterator
@@ -72,6 +73,20 @@ class TestPagerDuty(ChannelContract):
         assert [event.effect for event in fake.events] == ["triggered", "updated", "resolved"]
         [incident] = fake.incidents
         assert (incident.dedup_key, incident.severity, incident.triggers) == (KEY, "critical", 2)
+
+    async def test_a_call_of_its_own_is_closed_with_the_first(self, bench: Bench, fake: PagerDuty) -> None:
+        channel = bench.make()
+        again = dataclasses.replace(delivery(Kind.UPDATE), key=f"{KEY}-2", older_keys=(KEY,), calls_again=True)
+        over = dataclasses.replace(delivery(Kind.RESOLVE), key=f"{KEY}-2", older_keys=(KEY,))
+        assert (await channel.send(delivery())).ok
+        assert (await channel.send(again)).ok
+        assert len(fake.open) == 2
+
+        bench.faults.add(Fault(status=500), times=1)
+        assert not (await channel.send(over)).ok
+        assert (await channel.send(over)).ok
+        assert fake.open == []
+        assert len(fake.incidents) == 2
 
     @pytest.mark.parametrize(("status", "reason", "retry"), ANSWERS)
     async def test_every_status_has_its_meaning(

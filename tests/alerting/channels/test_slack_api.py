@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -214,3 +215,14 @@ class TestSlackApi(ChannelContract):
         assert block["text"]["type"] == "plain_text"
         assert "*bold* _it_ `code` <!channel>" in block["text"]["text"]
         assert all("mrkdwn" not in call.arguments for call in fake.calls if call.method == "chat.update")
+
+    async def test_a_rise_of_severity_calls_people_again_where_they_see_it(self, bench: Bench, fake: Slack) -> None:
+        channel = bench.make(mentions=["<!here>"])
+        opened = await channel.send(delivery())
+        again = dataclasses.replace(delivery(Kind.UPDATE, [make_alert()], handle=opened.handle), calls_again=True)
+        assert (await channel.send(again)).ok
+        assert (await channel.send(delivery(Kind.UPDATE, [make_alert()], handle=opened.handle))).ok
+
+        called, quiet = fake.replies(fake.roots[0])
+        assert called.broadcast and "<!here>" in called.everything
+        assert not quiet.broadcast and "<!here>" not in quiet.everything

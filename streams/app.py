@@ -87,16 +87,17 @@ def create_app(config: Config) -> DriftbellApp:
     )
     app.driftbell = config
     owner = f"{worker.instance_id or socket.gethostname()}/{os.getpid()}"
+    broker = KafkaBroker(app)
     app.engine = Engine(
         config,
         _store(config, clock),
-        KafkaBroker(app),
+        broker,
         owner=owner,
         clock=clock,
         on_failure=lambda error: _fail(app, error),
     )
     _wire(app)
-    serve_ops(app)
+    serve_ops(app, broker.resized)
     app.from_the_start.append(partial(report_joining, app.engine))
     return app
 

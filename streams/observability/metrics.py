@@ -6,7 +6,7 @@ thousand. Names follow the exporters people know (``kafka_consumergroup_lag`` an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -17,6 +17,7 @@ from driftbell.streams.alerts.reasons import Loss
 from driftbell.streams.engine.broker import Source
 from driftbell.streams.engine.engine import Engine
 from driftbell.streams.join import JoinOutcome
+from driftbell.streams.kafka.fitting import CUT, LEFT_OUT, Shape
 from driftbell.streams.monitors.registry import REASONS
 from driftbell.streams.records import Input
 from driftbell.streams.stats.histogram import Distribution
@@ -28,6 +29,7 @@ class EngineCollector(Collector):
     Args:
         lag: the records of an input behind the offset that is to be processed next; None when not known.
         coordinator_errors: how often group coordination had to be started again.
+        resized: outputs that did not fit their topics whole, by shape and what became of them.
     """
 
     def __init__(
@@ -36,10 +38,12 @@ class EngineCollector(Collector):
         *,
         lag: Callable[[Source, int], int | None],
         coordinator_errors: Callable[[], int],
+        resized: Mapping[tuple[str, str], int] | None = None,
     ) -> None:
         self._engine = engine
         self._lag = lag
         self._coordinator_errors = coordinator_errors
+        self._resized = {} if resized is None else resized
 
     def describe(self) -> Iterable[Metric]:
         """Nothing in advance: registering must not read an engine that has not started."""
@@ -158,6 +162,15 @@ class EngineCollector(Collector):
             "driftbell_state_left_out", "Parts of checkpoints that could not be read and began again.",
             value=now.state_left_out,
         )  # fmt: skip
+        resized = CounterMetricFamily(
+            "driftbell_outputs_resized",
+            "Outputs that were larger than their topic takes, and were cut or left out.",
+            labels=["kind", "outcome"],
+        )
+        for shape in Shape:
+            for became in (CUT, LEFT_OUT):
+                resized.add_metric([shape.value, became], self._resized.get((shape.value, became), 0))
+        yield resized
         ahead = CounterMetricFamily(
             "driftbell_timestamps_ahead",
             "Records without a timestamp, or with one too far ahead of the clock: taken at the time of the record before.",

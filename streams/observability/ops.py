@@ -23,10 +23,11 @@ _OUTPUTS = {SavePhase.DEAD_LETTERS: "dead letters", SavePhase.OUTBOX: "alerts an
 ALIVE_SECONDS = 15.0
 
 
-def serve_ops(app: DriftbellApp) -> None:
+def serve_ops(app: DriftbellApp, resized: Mapping[tuple[str, str], int]) -> None:
     """Serve /healthz, /readyz and /metrics, if ``worker.http_port`` says so, from before the group is joined to the very end.
 
     Joining may take a whole session after a crash: who looks meanwhile finds a process that lives and says what it waits for.
+    ``resized`` counts what did not fit its topic, by shape and what became of it.
     """
     worker = app.driftbell.worker
     if worker.http_port is None:
@@ -38,6 +39,7 @@ def serve_ops(app: DriftbellApp) -> None:
             app.engine,
             lag=lambda source, done: _lag(app, source, done),
             coordinator_errors=lambda: getattr(app.consumer, "coordinator_errors", 0),
+            resized=resized,
         )
     )
 

@@ -70,6 +70,19 @@ def test_every_alert_is_tested_to_fire_and_to_keep_quiet() -> None:
     assert keeps_quiet >= alerts().keys() - {"DriftbellLoopBlocked"}
 
 
+@pytest.mark.parametrize("kind", ["an ordinary day", "an idle worker"])
+def test_a_healthy_system_has_every_series_that_a_rule_reads_and_no_rule_speaks(kind: str) -> None:
+    """Busy or idle: a rule is not silent for want of numbers."""
+    scenarios = yaml.safe_load((PROMETHEUS / "tests" / "quiet.yml").read_text(encoding="utf-8"))["tests"]
+    (scenario,) = (one for one in scenarios if one["name"].startswith(kind))
+    there = {series["series"].partition("{")[0] for series in scenario["input_series"]} | recorded().keys()
+    silent = [check for check in scenario["promql_expr_test"] if check["expr"] == 'ALERTS{alertstate="firing"}']
+
+    assert {name for rule in rules() for name in names(rule["expr"])} - PROMETHEUS_OWN - there == set()
+    assert len(silent) >= 3
+    assert all(check["exp_samples"] == [] for check in silent)
+
+
 # ---- names
 
 

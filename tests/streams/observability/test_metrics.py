@@ -223,9 +223,10 @@ async def test_a_worker_reports_its_process_its_version_and_its_readiness(watche
         from_the_start=tasks,
         wait_until_stopped=stop.wait,
     )
-    ops.serve_ops(cast(DriftbellApp, app))
+    ops.serve_ops(cast(DriftbellApp, app), {("alert", "cut"): 2})
     serving = asyncio.create_task(tasks[0]())
     found: dict[str, Any] = {}
+    resized: dict[tuple[str, str], float] = {}
 
     async def scrape() -> bool:
         try:
@@ -233,13 +234,17 @@ async def test_a_worker_reports_its_process_its_version_and_its_readiness(watche
                 families = parse_text(await answer.text())
         except aiohttp.ClientConnectionError:
             return False
-        found.update({sample.name: sample for family in families for sample in family.samples})
+        for sample in [sample for family in families for sample in family.samples]:
+            found[sample.name] = sample
+            if sample.name == "driftbell_outputs_resized_total" and sample.labels["kind"] == "alert":
+                resized["alert", sample.labels["outcome"]] = sample.value
         return True
 
     await eventually(scrape, "the metrics")
     assert found["process_resident_memory_bytes"].value > 1_000_000
     assert "version" in found["driftbell_build_info"].labels
     assert found["driftbell_coordinator_errors_total"].value == 3
+    assert resized == {("alert", "cut"): 2, ("alert", "left_out"): 0}
     assert (found["driftbell_ready"].labels, found["driftbell_ready"].value) == ({"reason": "joining"}, 0)
     await watched.engine.assigned([0], 1)
     await scrape()

@@ -1,12 +1,13 @@
 """What a checkpoint holds, as a list of fields, and the version of the format for which that list stands.
 
 An earlier release reads what it knows and would drop the rest with its next save. So whoever adds, renames or removes a field
-of the state raises ``CORE_FORMAT`` in ``streams/partition/partition.py``, with a migration from the version before (most often
-one that returns the core as it is): an earlier release then refuses the whole partition. Then::
+of the state raises a version: that of the kind itself (``MODEL_FORMAT``, the ``tag`` of a typed state), or ``CORE_FORMAT`` in
+``streams/partition/partition.py``, for all of them, with a migration from the version before (most often one that returns the
+core as it is). An earlier release then refuses the whole partition. Then::
 
     python -m tests.streams.state_fields
 
-writes the new list; it refuses while the version is the recorded one.
+writes the new list; it refuses while a kind has changed and no version with it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,15 +95,33 @@ def _kinds(base: type[Versioned]) -> Iterator[type[Versioned]]:
         yield from _kinds(kind)
 
 
+def unversioned(now: Mapping[str, list[str]], before: Mapping[str, Any]) -> list[str]:
+    """The kinds that have changed under the versions that were recorded ``before``."""
+    if CORE_FORMAT.version > before["version"]:
+        return []
+    known = dict(_name_and_version(kind) for kind in before["fields"])
+    changed = [kind for kind, names in now.items() if before["fields"].get(kind) != names]
+    return [kind for kind in changed if not _raised(kind, known)]
+
+
+def _raised(kind: str, known: Mapping[str, int]) -> bool:
+    name, version = _name_and_version(kind)
+    return name in known and version > known[name]
+
+
+def _name_and_version(kind: str) -> tuple[str, int]:
+    name, _, version = kind.rpartition(" ")
+    return (name, int(version)) if name else (kind, 0)
+
+
 def main() -> int:
     """Write the list; 1 where the version must be raised first."""
     now = fields()
     before: dict[str, Any] = recorded() if RECORDED.exists() else {"version": 0, "fields": {}}
-    if now == before["fields"]:
-        print("the fields are those recorded")
-    elif CORE_FORMAT.version <= before["version"]:
+    if changed := unversioned(now, before):
         print(
-            f"the fields have changed: raise CORE_FORMAT above {before['version']}, with a migration", file=sys.stderr
+            f"the fields of {', '.join(changed)} have changed: raise CORE_FORMAT above {before['version']}, with a migration",
+            file=sys.stderr,
         )
         return 1
     document = {"version": CORE_FORMAT.version, "fields": now}

@@ -16,13 +16,23 @@ def test_the_fields_of_the_state_are_those_of_its_version() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "changed", [{"Added 1": ["field"]}, {"DriftState 1": ["shifts", "more"]}, {"partition": ["less"]}]
+)
 def test_a_new_field_is_not_recorded_under_the_old_version(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    changed: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = state_fields.RECORDED.read_text(encoding="utf-8")
-    more = state_fields.fields() | {"Added 1": ["field"]}
+    more = state_fields.recorded()["fields"] | changed
     monkeypatch.setattr(state_fields, "fields", lambda: more)
 
     assert state_fields.main() == 1
     assert f"raise CORE_FORMAT above {CORE_FORMAT.version}" in capsys.readouterr().err
     assert state_fields.RECORDED.read_text(encoding="utf-8") == before
+
+
+def test_a_kind_whose_own_version_is_higher_may_have_other_fields() -> None:
+    recorded = state_fields.recorded()
+    fields = {kind: names for kind, names in recorded["fields"].items() if kind != "DriftState 1"}
+
+    assert state_fields.unversioned(fields | {"DriftState 2": ["shifts", "more"]}, recorded) == []

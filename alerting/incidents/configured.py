@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from driftbell.alerting.incidents.dispatch import Dispatch
 from driftbell.alerting.muting.inhibition import Inhibition
 from driftbell.alerting.muting.muter import Muter
+from driftbell.alerting.muting.silenced import Silencer
 from driftbell.alerting.muting.time_intervals import TimeIntervals
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.routing.routes import compile_tree
@@ -26,4 +27,5 @@ def muters_of(settings: RouterConfig) -> Sequence[Muter]:
         muters.append(Inhibition(settings.inhibit_rules))
     if settings.time_intervals or settings.mute_time_intervals:
         muters.append(TimeIntervals([*settings.mute_time_intervals, *settings.time_intervals]))
+    muters.append(Silencer())
     return muters

@@ -13,6 +13,7 @@ import msgspec
 from driftbell.alerting.incidents.decision import DecisionReason, needs_update
 from driftbell.alerting.incidents.observation import Observation, judge
 from driftbell.alerting.muting.muter import MuteContext, Muted, Muter, muted
+from driftbell.alerting.muting.silence_rules import forget
 from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enqueue_resolved, new_queue
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.rendering.message import subject
@@ -101,7 +102,7 @@ class Dispatch:
             return []
         node = self._nodes.get(group.route_id)
         alerts = _present(draft, group.members)
-        context = MuteContext(node, group, draft.state.firing, now_ms)
+        context = MuteContext(node, group, draft.state.firing, now_ms, draft.state.silences)
         mutes = {fingerprint: muted(self._muters, alert, context) for fingerprint, alert in alerts.items()}
         decisions = [
             self._decide(draft, group, node, destination, alerts, mutes, now_ms)
@@ -153,7 +154,8 @@ class Dispatch:
                     group.next_flush_ms = now_ms
 
     def prune(self, draft: Draft, now_ms: int) -> int:
-        """Forget alerts that are long over. Returns how many."""
+        """Forget alerts and silences that are long over. Returns how many alerts."""
+        forget(draft, now_ms)
         old = [
             entry.fingerprint
             for entry in draft.state.entries.values()

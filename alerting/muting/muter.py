@@ -9,12 +9,16 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from driftbell.alerting.routing.routes import Node
 from driftbell.alerting.state.firing import FiringAlerts
 from driftbell.alerting.state.records import Group
+from driftbell.alerting.state.silence import Silences
 from driftbell.schemas import Alert
+
+#: For those that have none.
+NO_SILENCES: Final = Silences()
 
 
 class MuteKind(enum.StrEnum):
@@ -34,12 +38,14 @@ class MuteContext:
         group: the group that is flushed; to be read only.
         firing: all alerts that fire now, of any group.
         now_ms: the router's clock, epoch milliseconds.
+        silences: all that are kept.
     """
 
     route: Node | None
     group: Group
     firing: FiringAlerts
     now_ms: int
+    silences: Silences = NO_SILENCES
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,20 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from driftbell.alerting.channels.registry import Endpoint
+from driftbell.alerting.commands.taking_up import take_up
 from driftbell.alerting.errors import FencedError, StoreUnavailableError
 from driftbell.alerting.process.alert_records import AlertRecord
 from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
 from driftbell.alerting.process.router import Router
 from driftbell.alerting.process.sender import RateLimits, Sender
+from driftbell.alerting.state.store import CommandBox
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two signs of life to the store; well below ``driftbell.alerting.state.redis.STALE_MS``.
 HEARTBEAT_SECONDS = 10.0
+#: Seconds between two looks for commands of people.
+COMMANDS_SECONDS = 1.0
 #: Seconds between two commits of Kafka offsets, which only tools read.
 _COMMIT_SECONDS = 5.0
 #: Seconds between two tries at a store that does not answer.
@@ -33,8 +37,11 @@ _IDLE_SECONDS = 60.0
 class Leader:
     """One term of leadership. ``start``, then ``turn`` for every batch of records, then ``stop``."""
 
-    def __init__(self, router: Router, consumer: AlertsConsumer, endpoints: Sequence[Endpoint]) -> None:
+    def __init__(
+        self, router: Router, consumer: AlertsConsumer, endpoints: Sequence[Endpoint], box: CommandBox
+    ) -> None:
         self._router = router
+        self._box = box
         self._consumer = consumer
         self._endpoints = endpoints
         self._stop = asyncio.Event()
@@ -59,6 +66,7 @@ class Leader:
         limits = RateLimits()
         self._spawn(self._timers(), "timers")
         self._spawn(self._heartbeat(), "heartbeat")
+        self._spawn(self._commands(), "commands")
         for endpoint in self._endpoints:
             sender = Sender(self._router, endpoint.destination, endpoint.channel, limits)
             self._spawn(sender.run(self._stop), sender.destination)
@@ -170,6 +178,13 @@ class Leader:
                 await self._router.heartbeat()
             except StoreUnavailableError as error:
                 log.warning("store unavailable", extra={"error": str(error)})
+
+    async def _commands(self) -> None:
+        while not await _wait(self._stop, COMMANDS_SECONDS):
+            try:
+                await take_up(self._box, self._router)
+            except StoreUnavailableError as error:
+                log.debug("store unavailable, commands wait", extra={"error": str(error)})
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))

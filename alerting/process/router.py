@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TypeVar
 
 from driftbell.alerting.errors import FencedError, LostWritesError, StoreUnavailableError
 from driftbell.alerting.incidents.dispatch import Decision, Dispatch
@@ -33,6 +34,8 @@ from driftbell.alerting.state.tables import changes, contents, everything, laid_
 from driftbell.runtime.observability.outage import Outage
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: Groups flushed in one write: a storm of single alerts makes thousands of groups due in the same second.
 FLUSH_BATCH = 100
@@ -226,6 +229,11 @@ class Router:
         """A destination works again: what failed there is due now, except where the vendor asked for time."""
         async with self._commit() as draft:
             hasten(draft, destination, self.clock())
+
+    async def change(self, change: Callable[[Draft, int], T]) -> T:
+        """Make one change in one write: what a command asks for."""
+        async with self._commit() as draft:
+            return change(draft, self.clock())
 
     async def heartbeat(self) -> None:
         """Renew the owner's claim at the store, and forget what is long over."""

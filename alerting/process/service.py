@@ -25,7 +25,6 @@ from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.process.router import Router
 from driftbell.alerting.state.memory import MemoryStore
 from driftbell.alerting.state.redis import RedisStore
-from driftbell.alerting.state.store import RouterStore
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.config.router import Route, RouterConfig
 from driftbell.runtime.config.router_check import RouterConfigError, check
@@ -35,6 +34,8 @@ from driftbell.runtime.observability.outage import Outage
 from driftbell.runtime.redis import connect, is_memory
 
 log = logging.getLogger(__name__)
+
+Store = MemoryStore | RedisStore
 
 #: Seconds between two tries at a broker or store that does not answer.
 _PAUSE_SECONDS = 1.0
@@ -64,7 +65,7 @@ async def run(config: Config, *, stop: asyncio.Event, on_ready: Callable[[], Non
         endpoints = build(settings, session)
         for endpoint in endpoints:
             stack.push_async_callback(endpoint.channel.close)
-        store = _store(config)
+        store = store_of(config)
         stack.push_async_callback(store.close)
         service = _Service(config, settings, endpoints, store)
         if settings.http_port is not None:
@@ -100,7 +101,8 @@ def group_of(config: Config) -> str:
     return config.router.group or f"{config.worker.group}-router"
 
 
-def _store(config: Config) -> RouterStore:
+def store_of(config: Config) -> Store:
+    """Where the state of the routers of a configuration is kept, and commands wait for them."""
     if is_memory(config.redis):
         log.warning("redis.url is memory://: open incidents and unsent messages are lost when the router ends")
         return MemoryStore()
@@ -110,9 +112,10 @@ def _store(config: Config) -> RouterStore:
 class _Service:
     """One run of the router process."""
 
-    def __init__(self, config: Config, settings: RouterConfig, endpoints: list[Endpoint], store: RouterStore) -> None:
+    def __init__(self, config: Config, settings: RouterConfig, endpoints: list[Endpoint], store: Store) -> None:
         self._settings = settings
         self._endpoints = endpoints
+        self._store = store
         destinations = [endpoint.destination for endpoint in endpoints]
         integrations = {destination.integration for destination in destinations}
         self.metrics = RouterMetrics(new_registry(), sorted(integrations))
@@ -230,7 +233,7 @@ class _Service:
         if not assignment.partitions:
             self._state = Health(True, "standby", "another router is the leader")
             return True
-        leader = Leader(self._router, self._consumer, self._endpoints)
+        leader = Leader(self._router, self._consumer, self._endpoints, self._store)
         try:
             await leader.start(assignment)
         except (StoreUnavailableError, FencedError, KafkaError) as error:

@@ -11,6 +11,7 @@ class MemoryTables:
 
     def __init__(self) -> None:
         self.tables: Tables = {table: {} for table in Table}
+        self.commands: dict[str, bytes] = {}
         self.generation = 0
         #: Number of the last write.
         self.written = 0
@@ -48,6 +49,22 @@ class MemoryStore:
 
     async def close(self) -> None:
         """Nothing to let go of."""
+
+    async def submit(self, command_id: str, command: bytes) -> None:
+        """See ``CommandBox.submit``."""
+        self.shared.commands.setdefault(command_id, command)
+
+    async def withdraw(self, command_id: str) -> bool:
+        """See ``CommandBox.withdraw``."""
+        return self.shared.commands.pop(command_id, None) is not None
+
+    async def commands(self) -> dict[str, bytes]:
+        """See ``CommandBox.commands``."""
+        return dict(self.shared.commands)
+
+    async def look(self, table: Table, key: str | None = None) -> dict[str, bytes]:
+        """See ``CommandBox.look``."""
+        return {name: value for name, value in self.shared.tables[table].items() if key in (None, name)}
 
     @property
     def _has_lost_writes(self) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
@@ -20,7 +21,10 @@ STALE_MS = 60_000
 #: Fields fetched at once when loading, so that no single answer blocks the server or us for long.
 _SCAN_COUNT = 5_000
 
-_TABLES = (Table.ENTRIES, Table.GROUPS, Table.QUEUES, Table.DEAD, Table.OFFSETS)
+_TABLES = (Table.ENTRIES, Table.GROUPS, Table.QUEUES, Table.DEAD, Table.OFFSETS, Table.SILENCES, Table.ANSWERS)
+
+
+T = TypeVar("T")
 
 
 class RedisStore:
@@ -37,6 +41,7 @@ class RedisStore:
         # One hash tag, so that all keys are in one slot of a cluster and one script may write them.
         prefix = f"{{driftbell-router:{group}}}"
         self._meta = f"{prefix}:meta"
+        self._commands = f"{prefix}:commands"
         self._keys = {table: f"{prefix}:{table}" for table in _TABLES}
         self._stale_ms = stale_ms
         self._generation = -1
@@ -69,6 +74,32 @@ class RedisStore:
     async def restate(self, tables: Changes) -> None:
         """See ``RouterStore.restate``."""
         await self._write(tables, whole=True)
+
+    async def submit(self, command_id: str, command: bytes) -> None:
+        """See ``CommandBox.submit``."""
+        await self._asked(self._client.hsetnx(self._commands, command_id, command))
+
+    async def withdraw(self, command_id: str) -> bool:
+        """See ``CommandBox.withdraw``."""
+        return bool(await self._asked(self._client.hdel(self._commands, command_id)))
+
+    async def commands(self) -> dict[str, bytes]:
+        """See ``CommandBox.commands``."""
+        found = await self._asked(self._client.hgetall(self._commands))
+        return {name.decode(errors="replace"): value for name, value in found.items()}
+
+    async def look(self, table: Table, key: str | None = None) -> dict[str, bytes]:
+        """See ``CommandBox.look``."""
+        if key is None:
+            return await self._asked(self._load(self._keys[table]))
+        value = await self._asked(self._client.hget(self._keys[table], key))
+        return {} if value is None else {key: value}
+
+    async def _asked(self, answer: Awaitable[T]) -> T:
+        try:
+            return await answer
+        except (RedisError, RedisClusterException, OSError) as error:
+            raise _unavailable(error) from error
 
     async def close(self) -> None:
         """Close the connections."""

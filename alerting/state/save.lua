@@ -6,12 +6,14 @@
 -- KEYS[4]  ...:lanes    hash: queue id -> DeliveryQueue (outbox rows and open incidents)
 -- KEYS[5]  ...:dead     hash: delivery id -> DeadDelivery
 -- KEYS[6]  ...:offsets  hash: partition -> next offset, both decimal
+-- KEYS[7]  ...:silences hash: silence id -> Silence
+-- KEYS[8]  ...:answers  hash: command id -> Answer
 --
 -- ARGV[1]  generation of the writer, decimal
 -- ARGV[2]  number of the last write that it knows to be here, decimal
 -- ARGV[3]  number of this write, decimal: higher than that of any before it
 -- ARGV[4]  1 when this is the whole state: what is here is replaced. 0 when these are changes.
--- then for each of KEYS[2..6], in this order:
+-- then for each of KEYS[2..], in this order:
 --   the number of fields to set, that many pairs of field and value,
 --   the number of fields to delete, that many fields
 --
@@ -31,7 +33,7 @@ if lost and not whole then
   return -1
 end
 if whole then
-  redis.call('DEL', unpack(KEYS, 2, 6))
+  redis.call('DEL', unpack(KEYS, 2, #KEYS))
 end
 
 -- unpack() puts its results on Lua's stack, which holds about 8000 values.
@@ -46,7 +48,7 @@ local function each_chunk(values, command, key)
   at = at + values
 end
 
-for index = 2, 6 do
+for index = 2, #KEYS do
   local set = tonumber(ARGV[at])
   at = at + 1
   each_chunk(set * 2, 'HSET', KEYS[index])

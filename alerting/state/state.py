@@ -9,9 +9,12 @@ from typing import TypeVar
 from driftbell.alerting.state.due_deliveries import DueDeliveries
 from driftbell.alerting.state.firing import FiringAlerts
 from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group
+from driftbell.alerting.state.silence import Answer, Silence, Silences
 from driftbell.schemas import Alert
 
 T = TypeVar("T", Entry, Group, DeliveryQueue)
+
+R = TypeVar("R", DeadDelivery, Answer)
 
 
 class State:
@@ -25,6 +28,8 @@ class State:
         offsets: dict[int, int] | None = None,
         dead_deliveries: Iterable[DeadDelivery] = (),
         left_out: Sequence[str] = (),
+        silences: Iterable[Silence] = (),
+        answers: Iterable[Answer] = (),
     ) -> None:
         self.entries = {entry.fingerprint: entry for entry in entries}
         self.firing = FiringAlerts(self.entries.values())
@@ -34,6 +39,9 @@ class State:
         self.offsets = dict(offsets or {})
         #: By delivery id.
         self.dead_deliveries = {letter.delivery_id: letter for letter in dead_deliveries}
+        self.silences = Silences(silences)
+        #: To commands, by their id.
+        self.answers = {answer.id: answer for answer in answers}
         #: What of the stored state could not be read: table and key.
         self.left_out = tuple(left_out)
         self._queues_by_destination: dict[str, set[str]] = {}
@@ -95,11 +103,10 @@ class State:
                     self._queues_by_destination[gone.destination].discard(queue_id)
             else:
                 self._put_queue(queue)
-        for delivery_id, letter in draft.dead_deliveries.items():
-            if letter is None:
-                self.dead_deliveries.pop(delivery_id, None)
-            else:
-                self.dead_deliveries[delivery_id] = letter
+        _take_over(self.dead_deliveries, draft.dead_deliveries)
+        _take_over(self.answers, draft.answers)
+        for silence_id, silence in draft.silences.items():
+            self.silences.note(silence_id, silence)
         self.offsets.update(draft.offsets)
 
     def _put_queue(self, queue: DeliveryQueue) -> None:
@@ -128,6 +135,8 @@ class Draft:
         self.queues: dict[str, DeliveryQueue | None] = {}
         self.offsets: dict[int, int] = {}
         self.dead_deliveries: dict[str, DeadDelivery | None] = {}
+        self.silences: dict[str, Silence | None] = {}
+        self.answers: dict[str, Answer | None] = {}
 
     def entry(self, fingerprint: str) -> Entry | None:
         """What is known of a fingerprint."""
@@ -142,6 +151,12 @@ class Draft:
     def group(self, group_id: str) -> Group | None:
         """A group."""
         return _get(group_id, self.groups, self.state.groups)
+
+    def silence(self, silence_id: str) -> Silence | None:
+        """A silence; it is never changed, but replaced."""
+        if silence_id in self.silences:
+            return self.silences[silence_id]
+        return self.state.silences.get(silence_id)
 
     def queue(self, queue_id: str) -> DeliveryQueue | None:
         """A queue."""
@@ -159,7 +174,24 @@ class Draft:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to save."""
-        return not (self.entries or self.groups or self.queues or self.offsets or self.dead_deliveries)
+        changed = (
+            self.entries,
+            self.groups,
+            self.queues,
+            self.offsets,
+            self.dead_deliveries,
+            self.silences,
+            self.answers,
+        )
+        return not any(changed)
+
+
+def _take_over(known: dict[str, R], changed: dict[str, R | None]) -> None:
+    for key, record in changed.items():
+        if record is None:
+            known.pop(key, None)
+        else:
+            known[key] = record
 
 
 def _get(key: str, changed: dict[str, T | None], saved: dict[str, T]) -> T | None:

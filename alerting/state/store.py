@@ -20,6 +20,10 @@ class Table(enum.StrEnum):
     DEAD = "dead"
     #: Partition of the alerts topic to the next offset to read, both as decimal text.
     OFFSETS = "offsets"
+    #: Silence id to ``silence.Silence``.
+    SILENCES = "silences"
+    #: Command id to ``silence.Answer``.
+    ANSWERS = "answers"
 
 
 #: New values by key; None deletes.
@@ -63,3 +67,40 @@ class RouterStore(Protocol):
 
     async def close(self) -> None:
         """Let go of connections. The state stays claimed."""
+
+
+class CommandBox(Protocol):
+    """Where commands wait for the leader, whoever that is, and where what came of them is read.
+
+    Commands are not part of the state that an owner claims: anybody who may reach the store may hand one in. The leader
+    obeys them, saves the answers with what they changed in one write, and takes them out of the box after it; a leader
+    that dies in between leaves them to the next, who knows them by their answers.
+    """
+
+    async def submit(self, command_id: str, command: bytes) -> None:
+        """Hand a command in; the same id again changes nothing.
+
+        Raises:
+            StoreUnavailableError: no answer; handing it in again is safe.
+        """
+
+    async def withdraw(self, command_id: str) -> bool:
+        """Take a command back. False: the leader has it already.
+
+        Raises:
+            StoreUnavailableError: no answer.
+        """
+
+    async def commands(self) -> dict[str, bytes]:
+        """What waits, by command id.
+
+        Raises:
+            StoreUnavailableError: no answer.
+        """
+
+    async def look(self, table: Table, key: str | None = None) -> dict[str, bytes]:
+        """A table, or one record of it, as the leader last saved it; nothing is claimed.
+
+        Raises:
+            StoreUnavailableError: no answer.
+        """

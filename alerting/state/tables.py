@@ -11,6 +11,7 @@ import msgspec
 from driftbell.alerting.errors import DamagedRecordError
 from driftbell.alerting.state.encoding import decode, encode
 from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group
+from driftbell.alerting.state.silence import Answer, Silence
 from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.state.store import Changes, Table, Tables
 
@@ -23,6 +24,8 @@ _KNOWN: Final[dict[Table, Callable[[State], Mapping[str, Any]]]] = {
     Table.GROUPS: lambda state: state.groups,
     Table.QUEUES: lambda state: state.queues,
     Table.DEAD: lambda state: state.dead_deliveries,
+    Table.SILENCES: lambda state: {silence.id: silence for silence in state.silences},
+    Table.ANSWERS: lambda state: state.answers,
 }
 
 
@@ -52,11 +55,13 @@ def load(tables: Tables) -> State:
         offsets=offsets,
         dead_deliveries=read(Table.DEAD, DeadDelivery),
         left_out=left_out,
+        silences=read(Table.SILENCES, Silence),
+        answers=read(Table.ANSWERS, Answer),
     )
 
 
 def _read(tables: Tables, table: Table, kind: type[T], left_out: list[str]) -> Iterator[T]:
-    for key, data in tables[table].items():
+    for key, data in tables.get(table, {}).items():
         try:
             yield decode(data, kind)
         except DamagedRecordError as error:
@@ -100,4 +105,6 @@ def changes(draft: Draft) -> dict[Table, dict[str, bytes | None]]:
         Table.QUEUES: {key: None if one is None else encode(one) for key, one in draft.queues.items()},
         Table.DEAD: {key: None if one is None else encode(one) for key, one in draft.dead_deliveries.items()},
         Table.OFFSETS: {str(partition): str(offset).encode() for partition, offset in draft.offsets.items()},
+        Table.SILENCES: {key: None if one is None else encode(one) for key, one in draft.silences.items()},
+        Table.ANSWERS: {key: None if one is None else encode(one) for key, one in draft.answers.items()},
     }

@@ -39,7 +39,8 @@ MAY_IMPORT: dict[str, dict[str, set[str]]] = {
         "rendering": {"outbox", "state"},
         "incidents": {"muting", "outbox", "rendering", "routing", "state"},
         "channels": {"outbox", "rendering", "state"},
-        "process": {"channels", "incidents", "muting", "outbox", "rendering", "routing", "state"},
+        "commands": {"muting", "state"},
+        "process": {"channels", "commands", "incidents", "muting", "outbox", "rendering", "routing", "state"},
     },
 }
 

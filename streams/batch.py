@@ -59,6 +59,15 @@ class JoinKind(enum.StrEnum):
     AMENDED = "amended"
 
 
+class KeptScores(msgspec.Struct, frozen=True, gc=False):
+    """The largest of very many scores, and what is known of the others: their sum, their number, and the lowest of them."""
+
+    largest: dict[str, float]
+    rest: float
+    others: int
+    lowest: float
+
+
 class JoinedEvent(msgspec.Struct, frozen=True, gc=False):
     """A prediction with its label. For an amendment ``previous_label`` and ``previous_weight`` are what it replaces.
 
@@ -67,8 +76,8 @@ class JoinedEvent(msgspec.Struct, frozen=True, gc=False):
 
     kind: JoinKind
     prediction: float | int | str | bool | None
-    #: Probability of the positive class, or class -> probability.
-    scores: dict[str, float] | float | None
+    #: Probability of the positive class, or class -> probability; of very many classes the largest.
+    scores: dict[str, float] | KeptScores | float | None
     label: Label
     weight: float
     predicted_ms: int

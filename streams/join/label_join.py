@@ -19,6 +19,7 @@ from driftbell.streams.batch import IntArray, JoinedEvent, JoinKind, Label
 from driftbell.streams.encoding import BadStateError, pack
 from driftbell.streams.join.delta import JoinDelta
 from driftbell.streams.join.entry import FORM, PendingPrediction, open_pending
+from driftbell.streams.join.kept import LARGE, kept_scores, kept_tags, opened_scores
 from driftbell.streams.join.key import Keys
 from driftbell.streams.join.memory import Memory
 from driftbell.streams.join.outcome import JoinOutcome
@@ -49,8 +50,9 @@ class LabelJoin:
     def __init__(self, settings: Join) -> None:
         self._slots = Slots(settings)
         self._subjects = Subjects()
-        self._memory = Memory(settings.cache_predictions)
-        self._waiting = WaitingLabels(self._slots.horizon_ms, settings.max_waiting_labels)
+        self._settings = settings
+        self._memory = Memory(settings.cache_predictions, settings.cache_bytes)
+        self._waiting = WaitingLabels(self._slots.horizon_ms, settings.max_waiting_labels, settings.max_waiting_bytes)
         self._keys = Keys()
         self._counts: dict[JoinOutcome, int] = dict.fromkeys(JoinOutcome, 0)
         self._now_ms = _NO_TIME
@@ -112,9 +114,13 @@ class LabelJoin:
         puts, entries = self._memory.puts(name), self._memory.entries
         waiting = self._waiting if self._waiting.any_of(keys) else ()
         joined: Joined = []
+        most_scores, most_tags = self._settings.max_scores, self._settings.max_tags
         for event, key, subject, made in zip(events, keys, subjects, _plain(predicted_ms), strict=True):
             try:
                 packed = pack((FORM, name, subject, event.prediction, event.scores, made - start, event.tags))
+                if len(packed) > LARGE:
+                    scores, tags = kept_scores(event.scores, most_scores), kept_tags(event.tags, most_tags)
+                    packed = pack((FORM, name, subject, event.prediction, scores, made - start, tags))
                 puts[key] = entries[key] = packed
                 if waiting and key in waiting:
                     joined.append(self._meet(slot, key, packed))
@@ -232,7 +238,8 @@ class LabelJoin:
         if earlier is not None and earlier.weight == event.weight and agrees(earlier.label, event.label):
             self._counts[JoinOutcome.DUPLICATE] += 1
             return
-        self._waiting.put(key, event, at, self._now_ms)
+        tags = kept_tags(event.tags, self._settings.max_tags) if event.tags else event.tags
+        self._waiting.put(key, event, tags, at, self._now_ms)
         self._counts[JoinOutcome.WAITING if earlier is None else JoinOutcome.REPLACED] += 1
         self._counts[JoinOutcome.OVERFLOWED] += self._waiting.overflow()
 
@@ -254,10 +261,10 @@ class LabelJoin:
         at: int,
         tags: dict[str, str],
     ) -> JoinedEvent:
-        tags = {**entry.tags, **tags} if tags else entry.tags
+        tags = kept_tags({**entry.tags, **tags}, self._settings.max_tags) if tags else entry.tags
         self._put(key, slot, entry, tags, label, weight)
-        made = slot.start_ms + entry.made
-        return JoinedEvent(JoinKind.JOINED, entry.prediction, entry.scores, label, weight, made, at, tags)
+        made, scores = slot.start_ms + entry.made, opened_scores(entry.scores)
+        return JoinedEvent(JoinKind.JOINED, entry.prediction, scores, label, weight, made, at, tags)
 
     def _amend(
         self, key: bytes, slot: Slot, entry: PendingPrediction, label: Label, weight: float, at: int
@@ -266,8 +273,9 @@ class LabelJoin:
         # An amendment is not moved to other segments: what it replaces was counted in these.
         self._put(key, slot, entry, entry.tags, label, weight)
         made, before = slot.start_ms + entry.made, 1.0 if entry.weight is None else entry.weight
+        scores = opened_scores(entry.scores)
         return JoinedEvent(
-            JoinKind.AMENDED, entry.prediction, entry.scores, label, weight, made, at, entry.tags, entry.label, before
+            JoinKind.AMENDED, entry.prediction, scores, label, weight, made, at, entry.tags, entry.label, before
         )
 
     def _put(

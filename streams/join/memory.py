@@ -16,10 +16,13 @@ class Memory:
 
     Args:
         limit: Saved entries kept; the oldest go first.
+        limit_bytes: ... and their size.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, limit_bytes: int) -> None:
         self._limit = limit
+        self._limit_bytes = limit_bytes
+        self._saved_bytes = 0
         self._entries: dict[bytes, bytes] = {}
         #: Changed since the last ``take``.
         self._fresh: Puts = {}
@@ -53,6 +56,7 @@ class Memory:
         """What ``take`` returned is in the store now."""
         for entries in puts.values():
             self._saved.extend(entries.items())
+            self._saved_bytes += sum(map(len, entries.values()))
         self._evict()
 
     def learn(self, found: Mapping[bytes, tuple[int, bytes]]) -> None:
@@ -61,6 +65,7 @@ class Memory:
         learned = {key: packed for key, (_, packed) in found.items() if key not in entries}
         entries.update(learned)
         self._saved.extend(learned.items())
+        self._saved_bytes += sum(map(len, learned.values()))
 
     def hold(self, labels: int) -> None:
         """So many labels will be processed soon: nothing goes until then."""
@@ -81,7 +86,8 @@ class Memory:
         if self._held:
             return
         entries, saved = self._entries, self._saved
-        for _ in range(len(saved) - self._limit):
+        while len(saved) > self._limit or self._saved_bytes > self._limit_bytes:
             key, packed = saved.popleft()
+            self._saved_bytes -= len(packed)
             if entries.get(key) is packed:
                 del entries[key]

@@ -15,6 +15,10 @@ from driftbell.streams.encoding import BadStateError, NewerFormatError, pack, un
 #: Version of the packing, first in every entry.
 FORM: Final = 1
 
+#: What a waiting label takes beside its texts, with its key and its places in two mappings; and a tag (two strings).
+LABEL_BYTES: Final = 600
+TAG_BYTES: Final = 150
+
 
 class WaitingLabel(msgspec.Struct, frozen=True, gc=False):
     """One label without a prediction."""
@@ -36,11 +40,14 @@ class WaitingLabels:
     Args:
         horizon_ms: How long a label waits at least.
         limit: Most labels that wait; beyond it the oldest are given up.
+        limit_bytes: ... and the memory they take, about. It is a function of what they hold, and so is what is given up.
     """
 
-    def __init__(self, horizon_ms: int, limit: int) -> None:
+    def __init__(self, horizon_ms: int, limit: int, limit_bytes: int) -> None:
         self._horizon_s = horizon_ms // 1000
         self._limit = limit
+        self._limit_bytes = limit_bytes
+        self._bytes = 0
         self._labels: OrderedDict[bytes, WaitingLabel] = OrderedDict()
         #: Keys changed since the last ``take``.
         self._changed: dict[bytes, None] = {}
@@ -62,8 +69,8 @@ class WaitingLabels:
         """The label that waits under ``key``."""
         return self._labels.get(key)
 
-    def put(self, key: bytes, event: Feedback, labelled_ms: int, now_ms: int) -> None:
-        """Let a label wait. One that replaces another keeps its place, so that nothing waits for ever."""
+    def put(self, key: bytes, event: Feedback, tags: dict[str, str], labelled_ms: int, now_ms: int) -> None:
+        """Let a label wait, with what is kept of its tags. One that replaces another keeps its place: none waits for ever."""
         earlier = self._labels.get(key)
         if earlier is None:
             # The start of the next second: expiry must not depend on the milliseconds at which somebody looks.
@@ -71,14 +78,16 @@ class WaitingLabels:
             self._order += 1
         else:
             order, until_s = earlier.order, earlier.until_s
-        self._labels[key] = WaitingLabel(
-            order, until_s, event.model, event.label, event.weight, labelled_ms, event.tags
-        )
+            self._bytes -= _size(earlier)
+        label = WaitingLabel(order, until_s, event.model, event.label, event.weight, labelled_ms, tags)
+        self._labels[key] = label
+        self._bytes += _size(label)
         self._changed[key] = None
 
     def pop(self, key: bytes) -> WaitingLabel:
         """The label that waits under ``key``, which waits no longer; raises KeyError."""
         label = self._labels.pop(key)
+        self._bytes -= _size(label)
         self._changed[key] = None
         return label
 
@@ -94,7 +103,7 @@ class WaitingLabels:
     def overflow(self) -> int:
         """Give up the oldest beyond the limit; returns how many."""
         gone = 0
-        while len(self._labels) > self._limit:
+        while len(self._labels) > self._limit or self._bytes > self._limit_bytes:
             self._pop_oldest()
             gone += 1
         return gone
@@ -131,12 +140,25 @@ class WaitingLabels:
             except BadStateError:
                 self.left_out += 1
         self._labels = OrderedDict(sorted(labels.items(), key=lambda item: item[1].order))
+        self._bytes = sum(map(_size, labels.values()))
         # What could not be read is deleted with the next save.
         self._changed = dict.fromkeys(stored.keys() - labels.keys())
 
     def _pop_oldest(self) -> None:
-        key, _ = self._labels.popitem(last=False)
+        key, label = self._labels.popitem(last=False)
+        self._bytes -= _size(label)
         self._changed[key] = None
+
+
+def _size(label: WaitingLabel) -> int:
+    """Bytes that a label takes in memory, about: a text is taken at one byte a character, as nearly all are."""
+    text = len(label.label) if type(label.label) is str else 0
+    return (
+        LABEL_BYTES
+        + len(label.model)
+        + text
+        + sum(TAG_BYTES + len(name) + len(value) for name, value in label.tags.items())
+    )
 
 
 def _fields(label: WaitingLabel) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from driftbell.streams.agreement import class_name
+from driftbell.streams.batch import KeptScores
 from driftbell.streams.windows.uncounted import Uncounted
 
 #: Rounding beyond 0 and 1 that is forgiven, and by how much the probabilities of all classes may miss their sum.
@@ -16,16 +17,18 @@ _SUM_ERROR: Final = 0.01
 class ManyClasses:
     """The probabilities of more than two classes. There may be thousands, and only that of the label is ever asked for."""
 
-    __slots__ = ("_scores",)
+    __slots__ = ("_otherwise", "_scores")
 
-    def __init__(self, scores: Mapping[str, float]) -> None:
+    def __init__(self, scores: Mapping[str, float], otherwise: float = 0.0) -> None:
+        """``otherwise``: the probability of a class that is not among ``scores``."""
         self._scores = scores
+        self._otherwise = otherwise
 
     def of(self, name: str) -> float:
-        """The probability of the class of this ``class_name``, however its key is written; 0 where there is none."""
+        """The probability of the class of this ``class_name``, however it is written; ``otherwise`` if there is none."""
         found = self._scores.get(name)
         if found is None:
-            found = next((self._scores[key] for key in self._other_keys(name) if key in self._scores), 0.0)
+            found = next((self._scores[key] for key in self._other_keys(name) if key in self._scores), self._otherwise)
         return _inside(found)
 
     def _other_keys(self, name: str) -> Iterator[str]:
@@ -39,7 +42,7 @@ class ManyClasses:
 Probabilities = dict[str, float] | ManyClasses | float | None
 
 
-def probabilities(scores: Mapping[str, float] | float | None) -> Probabilities | Uncounted:
+def probabilities(scores: Mapping[str, float] | KeptScores | float | None) -> Probabilities | Uncounted:
     """The probability of the positive class, or that of each class (of two: by its ``class_name``).
 
     Logits, percentages and scores of several labels at once are no probabilities: clipping them into [0, 1] would give a log
@@ -47,6 +50,8 @@ def probabilities(scores: Mapping[str, float] | float | None) -> Probabilities |
     """
     if scores is None:
         return None
+    if isinstance(scores, KeptScores):
+        return _largest(scores)
     if not isinstance(scores, Mapping):
         return _inside(scores) if -_ROUNDING <= scores <= 1 + _ROUNDING else Uncounted.SCORE_NOT_A_PROBABILITY
     if not scores:
@@ -59,6 +64,15 @@ def probabilities(scores: Mapping[str, float] | float | None) -> Probabilities |
     if len(scores) > 2:
         return ManyClasses(scores)
     return {class_name(name): _inside(score) for name, score in scores.items()}
+
+
+def _largest(scores: KeptScores) -> ManyClasses | Uncounted:
+    given = scores.largest.values()
+    if scores.lowest < -_ROUNDING or max(given) > 1 + _ROUNDING:
+        return Uncounted.SCORE_NOT_A_PROBABILITY
+    if abs(sum(given) + scores.rest - 1) > _SUM_ERROR:
+        return Uncounted.SCORES_NOT_SUMMING_TO_ONE
+    return ManyClasses(scores.largest, scores.rest / scores.others)
 
 
 def _inside(score: float) -> float:

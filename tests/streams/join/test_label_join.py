@@ -82,13 +82,26 @@ def streams(draw: st.DrawFn) -> list[Step]:
     horizon=st.sampled_from([2.0, 8.0, 30.0]),
     slots=st.sampled_from([1, 3, 8]),
     cache=st.sampled_from([1, 2, 5, 1000]),
+    cache_bytes=st.sampled_from([1, 60, 100_000]),
     most_waiting=st.sampled_from([1, 2, 100]),
     plan=st.data(),
 )
 def test_neither_cache_nor_saves_nor_restarts_change_an_outcome(
-    steps: list[Step], horizon: float, slots: int, cache: int, most_waiting: int, plan: st.DataObject
+    steps: list[Step],
+    horizon: float,
+    slots: int,
+    cache: int,
+    cache_bytes: int,
+    most_waiting: int,
+    plan: st.DataObject,
 ) -> None:
-    config = Join(horizon=horizon, slots=slots, cache_predictions=cache, max_waiting_labels=most_waiting)
+    config = Join(
+        horizon=horizon,
+        slots=slots,
+        cache_predictions=cache,
+        cache_bytes=cache_bytes,
+        max_waiting_labels=most_waiting,
+    )
     oracle = Oracle(config)
     for step in steps:
         match step:

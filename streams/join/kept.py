@@ -27,9 +27,15 @@ def kept_scores(scores: Any, most: int) -> Any:
         return scores
     # Of two one would do; but two classes are told from many by their number.
     most = max(most, 2)
-    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
-    rest = [score for _, score in ranked[most:]]
-    return dict(ranked[:most]), sum(rest), len(rest), rest[-1]
+    # Sorting numbers takes a tenth of the time that sorting pairs takes, and there may be ten thousand.
+    sizes = sorted(scores.values(), reverse=True)
+    least = sizes[most - 1]
+    largest = [(name, score) for name, score in scores.items() if score > least]
+    largest += [
+        (name, least) for name in sorted(n for n, score in scores.items() if score == least)[: most - len(largest)]
+    ]
+    largest.sort(key=lambda item: (-item[1], item[0]))
+    return dict(largest), sum(sizes[most:]), len(sizes) - most, sizes[-1]
 
 
 def opened_scores(scores: Any) -> Any:

@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from driftbell.runtime.config.model import Config
 from driftbell.streams.checkpoints.checkpoint import Checkpoint
 from driftbell.streams.join.entry import FORM as PENDING_FORM
@@ -53,6 +55,9 @@ def fields() -> dict[str, list[str]]:
     }
     for kind in _kinds(Versioned):
         found[f"{kind.__name__} {kind.__struct_config__.tag}"] = list(kind.__struct_fields__)
+        for part in _parts(msgspec.inspect.type_info(kind)):
+            # Without a version of their own: they stand for what the version of models says.
+            found[f"{part.__name__} {MODEL_FORMAT.version}"] = list(part.__struct_fields__)
     return dict(sorted(found.items()))
 
 
@@ -93,6 +98,25 @@ def _kinds(base: type[Versioned]) -> Iterator[type[Versioned]]:
         if kind.__module__.startswith("driftbell.streams") and inspect.getmodule(kind) is not None:
             yield kind
         yield from _kinds(kind)
+
+
+def _parts(info: msgspec.inspect.Type) -> Iterator[type[msgspec.Struct]]:
+    """The plain structs in a kind of state, at any depth."""
+    if isinstance(info, msgspec.inspect.StructType):
+        if not issubclass(info.cls, Versioned):
+            yield info.cls
+        for field in info.fields:
+            yield from _parts(field.type)
+    elif isinstance(info, msgspec.inspect.UnionType):
+        for one in info.types:
+            yield from _parts(one)
+    elif isinstance(info, msgspec.inspect.DictType):
+        yield from _parts(info.value_type)
+    elif isinstance(info, msgspec.inspect.VarTupleType | msgspec.inspect.ListType):
+        yield from _parts(info.item_type)
+    elif isinstance(info, msgspec.inspect.TupleType):
+        for one in info.item_types:
+            yield from _parts(one)
 
 
 def unversioned(now: Mapping[str, list[str]], before: Mapping[str, Any]) -> list[str]:

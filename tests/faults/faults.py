@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 
+from msgspec.structs import replace
+
 from driftbell.streams.engine.crash_points import CrashPoint
 from tests.faults.clock import clock_environment, set_clock
+from tests.faults.records import RECORD_BYTES, allow_giants, is_poison, poisonous_environment, send_giants, send_poison
 from tests.faults.scenario import Fault, Run
 
 
@@ -114,6 +117,16 @@ def _clock_back(run: Run) -> None:
     _clock_set(run, -3600)
 
 
+def _giants(run: Run) -> None:
+    """Giants of key, value and names beside small bad records, and good events that fill a fetch together."""
+    send_giants(run)
+
+
+def _poison(run: Run) -> None:
+    """Records at which every worker fails: they are stepped over, and nothing else is."""
+    send_poison(run)
+
+
 FAULTS: dict[str, Fault] = {
     "none": _none,
     "follower_frozen": _follower_frozen,
@@ -130,6 +143,8 @@ FAULTS: dict[str, Fault] = {
     "broker_killed": _broker_killed,
     "broker_gone": _broker_gone,
     "router_killed": _router_killed,
+    "giants": _giants,
+    "poison": _poison,
 }
 
 
@@ -149,6 +164,12 @@ def prepare(name: str, run: Run) -> None:
     """Set up what a fault needs before the workers start."""
     if name.startswith("clock_"):
         run.environment[0] = clock_environment(run.folder)
+    if name == "giants":
+        allow_giants(run)
+        run.config = replace(run.config, worker=replace(run.config.worker, max_record_bytes=RECORD_BYTES))
+    if name == "poison":
+        run.environment.update(dict.fromkeys(range(10), poisonous_environment()))
+        run.stepped_over = is_poison
     if name.startswith("crash:"):
         point = name.partition(":")[2]
         nth = 1 if point == CrashPoint.CLAIMED else run.rng.randrange(2, 6)

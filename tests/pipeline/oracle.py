@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from driftbell.schemas.codec import decode_alert
 from driftbell.streams.checkpoints.memory import MemoryPending
 from driftbell.streams.checkpoints.redis import RedisCheckpointStore
 from driftbell.streams.encoding import MAGIC
+from driftbell.streams.engine.set_aside import TRIES
 from driftbell.streams.partition.merge import Tick
 from driftbell.streams.partition.model import MODEL_FORMAT
 from driftbell.streams.partition.partition import CORE_FORMAT, Partition
@@ -77,14 +78,22 @@ def read_topic(config: Config, topic: str, partitions: int) -> list[Record]:
     return [record for partition in range(partitions) for record in read_partition(config, topic, partition)]
 
 
-def expected_of(config: Config, partition: int, stored: Expected) -> Expected:
-    """Recompute one partition from the contents of its two topics, up to the offsets and the stream time of ``stored``."""
+def expected_of(
+    config: Config, partition: int, stored: Expected, *, stepped_over: Callable[[bytes | None], bool] = lambda _: False
+) -> Expected:
+    """Recompute one partition from the contents of its two topics, up to the offsets and the stream time of ``stored``.
+
+    ``stepped_over`` says at which predictions the workers have failed again and again.
+    """
     core = Partition(partition, config)
     pending = MemoryPending()
     alerts: dict[str, Alert] = {}
     stream_ms: int = stored.core["stream_ms"]
     for stream in Input:
         records = read_partition(config, getattr(config.topics, stream.value), partition)
+        for read in records:
+            if stream is Input.PREDICTIONS and stepped_over(read.value):
+                core.step_over(stream, read.offset, f"failed {TRIES + 1} times here: RuntimeError: poison")
         core.push(stream, [record for record in records if record.offset < stored.offsets.get(stream.value, 0)])
         core.advance_watermark(stream, stream_ms + round(config.worker.tick * 1000))
     while (step := core.next_step()) is not None:

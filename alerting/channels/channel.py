@@ -27,15 +27,17 @@ class Rate:
 class Channel(Protocol):
     """Sends to one place. The channel knows the protocol and says whether a retry can help; the outbox decides when.
 
-    ``send`` is called for one delivery at a time, in the order of its incident. It must not raise for anything a
-    vendor, a network or a message's content does, must end within its timeout, and must not retry by itself, with one
-    exception: content that the vendor refuses is sent again at once as the minimal message. It must put no secret into its
-    outcome.
+    ``send`` is called for up to ``in_flight`` deliveries at a time, each of another incident, in the order of each. It must
+    not raise for anything a vendor, a network or a message's content does, must end within its timeout, and must not retry
+    by itself, with one exception: content that the vendor refuses is sent again at once as the minimal message. It must
+    put no secret into its outcome.
     """
 
     #: Whether the vendor recognises a repeated delivery, so that an attempt of unknown outcome may be repeated freely.
     repeatable: bool
     rate: Rate | None
+    #: How many deliveries, of different incidents, may be on their way at once.
+    in_flight: int
 
     async def send(self, delivery: Delivery) -> Outcome:
         """Make one attempt."""

@@ -12,6 +12,7 @@ import msgspec
 
 from driftbell.alerting.incidents.decision import DecisionReason, needs_update
 from driftbell.alerting.incidents.observation import Observation, judge
+from driftbell.alerting.incidents.stand_ins import follow
 from driftbell.alerting.muting.muter import MuteContext, Muted, Muter, muted
 from driftbell.alerting.muting.silence_rules import forget
 from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enqueue_resolved, new_queue
@@ -311,6 +312,8 @@ class Dispatch:
             queued = enqueue_resolved(queue, notification if destination.send_resolved else None, now_ms)
         if queue.is_empty:
             draft.queues[queue.id] = None
+        if reason is not DecisionReason.REPEAT:
+            follow(draft, queue.id, notification, self.destinations, now_ms, calls_again=risen)
         return queued
 
 

@@ -72,6 +72,9 @@ class Settlement:
 
     reason: Settled
     dead_delivery: DeadDelivery | None = None
+    #: What was given up, and whether it was to call people again.
+    notification: Notification | None = None
+    calls_again: bool = False
 
 
 def new_queue(group_id: str, destination: str) -> DeliveryQueue:
@@ -199,7 +202,7 @@ def settle(queue: DeliveryQueue, outcome: Outcome, now_ms: int, random: Random, 
     if kind is not Kind.RESOLVE:
         queue.rows.pop(0)
         _forget_unopened(queue, incident)
-        return Settlement(verdict, letter)
+        return Settlement(verdict, letter, row.notification, row.calls_again)
     if len(queue.rows) > 1:
         queue.rows.pop(0)
         _keep_open(queue, incident)

@@ -24,6 +24,10 @@ class TokenBucket:
         self._refill(now_ms)
         self._tokens -= 1
 
+    def give_back(self) -> None:
+        """Take one token less: what it was for was not sent."""
+        self._tokens = min(self.burst, self._tokens + 1)
+
     def _refill(self, now_ms: int) -> None:
         if self._at_ms is not None and now_ms > self._at_ms:
             gained = (now_ms - self._at_ms) / 1000 * self.per_second

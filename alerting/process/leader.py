@@ -69,7 +69,8 @@ class Leader:
         self._spawn(self._commands(), "commands")
         for endpoint in self._endpoints:
             sender = Sender(self._router, endpoint.destination, endpoint.channel, limits)
-            self._spawn(sender.run(self._stop), sender.destination)
+            for _ in range(sender.in_flight):
+                self._spawn(sender.run(self._stop), sender.destination)
         log.info(
             "leading",
             extra={
@@ -168,7 +169,7 @@ class Leader:
                 log.debug("store unavailable, nothing is decided", extra={"error": str(error)})
                 await asyncio.sleep(_STORE_PAUSE_SECONDS)
                 continue
-            next_ms = self._router.state.next_flush_ms()
+            next_ms = self._router.next_timer_ms()
             wait_seconds = _IDLE_SECONDS if next_ms is None else max(0.001, (next_ms - self._router.clock()) / 1000)
             await _wait(self._router.timers, min(wait_seconds, _IDLE_SECONDS))
 

@@ -18,16 +18,17 @@ from typing import TypeVar
 
 from driftbell.alerting.errors import FencedError, LostWritesError, StoreUnavailableError
 from driftbell.alerting.incidents.dispatch import Decision, Dispatch
-from driftbell.alerting.incidents.failover import Failover
-from driftbell.alerting.incidents.given_up import bury, hasten, notify_again, reported
+from driftbell.alerting.incidents.failover import FAILOVER_MS, Failover
+from driftbell.alerting.incidents.given_up import bury, hasten, notify_again
 from driftbell.alerting.incidents.observation import Observation
+from driftbell.alerting.incidents.stand_ins import forget_unsent
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.delivery_queue import Settled, Settlement, claim, interrupted, kind_of, recover, settle
 from driftbell.alerting.outbox.outcome import Outcome
 from driftbell.alerting.process.alert_records import AlertRecord, record_by_record_on_failure
 from driftbell.alerting.process.gauges import measure
 from driftbell.alerting.process.metrics import RouterMetrics
-from driftbell.alerting.state.records import DeliveryQueue, Kind, Row, Severity
+from driftbell.alerting.state.records import DeliveryQueue, Row
 from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.state.store import Changes, RouterStore, Table
 from driftbell.alerting.state.tables import changes, contents, everything, laid_over, load
@@ -39,10 +40,6 @@ T = TypeVar("T")
 
 #: Groups flushed in one write: a storm of single alerts makes thousands of groups due in the same second.
 FLUSH_BATCH = 100
-
-#: How long a message that must wake someone may fail before another destination is used.
-FAILOVER_MS = 60_000
-
 
 #: How long after a write that the store took a request may still begin: with the time-out of a request it is shorter than
 #: the silence after which another router takes over.
@@ -143,6 +140,7 @@ class Router:
                     assert queue is not None
                     queue.rows[0].next_attempt_ms = now_ms
             self._dispatch.reconcile(draft, now_ms)
+            self._failover.close_orphans(draft, now_ms)
             self._dispatch.prune(draft, now_ms)
             await self._write(draft)
         self._wake_all()
@@ -162,15 +160,26 @@ class Router:
         async with self._commit() as draft:
             draft.offsets.update(offsets)
 
+    def next_timer_ms(self) -> int | None:
+        """When ``flush_due`` has something to do; None when nothing waits. Never later than the truth."""
+        oldest_ms = self.state.undelivered.oldest_ms()
+        times = [self.state.next_flush_ms(), None if oldest_ms is None else oldest_ms + FAILOVER_MS]
+        return min((at_ms for at_ms in times if at_ms is not None), default=None)
+
     async def flush_due(self) -> list[Decision]:
-        """Flush every group whose time has come."""
+        """Do what is due by the clock: flush groups, and use other destinations for what has waited for too long."""
         decisions: list[Decision] = []
+        overdue = self.state.undelivered.since(self.clock() - FAILOVER_MS)
+        for first in range(0, len(overdue), FLUSH_BATCH):
+            async with self._commit() as draft:
+                self._failover.take_over(draft, overdue[first : first + FLUSH_BATCH], self.clock())
         due = self.state.due(self.clock())
         for first in range(0, len(due), FLUSH_BATCH):
             made: list[Decision] = []
             async with self._commit() as draft:
                 for group_id in due[first : first + FLUSH_BATCH]:
                     made += self._dispatch.flush(draft, group_id, self.clock())
+                self._failover.review(draft, self.clock())
             for decision in made:
                 self._report(decision)
             decisions += made
@@ -213,15 +222,16 @@ class Router:
             queue = draft.queue(claimed.queue_id)
             assert queue is not None
             settlement = settle(queue, outcome, now_ms, self._random, repeatable=repeatable)
-            self._fail_over(draft, queue, settlement, now_ms)
+            self._failover.after_attempt(draft, queue, settlement, now_ms)
             if settlement.dead_delivery is not None:
                 bury(draft, settlement.dead_delivery)
-                if settlement.reason is not Settled.DEAD_UNKNOWN:
+                if settlement.reason is not Settled.DEAD_UNKNOWN and not queue.stands_for:
                     notify_again(draft, queue)
             if outcome.ok:
-                self._failover.all_clear(draft, queue.destination, now_ms)
+                forget_unsent(draft, queue.id)
             if queue.is_empty:
                 draft.queues[queue.id] = None
+            self._failover.review(draft, now_ms, recovered=queue.destination if outcome.ok else "")
         self._crash("marked")
         return settlement
 
@@ -289,22 +299,6 @@ class Router:
         )
         return result
 
-    def _fail_over(self, draft: Draft, queue: DeliveryQueue, settlement: Settlement, now_ms: int) -> None:
-        """Report on another destination what was given up, and a grave message that fails for too long."""
-        if self._failover.is_alarm(queue):
-            return
-        letter = settlement.dead_delivery
-        if letter is not None:
-            if not reported(self.state, letter):
-                self._failover.alarm(draft, queue.destination, letter, now_ms)
-            return
-        row = queue.rows[0] if queue.rows else None
-        if row is None or row.failed_over or row.attempts == 0 or now_ms - row.since_ms < FAILOVER_MS:
-            return
-        if kind_of(queue, row) is Kind.TRIGGER and row.notification.severity.rank <= Severity.ERROR.rank:
-            row.failed_over = True
-            self._failover.alarm(draft, queue.destination, None, now_ms)
-
     def _report(self, decision: Decision) -> None:
         name = self._dispatch.destinations[decision.destination].integration
         self.metrics.decisions.labels(name, decision.reason.value).inc()
@@ -367,7 +361,7 @@ class Router:
         for queue in draft.queues.values():
             if queue is not None and queue.destination in self.wake:
                 self.wake[queue.destination].set()
-        if draft.groups:
+        if draft.groups or draft.queues:
             self.timers.set()
 
     def _wake_all(self) -> None:

@@ -43,6 +43,11 @@ class RateLimits:
         if rate is not None:
             self._bucket(rate).take(now_ms)
 
+    def give_back(self, rate: Rate | None) -> None:
+        """Count one message less."""
+        if rate is not None:
+            self._bucket(rate).give_back()
+
     def pause(self, destination: str, rate: Rate | None, until_ms: int) -> None:
         """The vendor asked for silence: of all that share an account there, or of a destination without a rate of its own."""
         account = _account(destination, rate)
@@ -60,7 +65,10 @@ def _account(destination: str, rate: Rate | None) -> str:
 
 
 class Sender:
-    """Makes the deliveries of one destination, one at a time, most urgent first."""
+    """Makes the deliveries of one destination, most urgent first, as many at once as its channel allows.
+
+    Of one incident one is on its way at a time: a queue whose first delivery is being sent is not due.
+    """
 
     def __init__(self, router: Router, destination: Destination, channel: Channel, limits: RateLimits) -> None:
         self.destination = destination.id
@@ -68,11 +76,13 @@ class Sender:
         self._channel = channel
         self._limits = limits
         self._integration = destination.integration
+        #: How many may run at once.
+        self.in_flight = channel.in_flight
         #: Attempts that failed since the last success.
         self._failures = 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set. A delivery that has begun is finished and noted first.
+        """Work until ``stop`` is set; run it ``in_flight`` times. A delivery that has begun is finished and noted first.
 
         Raises:
             FencedError: another router owns the state.
@@ -101,10 +111,19 @@ class Sender:
         wait_ms = self._limits.wait_ms(self.destination, self._channel.rate, now_ms)
         if wait_ms:
             return wait_ms
-        claimed = await self._router.take(self.destination)
-        if claimed is None:
-            return 0
+        # Counted before anything is waited for: another of us asks meanwhile.
         self._limits.take(self._channel.rate, now_ms)
+        try:
+            claimed = await self._router.take(self.destination)
+        except StoreUnavailableError:
+            self._limits.give_back(self._channel.rate)
+            raise
+        if claimed is None:
+            self._limits.give_back(self._channel.rate)
+            return 0
+        if self._router.state.next_due(self.destination, now_ms) is not None:
+            # For the others of us: the first to wake took this one.
+            self._router.wake[self.destination].set()
         outcome = await self._attempt(claimed)
         settlement = await self._settle(claimed, outcome)
         self._report(claimed, outcome, settlement)

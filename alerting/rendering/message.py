@@ -109,6 +109,11 @@ def summary(alert: Alert) -> str:
 
 
 def _state(notification: Notification, incident: Incident) -> str:
+    told = _status(notification, incident)
+    return f"{told}; via fallback, {notification.via} does not take it" if notification.via else told
+
+
+def _status(notification: Notification, incident: Incident) -> str:
     started = min((to_ms(alert.startsAt) for alert in notification.alerts), default=incident.opened_ms)
     if notification.status == "resolved":
         ended = max(

@@ -1,4 +1,4 @@
-"""Which delivery of a destination is next: by severity, then by age, among those whose time has come.
+"""Which delivery of a destination is next: by severity, those never tried first, then by age, among those whose time has come.
 
 Two heaps, because thousands of queues may wait behind a vendor's limit and each attempt asks this question. Items that
 are out of date stay in the heaps until they come up, and are then recognised by their delivery and time.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 
-from driftbell.alerting.state.records import DeliveryQueue, Row
+from driftbell.alerting.state.records import DeliveryQueue, Row, Severity
 
 #: Time, queue, delivery.
 _Waiting = tuple[int, str, str]
-#: Severity, age, queue, delivery, time.
-_Ready = tuple[int, int, str, str, int]
+#: Severity, whether it was tried, age, queue, delivery, time.
+_Ready = tuple[int, bool, int, str, str, int]
 
 
 class DueDeliveries:
@@ -42,9 +42,10 @@ class DueDeliveries:
             row = self._row(queue_id, delivery_id, at_ms)
             if row is not None:
                 rank = row.notification.severity.rank
-                heapq.heappush(self._ready, (rank, row.since_ms, queue_id, delivery_id, at_ms))
+                # A page that was never tried may be the one that arrives: retries wait behind it.
+                heapq.heappush(self._ready, (rank, row.attempts > 0, row.since_ms, queue_id, delivery_id, at_ms))
         while self._ready:
-            _, _, queue_id, delivery_id, at_ms = self._ready[0]
+            _, _, _, queue_id, delivery_id, at_ms = self._ready[0]
             if self._row(queue_id, delivery_id, at_ms) is not None:
                 return self._queues[queue_id]
             heapq.heappop(self._ready)
@@ -65,6 +66,55 @@ class DueDeliveries:
         if row is None or row.delivery_id != delivery_id or row.next_attempt_ms != at_ms:
             return None
         return row
+
+
+class Undelivered:
+    """Grave messages that no channel has taken yet, by age: when another destination is to be used.
+
+    Args:
+        queues: as ``DueDeliveries``.
+    """
+
+    def __init__(self, queues: Mapping[str, DeliveryQueue]) -> None:
+        self._queues = queues
+        #: Since when, queue, delivery.
+        self._heap: list[tuple[int, str, str]] = []
+        self._known: set[str] = set()
+
+    def put(self, queue: DeliveryQueue) -> None:
+        """A queue is new or has changed."""
+        for row in queue.rows:
+            if _may_fail_over(row) and row.delivery_id not in self._known:
+                self._known.add(row.delivery_id)
+                heapq.heappush(self._heap, (row.since_ms, queue.id, row.delivery_id))
+
+    def since(self, at_ms: int) -> list[tuple[str, str]]:
+        """(queue, delivery) of those that have waited since ``at_ms`` or longer; they stay here until they change."""
+        found: list[tuple[int, str, str]] = []
+        while self._heap and self._heap[0][0] <= at_ms:
+            item = heapq.heappop(self._heap)
+            if self._waits(item):
+                found.append(item)
+            else:
+                self._known.discard(item[2])
+        for item in found:
+            heapq.heappush(self._heap, item)
+        return [(queue_id, delivery_id) for _, queue_id, delivery_id in found]
+
+    def oldest_ms(self) -> int | None:
+        """Since when the oldest waits; None when there is none. Never later than the truth."""
+        while self._heap and not self._waits(self._heap[0]):
+            self._known.discard(heapq.heappop(self._heap)[2])
+        return self._heap[0][0] if self._heap else None
+
+    def _waits(self, item: tuple[int, str, str]) -> bool:
+        queue = self._queues.get(item[1])
+        return queue is not None and any(row.delivery_id == item[2] and _may_fail_over(row) for row in queue.rows)
+
+
+def _may_fail_over(row: Row) -> bool:
+    grave = row.notification.status == "firing" and row.notification.severity.rank <= Severity.ERROR.rank
+    return grave and not row.failed_over
 
 
 def _first_pending(queue: DeliveryQueue) -> Row | None:

@@ -116,6 +116,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     resolved: int
     decided_ms: int
     external_url: str = ""
+    #: The destination that does not take it; empty where this one is its own.
+    via: str = ""
 
     @property
     def truncated(self) -> int:
@@ -182,6 +184,9 @@ class DeliveryQueue(msgspec.Struct, kw_only=True, omit_defaults=True):
     destination: str
     incidents: list[Incident] = msgspec.field(default_factory=list)
     rows: list[Row] = msgspec.field(default_factory=list)
+    #: Of a page on a fallback: the queue in whose place it speaks, and the destination of that one.
+    stands_for: str = ""
+    via: str = ""
 
     def copy(self) -> DeliveryQueue:
         """A copy that can be changed without changing this one."""

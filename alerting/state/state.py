@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from driftbell.alerting.state.due_deliveries import DueDeliveries
+from driftbell.alerting.state.due_deliveries import DueDeliveries, Undelivered
 from driftbell.alerting.state.firing import FiringAlerts
 from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group
 from driftbell.alerting.state.silence import Answer, Silence, Silences
@@ -44,7 +44,10 @@ class State:
         self.answers = {answer.id: answer for answer in answers}
         #: What of the stored state could not be read: table and key.
         self.left_out = tuple(left_out)
+        #: Grave messages that wait for their channel.
+        self.undelivered = Undelivered(self.queues)
         self._queues_by_destination: dict[str, set[str]] = {}
+        self._stand_ins: dict[str, set[str]] = {}
         self._due_deliveries: dict[str, DueDeliveries] = {}
         self._flushes: list[tuple[int, str]] = [(group.next_flush_ms, group.id) for group in self.groups.values()]
         heapq.heapify(self._flushes)
@@ -82,6 +85,10 @@ class State:
         for queue_id in self._queues_by_destination.get(destination, ()):
             yield self.queues[queue_id]
 
+    def stand_ins(self, queue_id: str) -> Iterable[str]:
+        """The queues on fallbacks that speak in the place of one."""
+        return self._stand_ins.get(queue_id, ())
+
     def apply(self, draft: Draft) -> None:
         """Take over what a saved draft changed."""
         for fingerprint, entry in draft.entries.items():
@@ -98,9 +105,7 @@ class State:
             heapq.heappush(self._flushes, (group.next_flush_ms, group_id))
         for queue_id, queue in draft.queues.items():
             if queue is None:
-                gone = self.queues.pop(queue_id, None)
-                if gone is not None:
-                    self._queues_by_destination[gone.destination].discard(queue_id)
+                self._remove_queue(queue_id)
             else:
                 self._put_queue(queue)
         _take_over(self.dead_deliveries, draft.dead_deliveries)
@@ -113,6 +118,19 @@ class State:
         self.queues[queue.id] = queue
         self._queues_by_destination.setdefault(queue.destination, set()).add(queue.id)
         self._due_of(queue.destination).put(queue)
+        self.undelivered.put(queue)
+        if queue.stands_for:
+            self._stand_ins.setdefault(queue.stands_for, set()).add(queue.id)
+
+    def _remove_queue(self, queue_id: str) -> None:
+        gone = self.queues.pop(queue_id, None)
+        if gone is None:
+            return
+        self._queues_by_destination[gone.destination].discard(queue_id)
+        if gone.stands_for:
+            self._stand_ins[gone.stands_for].discard(queue_id)
+            if not self._stand_ins[gone.stands_for]:
+                del self._stand_ins[gone.stands_for]
 
     def _due_of(self, destination: str) -> DueDeliveries:
         due = self._due_deliveries.get(destination)

@@ -73,6 +73,7 @@ class VendorChannel:
 
     clock: VirtualClock
     repeatable: bool = True
+    in_flight: int = 1
     rate: Rate | None = None
     script: list[Outcome] = field(default_factory=list)
     down: Outcome | None = None
@@ -208,7 +209,7 @@ class Rig:
         while True:
             waits = await self._settle_down()
             times = [self.clock() + wait for wait in waits if wait is not None]
-            flush_ms = self.router.state.next_flush_ms()
+            flush_ms = self.router.next_timer_ms()
             if flush_ms is not None:
                 times.append(flush_ms)
             next_ms = min(times, default=end_ms)

@@ -57,6 +57,7 @@ class EmailChannel:
     """
 
     repeatable = False
+    in_flight = 2
     rate: Rate | None = None
 
     def __init__(

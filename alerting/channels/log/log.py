@@ -17,6 +17,7 @@ class LogChannel:
     """Writes a message as one log line."""
 
     repeatable = True
+    in_flight = 1
     rate: Rate | None = None
 
     async def send(self, delivery: Delivery) -> Outcome:

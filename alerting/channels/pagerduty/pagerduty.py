@@ -46,6 +46,7 @@ class PagerDutyChannel:
     """
 
     repeatable = True
+    in_flight = 4
 
     def __init__(
         self,

@@ -69,6 +69,7 @@ class SlackApiChannel:
     """One channel of one workspace. Posting again shows a second message, so an unknown outcome is a risk."""
 
     repeatable = False
+    in_flight = 1
 
     def __init__(
         self,

@@ -49,6 +49,7 @@ class SlackWebhookChannel:
     """One incoming webhook; its URL is its password. A repeated delivery shows as a second message."""
 
     repeatable = False
+    in_flight = 1
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ class WebhookChannel:
     """
 
     repeatable = True
+    in_flight = 8
     rate: Rate | None = None
 
     def __init__(self, session: aiohttp.ClientSession, url: SecretSource, max_alerts: int = 0) -> None:

@@ -83,6 +83,11 @@ class ColumnLearner:
         self._last: str | None = None
         self._slots = np.zeros(SLOTS, np.int64)
 
+    @property
+    def values(self) -> int:
+        """Values seen so far, of whatever type."""
+        return self._events - self._missing
+
     def update(self, column: Sequence[FeatureValue]) -> None:
         """Take the column's values of one batch in order, None where missing."""
         self._events += len(column)

@@ -35,7 +35,7 @@ class Unwatched(enum.StrEnum):
     TOO_FEW_VALUES = "too_few_values"
     #: No one type makes up nine tenths of its values.
     MIXED_TYPES = "mixed_types"
-    #: It came when ``reference.max_features`` were learned already.
+    #: It came when ``reference.max_features`` were learned already, or is one of very many that are nearly always absent.
     TOO_MANY_FEATURES = "too_many_features"
     #: It came after the reference was learned (``reference.new_features`` says what then).
     APPEARED_LATER = "appeared_later"

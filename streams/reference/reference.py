@@ -10,13 +10,17 @@ from driftbell.runtime.config.model import Reference as ReferenceSettings
 from driftbell.schemas import FeatureValue
 from driftbell.streams.batch import PredictionBatch
 from driftbell.streams.reference.columns import Columns, Lookup
-from driftbell.streams.reference.learner import ColumnLearner, ColumnLearnerState
+from driftbell.streams.reference.learner import MIN_VALUES, ColumnLearner, ColumnLearnerState
 from driftbell.streams.reference.profile import Caveat, Profile, Profiles
 from driftbell.streams.versioned import Versioned
 
 #: The name under which predictions are profiled.
 PREDICTION = "prediction"
 _features = attrgetter("features")
+#: A feature is rare in fewer than this share of the events.
+_RARE = 0.05
+#: Rare features with too few values to compare that are kept, so that what is missing of them and wrong in them is watched.
+_MOST_RARE = 32
 _LATEST_MS = 2**63 - 1
 _DAY_MS = 86_400_000
 #: A reference of fewer events is small.
@@ -52,7 +56,7 @@ class Reference:
         self.settings = settings
         #: Events learned from so far.
         self.events = 0
-        #: Columns beyond ``max_features``, which nobody watches.
+        #: Columns beyond ``max_features``, and of those that are nearly always absent all but a few: nobody watches them.
         self.ignored: set[str] = set()
         #: Features that came after the reference was learned, and in how many events each.
         self.late: dict[str, int] = {}
@@ -135,7 +139,19 @@ class Reference:
                 continue
             self._learners[name] = ColumnLearner(name, self.settings.max_categories, self._feature_events)
 
+    def _give_up_rare(self) -> None:
+        """Of rare columns with too few values to compare keep those with the most, then by name.
+
+        A producer that puts an id into the name of a feature makes hundreds of them, and each is read in every batch for ever.
+        """
+        most = min(MIN_VALUES, _RARE * self._feature_events)
+        rare = [learner for learner in self._learners.values() if learner.values < most]
+        for learner in sorted(rare, key=lambda one: (-one.values, one.name))[_MOST_RARE:]:
+            del self._learners[learner.name]
+            self.ignored.add(learner.name)
+
     def _freeze(self) -> None:
+        self._give_up_rare()
         learned = self.settings.bins, self.first_ms or 0, self.last_ms
         self._set(
             [learner.profile(*learned) for learner in self._learners.values()], self._prediction.profile(*learned)

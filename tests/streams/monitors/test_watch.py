@@ -190,7 +190,7 @@ def test_endless_new_names_and_categories_do_not_fill_memory() -> None:
 
     assert while_learning < 1_000_000
     assert len(encode(story.watch.state())) < 400_000
-    assert len(story.watch.reference.features) == 500
+    assert len(story.watch.reference.features) <= 40
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,31 @@ def test_features_beyond_the_limit_are_ignored_by_name() -> None:
     assert reference.ignored == {"f4", "f5", "f6", "f7"}
 
 
+def test_an_id_in_the_name_of_a_feature_is_not_read_in_every_batch_for_ever() -> None:
+    # The later a name, the more values it has.
+    rows: list[dict[str, FeatureValue]] = [
+        {"amount": at % 7, **{f"user-{name:03}": 1.0 for name in (at % 90, 90 + at % 10)}} for at in range(3_000)
+    ]
+    reference = learned(rows[:1900])
+
+    kept = [profile.name for profile in reference.features.profiles]
+    # 90 names have 21 or 22 values, and ten have 190.
+    assert set(kept) > {"amount", *(f"user-{name:03}" for name in range(90, 100))}
+    assert len(kept) == 1 + 10 + 32
+    assert kept[1:] == sorted(kept[1:], key=lambda name: rows.index(next(row for row in rows if name in row)))
+    assert len(reference.ignored) == 90 - 32
+    shuffled = learned(sorted(rows[:1900], key=str))
+    assert shuffled.ignored == reference.ignored, "which are kept does not depend on the order"
+
+
+@pytest.mark.parametrize("events", [60, 300, 1900])
+def test_features_that_are_always_there_are_kept_however_small_the_reference(events: int) -> None:
+    reference = learned([{f"f{name}": float(at % 7) for name in range(100)} for at in range(events)])
+
+    assert len(reference.features.profiles) == 100
+    assert not reference.ignored
+
+
 def test_many_rare_texts_beside_frequent_ones_are_counted_in_bounded_memory() -> None:
     rng = random.Random(2)
     values = [rng.choice("abcd") if rng.random() < 0.7 else f"rare-{rng.randrange(10**9)}" for _ in range(4000)]

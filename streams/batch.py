@@ -43,8 +43,8 @@ class PredictionBatch:
 
     @cached_property
     def predictions(self) -> list[float | int | str | bool | None]:
-        """The raw predictions, ``None`` where the prediction failed."""
-        return [event.prediction for event in self.events]
+        """The raw predictions, ``None`` where the prediction failed, whatever it carries as a fallback."""
+        return [event.prediction if event.error is None else None for event in self.events]
 
     @cached_property
     def failed(self) -> npt.NDArray[np.bool_]:

@@ -117,10 +117,12 @@ class LabelJoin:
         most_scores, most_tags = self._settings.max_scores, self._settings.max_tags
         for event, key, subject, made in zip(events, keys, subjects, _plain(predicted_ms), strict=True):
             try:
-                packed = pack((FORM, name, subject, event.prediction, event.scores, made - start, event.tags))
+                # A failed prediction may carry a fallback: it is no answer that a label could find right or wrong.
+                answer = event.prediction if event.error is None else None
+                packed = pack((FORM, name, subject, answer, event.scores, made - start, event.tags))
                 if len(packed) > LARGE:
                     scores, tags = kept_scores(event.scores, most_scores), kept_tags(event.tags, most_tags)
-                    packed = pack((FORM, name, subject, event.prediction, scores, made - start, tags))
+                    packed = pack((FORM, name, subject, answer, scores, made - start, tags))
                 puts[key] = entries[key] = packed
                 if waiting and key in waiting:
                     joined.append(self._meet(slot, key, packed))

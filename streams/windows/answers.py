@@ -89,6 +89,10 @@ class Answers:
         for value in dict.fromkeys(values):
             self.number(class_name(value))
 
+    def known(self, name: str) -> int | None:
+        """The number of a class, None for what was neither predicted nor a label so far."""
+        return self._numbers.get(name[:LONGEST_NAME])
+
     def number(self, name: str) -> int:
         """The number of a class, a new one if there is one left."""
         name = name[:LONGEST_NAME]

@@ -23,7 +23,7 @@ def prediction_columns(batch: PredictionBatch, width_ms: int) -> Iterator[tuple[
         inside = starts == start
         whole = bool(inside.all())
         events = batch.events if whole else list(compress(batch.events, inside))
-        answers = batch.predictions if whole else [event.prediction for event in events]
+        answers = batch.predictions if whole else list(compress(batch.predictions, inside))
         latency = [event.latency_ms for event in events if event.latency_ms is not None]
         failures = int(np.count_nonzero(batch.failed & inside))
         yield start, PredictionColumns(answers, failures, np.array(latency, np.float64))

@@ -32,7 +32,7 @@ from driftbell.streams.partition.own_alerts.poison_records import PoisonRecords
 from driftbell.streams.records import Input, OutboxRecord, RecordLike
 from driftbell.streams.subject import Subject, subject_key
 
-CORE_FORMAT = Format("partition", 5, compress_above=16_384, checksum_since=3)
+CORE_FORMAT = Format("partition", 6, compress_above=16_384, checksum_since=3)
 
 
 @CORE_FORMAT.migration(1)
@@ -54,6 +54,12 @@ def _no_poison_records(core: dict[str, Any]) -> dict[str, Any]:
 @CORE_FORMAT.migration(4)
 def _whole_predictions(core: dict[str, Any]) -> dict[str, Any]:
     """Version 4 kept everything of a prediction that waits for its label, and reads nothing that was left out."""
+    return core
+
+
+@CORE_FORMAT.migration(5)
+def _no_score_of_one_class(core: dict[str, Any]) -> dict[str, Any]:
+    """Windows of version 5 did not say of which class a score was that came alone."""
     return core
 
 

@@ -11,8 +11,8 @@ from driftbell.streams.windows.families.registry import FAMILIES
 from driftbell.streams.windows.families.volume import Volume
 from driftbell.streams.windows.family import LabelColumns, MetricFamily, PredictionColumns, Values
 
-#: Version of the packing, first in every window.
-FORM: Final = 1
+#: Version of the packing, first in every window. 2: scores of one class alone (``families.probability``); 1 is read as it is.
+FORM: Final = 2
 
 
 class Window:
@@ -64,7 +64,7 @@ class Window:
             driftbell.streams.encoding.BadStateError: damaged, or packed by a newer driftbell.
         """
         fields = unpack(packed)
-        if not isinstance(fields, list) or len(fields) != 6 or fields[0] != FORM:
+        if not isinstance(fields, list) or len(fields) != 6 or fields[0] not in (1, FORM):
             raise BadStateError("a window is damaged, or was packed by a newer driftbell")
         _, start_ms, revision, published_ms, changed_ms, families = fields
         window = cls(start_ms)

@@ -69,3 +69,6 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     reason: str
     evidence: Evidence
     traceparent: str | None = None
+    #: Which partition says so, where its model's events belong into another one (their key is wrong): several partitions may
+    #: then speak of one condition, and it is over when it is over in all of them. None: the partition of the model.
+    partition: Int64 | None = None

@@ -12,6 +12,7 @@ import msgspec
 
 from driftbell.alerting.incidents.decision import DecisionReason, needs_update
 from driftbell.alerting.incidents.observation import Observation, judge
+from driftbell.alerting.incidents.several import of_several, take_in
 from driftbell.alerting.incidents.stand_ins import follow
 from driftbell.alerting.muting.muter import MuteContext, Muted, Muter, muted
 from driftbell.alerting.muting.silence_rules import forget
@@ -75,19 +76,24 @@ class Dispatch:
         if alert.endsAt is not None:
             to_ms(alert.endsAt)
         entry = draft.entry(alert.fingerprint)
+        several = of_several(entry, alert)
         observation = judge(entry, alert)
-        if not observation.changes:
+        if not several and not observation.changes:
             return observation
         if entry is None:
             entry = Entry(fingerprint=alert.fingerprint, episode=0, status="pending", updated_ms=0)
             draft.entries[alert.fingerprint] = entry
-        if observation is Observation.SUPERSEDED and entry.alert is not None:
+        if several:
+            observation = take_in(entry, alert, updated_ms)
+        elif observation is Observation.SUPERSEDED and entry.alert is not None:
             entry.alert = msgspec.structs.replace(entry.alert, status="resolved", endsAt=alert.startsAt)
         elif observation in (Observation.FIRING, Observation.RESOLVED) or (
             observation is Observation.REFRESHED and entry.alert is not None
         ):
             entry.alert = alert
-        entry.episode, entry.status, entry.updated_ms, entry.seen_ms = alert.episode, alert.status, updated_ms, now_ms
+        if not several:
+            entry.episode, entry.status, entry.updated_ms = alert.episode, alert.status, updated_ms
+        entry.seen_ms = now_ms
         if observation is Observation.FIRING:
             entry.fired_ms = updated_ms
             self._insert(draft, entry, alert, now_ms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from driftbell.alerting.state.records import Entry
+from driftbell.alerting.state.records import Entry, Life
 from driftbell.alerting.times import to_ms
 from driftbell.schemas import Alert
 
@@ -28,6 +28,8 @@ class Observation(enum.StrEnum):
     NEVER_FIRED = "never_fired"
     #: A pending record of a later episode says that the firing one is over.
     SUPERSEDED = "superseded"
+    #: It begins or ends in one of several partitions, and fires in another: the alert as a whole fires on.
+    FIRES_ELSEWHERE = "fires_elsewhere"
 
     @property
     def changes(self) -> bool:
@@ -35,7 +37,7 @@ class Observation(enum.StrEnum):
         return self not in (Observation.DUPLICATE, Observation.OUT_OF_ORDER)
 
 
-def judge(entry: Entry | None, alert: Alert) -> Observation:
+def judge(entry: Entry | Life | None, alert: Alert) -> Observation:
     """Compare a record with what is known of its fingerprint."""
     if entry is None:
         return {"pending": Observation.PENDING, "firing": Observation.FIRING, "resolved": Observation.NEVER_FIRED}[

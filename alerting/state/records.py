@@ -48,6 +48,16 @@ class Kind(enum.StrEnum):
     RESOLVE = "resolve"
 
 
+class Life(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far the life of one fingerprint has come in one of several partitions that speak of it."""
+
+    episode: int
+    status: Status
+    updated_ms: int
+    #: Its latest firing form; None while it does not fire there.
+    alert: Alert | None = None
+
+
 class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is known of one fingerprint: how far its life has come, and its latest notifiable form."""
 
@@ -63,10 +73,13 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     seen_ms: int = 0
     #: When the alert of this episode began to fire (``startsAt`` is earlier where ``for`` is set); 0: not known.
     fired_ms: int = 0
+    #: By partition (``HOME``: that of the model), once another partition than the model's has spoken of it. The fields above
+    #: then say what holds of all of them together.
+    lives: dict[str, Life] = msgspec.field(default_factory=dict)
 
     def copy(self) -> Entry:
         """A copy that can be changed without changing this one."""
-        return msgspec.structs.replace(self, groups=set(self.groups))
+        return msgspec.structs.replace(self, groups=set(self.groups), lives=dict(self.lives))
 
 
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -95,6 +95,7 @@ def create_app(config: Config) -> DriftbellApp:
         owner=owner,
         clock=clock,
         on_failure=lambda error: _fail(app, error),
+        input_partitions=lambda: app.partitions_at_start,
     )
     _wire(app)
     serve_ops(app, broker.resized)

@@ -1,7 +1,7 @@
 """One alert of which several partitions speak: it fires while it fires in any of them, and is over when it is over in all.
 
-That happens where the events of a model lie in partitions that are not the model's, as their keys are wrong. Each partition then
-counts episodes of its own (``Alert.partition``).
+That happens where the events of a model lie in partitions that are not the model's, as their keys are wrong. Each partition
+then counts episodes of its own (``Alert.partition``).
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def take_in(entry: Entry, alert: Alert, updated_ms: int) -> Observation:
     elif observation is Observation.RESOLVED:
         own, over = None, alert
     elif observation is Observation.SUPERSEDED and own is not None:
-        own, over = None, msgspec.structs.replace(own, status="resolved", endsAt=alert.startsAt)
+        over = msgspec.structs.replace(own, status="resolved", endsAt=alert.startsAt)
+        own = None
     lives[source] = Life(episode=alert.episode, status=alert.status, updated_ms=updated_ms, alert=own)
     firing = {name: one.alert for name, one in lives.items() if one.alert is not None}
     entry.episode, entry.updated_ms = alert.episode, updated_ms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 
 from driftbell.command import Commands
 from driftbell.configured import configured
@@ -31,12 +32,18 @@ def run(options: argparse.Namespace) -> int:
 
     config = configured(options)
     found = [alert for alert in firing(config) if options.model in (None, alert.labels.get("model"))]
+    # Of one condition in several partitions (their keys are wrong) people see one alert.
+    partitions = Counter(alert.fingerprint for alert in found)
+    if not options.json:
+        found = list({alert.fingerprint: alert for alert in reversed(found)}.values())[::-1]
     for alert in found:
         if options.json:
             print(encode_alert(alert).decode())
             continue
         subject = " ".join(alert.labels[name] for name in ("model", "version", "variant") if name in alert.labels)
         since = alert.startsAt[:19].replace("T", " ")
+        if partitions[alert.fingerprint] > 1:
+            subject += f"  (in {partitions[alert.fingerprint]} partitions)"
         print(printable(f"{alert.labels.get('severity', ''):<8}  since {since}  {subject}"))
         print(printable(f"          {alert.labels.get('alertname', '?')}: {alert.annotations.get('summary', '')}"))
     if not found and not options.json:

@@ -120,5 +120,7 @@ def _found(config: Config) -> list[TopicFinding]:
     from driftbell.topics import Cluster, findings, plan
 
     plans = plan(config)
-    actual = Cluster(config).topics(planned.name for planned in plans)
-    return list(findings(plans, actual, horizon_ms=round(config.join.horizon * 1000)))
+    cluster = Cluster(config)
+    actual = cluster.topics(planned.name for planned in plans)
+    found = list(findings(plans, actual, horizon_ms=round(config.join.horizon * 1000)))
+    return found if any(finding.fatal for finding in found) else [*found, *cluster.wrong_keys(config)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from driftbell.streams.checkpoints.checkpoint import PartitionStatus
-from driftbell.streams.partition.summary import WatchSummary, pending_predictions
+from driftbell.streams.partition.summary import WatchSummary, pending_predictions, wrong_keys
 
 #: A checkpoint older than this many seconds belongs to a worker that is gone, or that waits for its store.
 STALE_SECONDS = 30.0
@@ -26,6 +26,8 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True):
     #: Predictions whose label may still come.
     pending_predictions: int
     memory_bytes: int
+    #: What of its records belongs into other partitions: input and reason (``streams/partition/placement.py``).
+    wrong_keys: list[tuple[str, str]] = []
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,15 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
                 f"partitions {_numbers(stale)} were last heard of over {STALE_SECONDS:.0f} s ago: their worker is gone, "
                 "or does not reach Redis"
             )
+        wrong: dict[tuple[str, str], list[int]] = {}
+        for one in self.partitions:
+            for fault in one.wrong_keys:
+                wrong.setdefault((fault[0], fault[1]), []).append(one.partition)
+        found += [
+            f"partitions {_numbers(numbers)} of {source} hold records that belong elsewhere ({reason}): labels miss their "
+            "predictions. `driftbell topics check` and the alert WrongKeys say what to do"
+            for (source, reason), numbers in sorted(wrong.items())
+        ]
         return found
 
 
@@ -105,6 +116,7 @@ def fleet(
                 models=status.models if status is not None else 0,
                 pending_predictions=pending_predictions(status.core) if status is not None and status.core else 0,
                 memory_bytes=status.memory_bytes if status is not None else 0,
+                wrong_keys=wrong_keys(status.core) if status is not None and status.core else [],
             )
         )
     return Fleet(group=group, partitions=partitions, models=list(models), models_left_out=models_left_out)

@@ -12,7 +12,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from driftbell.errors import CommandError
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.kafka import client_settings
-from driftbell.streams.kafka.topic_plan import CHECKED_SETTINGS, ActualTopic, TopicPlan
+from driftbell.streams.kafka.preflight import sampled_keys
+from driftbell.streams.kafka.topic_plan import CHECKED_SETTINGS, ActualTopic, TopicFinding, TopicPlan
 
 #: Seconds for one question to the cluster; a healthy one answers in milliseconds, one that elects a leader in seconds.
 TIMEOUT = 15.0
@@ -32,6 +33,17 @@ class Cluster:
         self.address = str(config.kafka.get("bootstrap.servers", ""))
         # Log level 2 is "critical": connection errors are reported once, by us, with what to do.
         self._admin = AdminClient(client_settings(config.kafka) | {"log_level": 2})
+
+    def wrong_keys(self, config: Config) -> list[TopicFinding]:
+        """What the keys of the latest records of the inputs say (a worker looks at them all the time).
+
+        Raises:
+            CommandError: the cluster cannot be reached.
+        """
+        try:
+            return sampled_keys(config)
+        except KafkaException as error:
+            raise self._unreachable(error) from error
 
     def topics(self, names: Iterable[str]) -> dict[str, ActualTopic]:
         """Those of ``names`` that exist, with their settings.

@@ -50,6 +50,7 @@ class Engine:
 
     Args:
         owner: names this worker in the store, for people.
+        input_partitions: how many partitions the inputs have, as far as that is known when a partition is claimed.
         on_failure: called with the exception after which the worker must exit; partitions are not saved after it.
     """
 
@@ -62,6 +63,7 @@ class Engine:
         owner: str,
         clock: Clock,
         on_failure: Callable[[BaseException], None],
+        input_partitions: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.config = config
         self.counts = EngineCounts()
@@ -96,6 +98,7 @@ class Engine:
             clock=self._clock,
             time_slice=self._time_slice,
             journal=self._journal,
+            input_partitions=input_partitions,
         )
         self._watermarks = Watermarks(
             self._runners,

@@ -57,6 +57,8 @@ class Journal:
 
     def news(self, partition: int, news: News) -> None:
         """What happened in a partition since its last save."""
+        for sentence in news.wrong_keys:
+            log.warning("wrong keys: %s", sentence, extra={"partition": partition})
         models = [{"partition": partition, "model": name} for name in news.models.first]
         self._note("new_models", "new model", models, news.models.count)
         references = [

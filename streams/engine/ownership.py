@@ -45,6 +45,7 @@ class Ownership:
 
     Args:
         owner: names this worker in the store, for people.
+        input_partitions: how many partitions the inputs have, as far as that is known.
     """
 
     def __init__(
@@ -58,8 +59,10 @@ class Ownership:
         clock: Clock,
         time_slice: TimeSlice,
         journal: Journal,
+        input_partitions: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._config = config
+        self._input_partitions = input_partitions
         self._store = store
         self._broker = broker
         self._counts = counts
@@ -87,10 +90,12 @@ class Ownership:
     async def _restored(self, index: int, stored: Stored | None) -> Partition:
         """A partition as it was saved; its models, of which there may be thousands, one by one."""
         if stored is None:
-            return Partition(index, self._config)
+            return Partition(index, self._config, partitions=self._input_partitions())
         try:
             async with self._time_slice:
-                partition = Partition(index, self._config, replace(stored, models={}))
+                partition = Partition(
+                    index, self._config, replace(stored, models={}), partitions=self._input_partitions()
+                )
             await self._time_slice.exhaust(partition.restore_models(stored.models))
         except (BadStateError, LookupError, TypeError, AttributeError, ValueError) as error:
             raise _unreadable(index, error) from error

@@ -74,6 +74,11 @@ class LabelJoin:
         return sum(sum(slot.pending.values()) for slot in self._slots if not slot.over)
 
     @property
+    def waiting_by_model(self) -> Mapping[str, int]:
+        """How many labels wait for their prediction, by model."""
+        return self._waiting.by_model
+
+    @property
     def waiting_labels(self) -> int:
         """Labels that wait for a prediction."""
         return len(self._waiting)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -49,6 +49,8 @@ class WaitingLabels:
         self._limit_bytes = limit_bytes
         self._bytes = 0
         self._labels: OrderedDict[bytes, WaitingLabel] = OrderedDict()
+        #: How many wait, by model.
+        self.by_model: Counter[str] = Counter()
         #: Keys changed since the last ``take``.
         self._changed: dict[bytes, None] = {}
         self._order = 0
@@ -76,6 +78,7 @@ class WaitingLabels:
             # The start of the next second: expiry must not depend on the milliseconds at which somebody looks.
             order, until_s = self._order, now_ms // 1000 + 1 + self._horizon_s
             self._order += 1
+            self.by_model[event.model] += 1
         else:
             order, until_s = earlier.order, earlier.until_s
             self._bytes -= _size(earlier)
@@ -88,6 +91,7 @@ class WaitingLabels:
         """The label that waits under ``key``, which waits no longer; raises KeyError."""
         label = self._labels.pop(key)
         self._bytes -= _size(label)
+        self._count_out(label)
         self._changed[key] = None
         return label
 
@@ -141,13 +145,20 @@ class WaitingLabels:
                 self.left_out += 1
         self._labels = OrderedDict(sorted(labels.items(), key=lambda item: item[1].order))
         self._bytes = sum(map(_size, labels.values()))
+        self.by_model = Counter(label.model for label in self._labels.values())
         # What could not be read is deleted with the next save.
         self._changed = dict.fromkeys(stored.keys() - labels.keys())
 
     def _pop_oldest(self) -> None:
         key, label = self._labels.popitem(last=False)
         self._bytes -= _size(label)
+        self._count_out(label)
         self._changed[key] = None
+
+    def _count_out(self, label: WaitingLabel) -> None:
+        self.by_model[label.model] -= 1
+        if not self.by_model[label.model]:
+            del self.by_model[label.model]
 
 
 def _size(label: WaitingLabel) -> int:

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.partitioner import murmur2
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from redis.exceptions import RedisClusterException, RedisError
@@ -21,10 +20,13 @@ from driftbell.runtime.config.model import Config
 from driftbell.runtime.kafka import client_settings, consumer_settings
 from driftbell.runtime.kafka.said import said
 from driftbell.runtime.redis import RedisFinding, close, connect, examine, finding_of, is_memory
+from driftbell.schemas.bad_record import BadRecord
 from driftbell.streams.engine.timing.clock import SystemClock
 from driftbell.streams.engine.timing.retry import Patience, retry
 from driftbell.streams.errors import RefusedError
-from driftbell.streams.kafka.topic_plan import INPUT_ROLES, ActualTopic, TopicProblem, findings, plan
+from driftbell.streams.kafka.topic_plan import INPUT_ROLES, ActualTopic, TopicFinding, TopicProblem, findings, plan
+from driftbell.streams.partition.own_alerts.wrong_keys import explained
+from driftbell.streams.partition.placement import Misplaced, Placement
 from driftbell.streams.records import Input, Output
 
 log = logging.getLogger(__name__)
@@ -41,7 +43,6 @@ class Problem(enum.StrEnum):
 
     TOPIC_MISSING = "topic_missing"
     PARTITIONS_CHANGED = "partitions_changed"
-    FOREIGN_PARTITIONER = "foreign_partitioner"
     REDIS = "redis"
     KAFKA = "kafka"
     PORT = "port"
@@ -207,7 +208,10 @@ def _kafka_findings(config: Config) -> tuple[list[Finding], int | None]:
         return [Finding(Problem.TOPIC_MISSING, f"no topic {', '.join(missing)}: {advice}")], None
     found = [
         *_topic_findings(config, admin, partitions),
-        *foreign_keys(_sample(config, inputs, partitions), partitions),
+        *(
+            Finding(one.reason, f"{one.topic} {one.problem}. Fix: {one.fix}", fatal=False)
+            for one in foreign_keys(config, _sample(config, inputs, partitions), partitions)
+        ),
     ]
     return found, partitions[topics.predictions]
 
@@ -239,24 +243,41 @@ def _topic_findings(config: Config, admin: AdminClient, partitions: Mapping[str,
     ]
 
 
-def foreign_keys(sample: Iterable[Message], partitions: Mapping[str, int]) -> list[Finding]:
-    """Records that lie where murmur2 would not have put their key: their producer splits models over partitions."""
+def sampled_keys(config: Config) -> list[TopicFinding]:
+    """What the keys of the latest records of the inputs say; nothing where the inputs are missing.
+
+    Raises:
+        KafkaException: the cluster does not answer.
+    """
+    admin = AdminClient(client_settings(config.kafka) | {"log_level": 2})
+    known = admin.list_topics(timeout=ANSWER_SECONDS).topics
+    partitions = {name: len(known[name].partitions) for name in known}
+    inputs = tuple(stream.topic(config.topics) for stream in Input)
+    if not all(partitions.get(name) for name in inputs):
+        return []
+    return foreign_keys(config, _sample(config, inputs, partitions), partitions)
+
+
+def foreign_keys(config: Config, sample: Iterable[Message], partitions: Mapping[str, int]) -> list[TopicFinding]:
+    """Records that do not lie where their model's name and murmur2 would have put them, one of each topic and reason."""
+    found: dict[tuple[str, Misplaced], TopicFinding] = {}
+    streams = {stream.topic(config.topics): stream for stream in Input}
     for message in sample:
-        key, topic, partition = message.key(), message.topic(), message.partition()
-        if not key or topic is None or partition is None:
+        key, topic, partition, value = message.key(), message.topic(), message.partition(), message.value()
+        if topic not in streams or partition is None or value is None:
             continue
-        expected = (murmur2(key) & 0x7FFFFFFF) % partitions[topic]
-        if expected != partition:
-            return [
-                Finding(
-                    Problem.FOREIGN_PARTITIONER,
-                    f"{topic} holds key {key[:80]!r} in partition {partition}, murmur2 says {expected}: its producer uses "
-                    f"another partitioner (librdkafka's default is CRC32). Set partitioner=murmur2_random there; labels may "
-                    f"not meet their predictions until then",
-                    fatal=False,
-                )
-            ]
-    return []
+        (event,) = streams[topic].spec.decode([value], [message.headers() or []])
+        # Of what cannot be read the key may still be the name of its model.
+        model = (key or b"").decode(errors="replace") if isinstance(event, BadRecord) else event.model
+        if isinstance(event, BadRecord) and not key:
+            continue
+        placement = Placement(partition, partitions[topic], lambda name: config.monitoring_for(name).shards)
+        why = placement.judge(key, model)
+        if why is None or (isinstance(event, BadRecord) and why is not Misplaced.OTHER_PARTITIONER):
+            continue
+        problem, fix = explained(why, model[:80], key, partition, partitions[topic])
+        found.setdefault((topic, why), TopicFinding(TopicProblem.WRONG_KEYS, topic, problem, fix))
+    return list(found.values())
 
 
 def _sample(config: Config, inputs: Sequence[str], partitions: Mapping[str, int]) -> list[Message]:

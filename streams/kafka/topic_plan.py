@@ -71,6 +71,8 @@ class TopicProblem(enum.StrEnum):
     COMPACTED = "compacted"
     SHORT_RETENTION = "short_retention"
     PRODUCERS_CLOCK = "producers_clock"
+    #: Found in its records, not in its settings.
+    WRONG_KEYS = "wrong_keys"
 
 
 @dataclass(frozen=True, slots=True)

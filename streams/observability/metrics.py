@@ -19,6 +19,7 @@ from driftbell.streams.engine.engine import Engine
 from driftbell.streams.join import JoinOutcome
 from driftbell.streams.kafka.fitting import CUT, LEFT_OUT, Shape
 from driftbell.streams.monitors.registry import REASONS
+from driftbell.streams.partition.placement import Misplaced
 from driftbell.streams.records import Input
 from driftbell.streams.stats.histogram import Distribution
 
@@ -79,6 +80,11 @@ class EngineCollector(Collector):
         pending = GaugeMetricFamily(
             "driftbell_waiting_labels", "Labels that wait for their prediction in a partition.", labels=["partition"]
         )
+        elsewhere = GaugeMetricFamily(
+            "driftbell_waiting_labels_elsewhere",
+            "Those of them that are not merely early: their model's predictions belong into another partition.",
+            labels=["partition"],
+        )
         stalled = GaugeMetricFamily(
             "driftbell_stalled_seconds",
             "For how long records have waited in a partition without any being processed.",
@@ -96,8 +102,9 @@ class EngineCollector(Collector):
             models.add_metric([number], len(partition.models))
             firing.add_metric([number], len(partition.active_alerts()))
             pending.add_metric([number], partition.waiting_labels)
+            elsewhere.add_metric([number], partition.labels_waiting_elsewhere)
             stalled.add_metric([number], engine.runners[index].stalled_seconds)
-        yield from (lag, buffered, age, models, firing, pending, stalled)
+        yield from (lag, buffered, age, models, firing, pending, elsewhere, stalled)
 
     def _counts(self) -> Iterator[Metric]:
         counts, joins = self._engine.run_counts(), self._engine.run_joins()
@@ -111,6 +118,15 @@ class EngineCollector(Collector):
         for reason in DeadLetterReason:
             letters.add_metric([reason.value], counts[f"dead_letters_{reason.value}"])
         yield letters
+        misplaced = CounterMetricFamily(
+            "driftbell_wrong_keys",
+            "Records, of those looked at, that lie in a partition that is not their model's, by input and reason.",
+            labels=["input", "reason"],
+        )
+        for stream in Input:
+            for fault in Misplaced:
+                misplaced.add_metric([stream.value, fault.value], counts[f"wrong_keys_{stream.value}_{fault.value}"])
+        yield misplaced
         yield CounterMetricFamily(
             "driftbell_tombstones", "Records with a null value on an input: skipped.", value=counts["tombstones"]
         )
@@ -125,7 +141,7 @@ class EngineCollector(Collector):
         fired = CounterMetricFamily(
             "driftbell_alerts_fired", "Alerts that began to fire, by reason.", labels=["reason"]
         )
-        for why in (*REASONS, *(loss.value for loss in Loss)):
+        for why in (*REASONS, *(loss.value for loss in Loss), *(fault.value for fault in Misplaced)):
             fired.add_metric([why], counts[f"fired_{why}"])
         yield fired
 

@@ -46,6 +46,8 @@ class News:
 
     models: Named[str] = field(default_factory=Named)
     references: Named[Subject] = field(default_factory=Named)
+    #: What was found out about the keys of records, as sentences.
+    wrong_keys: list[str] = field(default_factory=list)
     #: Names of new subjects that look like another: which field, the name, and what of it nobody sees.
     unseen: Named[tuple[str, str, str]] = field(default_factory=Named)
 

@@ -15,6 +15,9 @@ def alert_records(alert: Alert, group: str) -> Iterator[OutboxRecord]:
     key, value = alert.fingerprint.encode(), encode_alert(alert)
     headers = tuple(alert_headers(alert, f"/driftbell/{group}"))
     yield OutboxRecord(Output.ALERTS, key, value, headers)
+    if alert.partition is not None:
+        # Of one condition in several partitions each has a record of its own: none takes the place of another's.
+        key = f"{alert.fingerprint}@{alert.partition}".encode()
     if alert.status == "firing":
         yield OutboxRecord(Output.ALERTS_ACTIVE, key, value, headers)
     elif alert.status == "resolved":

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from driftbell.runtime.config.model import Config
-from driftbell.schemas import Alert, Feedback, Prediction, UnknownFields
+from driftbell.schemas import Alert, Feedback, Prediction, UnknownFields, alert_id
 from driftbell.schemas.bad_record import BadRecord
 from driftbell.schemas.trace import traceparent_of
 from driftbell.streams.batch import JoinedEvent
@@ -29,10 +29,12 @@ from driftbell.streams.partition.own_alerts.left_out import LeftOut
 from driftbell.streams.partition.own_alerts.lost_input import LostInput
 from driftbell.streams.partition.own_alerts.moment import Moments
 from driftbell.streams.partition.own_alerts.poison_records import PoisonRecords
+from driftbell.streams.partition.own_alerts.wrong_keys import WrongKeys
+from driftbell.streams.partition.placement import Placement
 from driftbell.streams.records import Input, OutboxRecord, RecordLike
 from driftbell.streams.subject import Subject, subject_key
 
-CORE_FORMAT = Format("partition", 6, compress_above=16_384, checksum_since=3)
+CORE_FORMAT = Format("partition", 7, compress_above=16_384, checksum_since=3)
 
 
 @CORE_FORMAT.migration(1)
@@ -63,6 +65,12 @@ def _no_score_of_one_class(core: dict[str, Any]) -> dict[str, Any]:
     return core
 
 
+@CORE_FORMAT.migration(6)
+def _no_wrong_keys(core: dict[str, Any]) -> dict[str, Any]:
+    """Version 6 did not look at the keys of records."""
+    return core
+
+
 #: Most records of one step: about 20 ms of work, so that the event loop breathes between steps.
 STEP_RECORDS = 4096
 
@@ -70,7 +78,10 @@ STEP_RECORDS = 4096
 class Partition:
     """The state of one partition index, and everything that happens to it."""
 
-    def __init__(self, index: int, config: Config, stored: Stored | None = None) -> None:
+    def __init__(
+        self, index: int, config: Config, stored: Stored | None = None, *, partitions: int | None = None
+    ) -> None:
+        """``partitions``: how many the inputs have, for a look at the records' keys; None: not known, as in a replay."""
         self.index = index
         self.config = config
         worker = config.worker
@@ -88,8 +99,15 @@ class Partition:
         #: Exact counts of what was processed, part of the state.
         self.counts: Counter[str] = Counter()
         self._poison = PoisonRecords(index, config)
+        self._placement = Placement(index, partitions, lambda model: config.monitoring_for(model).shards)
+        self._wrong_keys = WrongKeys(index, config, self._placement, self.counts)
         #: The alerts about driftbell itself, by the name under which their state is stored.
-        self._own: dict[str, Moments] = {"lost": self._lost, "left_out": self._left_out, "poison": self._poison}
+        self._own: dict[str, Moments] = {
+            "lost": self._lost,
+            "left_out": self._left_out,
+            "poison": self._poison,
+            "wrong_keys": self._wrong_keys,
+        }
         self._decoder = Decoder(index, config, self.counts, self._poison)
         #: By input, the offset up to which records are processed one by one, to find the one that fails. Not state.
         self._singly_until: dict[Input, int] = {}
@@ -175,6 +193,11 @@ class Partition:
     def waiting_labels(self) -> int:
         """How many labels wait for their prediction."""
         return self._join.waiting_labels
+
+    @property
+    def labels_waiting_elsewhere(self) -> int:
+        """How many of them are not merely early: their model's predictions belong into another partition."""
+        return sum(count for model, count in self._join.waiting_by_model.items() if self._placement.elsewhere(model))
 
     @property
     def at_safe_point(self) -> bool:
@@ -306,7 +329,9 @@ class Partition:
 
     def take_news(self) -> News:
         """New models, and references that are complete, since the last call. Not state."""
-        return self._models.take_news()
+        news = self._models.take_news()
+        news.wrong_keys = self._wrong_keys.take_new()
+        return news
 
     def go_singly(self, source: Input, until: int) -> None:
         """Process records one by one as long as ``source`` has not been read up to ``until``, which changes no result."""
@@ -375,6 +400,7 @@ class Partition:
         now_ms = self.stream_ms
         earliest, latest = -decoder.max_age_ms, decoder.max_future_ms
         events = decoder.decode(step)
+        self._wrong_keys.look(step, events)
         for record, arrived_ms, event in zip(step.records, step.times, events, strict=True):
             if type(event) is not Prediction:
                 decoder.reject(step.input, record, event, len(good))
@@ -432,6 +458,7 @@ class Partition:
         assert self._decoded[0] is step, "lookups() comes before run()"
         decoded, self._decoded = self._decoded[1], None
         decoder = self._decoder
+        self._wrong_keys.look(step, decoded)
         good: list[Feedback] = []
         good_ms: list[int] = []
         for record, arrived_ms, event in zip(step.records, step.times, decoded, strict=True):
@@ -463,6 +490,7 @@ class Partition:
             out.alerts += own.observe(now_ms)
         self._publish(out)
         self._since_safe_point = 0
+        self._wrong_keys.look_again()
         self.closing = False
 
     def _due_ms(self) -> int | None:
@@ -479,13 +507,22 @@ class Partition:
 
     def _publish(self, out: Emitted) -> None:
         for alert in out.alerts:
-            self._outbox += alert_records(alert, self.config.worker.group)
+            self._outbox += alert_records(self._placed(alert), self.config.worker.group)
             self.counts[f"alerts_{alert.status}"] += 1
             if alert.status == "firing" and alert.evidence.reason is not None:
                 self.counts[f"fired_{alert.evidence.reason}"] += 1
         for metric in out.metrics:
             sharded = self._models.sharded(metric.model)
             self._outbox.append(metric_record(replace(metric, shard=str(self.index)) if sharded else metric))
+
+    def _placed(self, alert: Alert) -> Alert:
+        """An alert that other partitions may raise too, as its model's events do not belong here, says where it is from."""
+        labels, index = alert.labels, self.index
+        if str(index) in (labels.get("partition"), labels.get("shard")):
+            return alert
+        if not self._placement.elsewhere(labels.get("model", "")):
+            return alert
+        return replace(alert, partition=index, id=alert_id(alert.fingerprint, alert.episode, alert.status, index))
 
 
 __all__ = ("CORE_FORMAT", "NO_TIME", "STEP_RECORDS", "Partition")

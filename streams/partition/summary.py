@@ -86,3 +86,16 @@ def watched(model: str, blob: bytes, settings: Monitoring) -> list[WatchSummary]
             )
         )
     return sorted(found, key=lambda one: (one.version, one.variant))
+
+
+def wrong_keys(core: bytes) -> list[tuple[str, str]]:
+    """What of the partition's records belongs into other partitions, as (input, reason).
+
+    Args:
+        core: the partition's part of a checkpoint.
+
+    Raises:
+        driftbell.streams.errors.BadStateError: it is damaged, or was written by a newer driftbell.
+    """
+    shown = CORE_FORMAT.decode(core).get("wrong_keys", {}).get("shown", {})
+    return [(source, reason) for source, _, reason in (name.partition("/") for name in sorted(shown))]

@@ -11,6 +11,7 @@ import pytest
 
 from driftbell.streams.alerts.reasons import Loss
 from driftbell.streams.monitors.registry import REASONS
+from driftbell.streams.partition.placement import Misplaced
 from tests.deploy.exporters import FOREIGN, Exported, Family, exported
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +19,7 @@ TEXT = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 _ROW = re.compile(r"^\| `(driftbell_\w+)` \| (\w+) \|([^|]*)\|([^|]*)\|([^|]+)\|$", re.MULTILINE)
 _FLEETS = [(1, 1), (12, 1), (1, 3), (12, 3)]
 #: Why an alert may fire: what the monitors say, and the losses of input.
-_REASONS = {*REASONS, *(loss.value for loss in Loss)}
+_REASONS = {*REASONS, *(loss.value for loss in Loss), *(fault.value for fault in Misplaced)}
 _KINDS = ("email", "pagerduty", "slack")
 
 

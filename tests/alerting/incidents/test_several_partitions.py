@@ -1,4 +1,4 @@
-"""One alert of which several partitions speak, as the events' keys are wrong: one incident, over when it is over everywhere."""
+"""One alert of which several partitions speak, as the events' keys are wrong: one incident, over when all are over."""
 
 from __future__ import annotations
 

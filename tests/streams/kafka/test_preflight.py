@@ -14,6 +14,8 @@ from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, ConfigEntry, NewPartitions
 
 from driftbell.runtime.config.model import Config, Join, Redis, Topics, Worker
+from driftbell.schemas import Prediction
+from driftbell.schemas.codec import encode_prediction
 from driftbell.streams.errors import RefusedError
 from driftbell.streams.kafka import preflight as startup
 from driftbell.streams.kafka.preflight import Problem, check, foreign_keys
@@ -31,6 +33,13 @@ class Place:
     record_key: bytes | None
     record_partition: int
     name: str = "predictions"
+
+    def value(self) -> bytes:
+        name = (self.record_key or b"fraud").decode()
+        return encode_prediction(Prediction(prediction_id="1", model=name, version="3", prediction=1))
+
+    def headers(self) -> None:
+        return None
 
     def key(self) -> bytes | None:
         return self.record_key
@@ -59,22 +68,28 @@ def test_keys_where_murmur2_puts_them_are_at_home() -> None:
     keys = [f"model-{i}".encode() for i in range(50)]
     sample = [message(key, murmur2_partition(key, 12)) for key in keys]
 
-    assert foreign_keys(sample, {"predictions": 12}) == []
+    assert foreign_keys(Config(), sample, {"predictions": 12}) == []
 
 
 def test_a_key_that_lies_elsewhere_is_told_with_its_fix() -> None:
     key = b"fraud"
     elsewhere = (murmur2_partition(key, 12) + 1) % 12
-    (finding,) = foreign_keys([message(key, elsewhere)], {"predictions": 12})
+    (finding,) = foreign_keys(Config(), [message(key, elsewhere)], {"predictions": 12})
 
-    assert finding.problem is Problem.FOREIGN_PARTITIONER
+    assert finding.reason is TopicProblem.WRONG_KEYS
     assert not finding.fatal
-    assert "partitioner=murmur2_random" in finding.message
-    assert f"partition {elsewhere}, murmur2 says {murmur2_partition(key, 12)}" in finding.message
+    assert "partitioner=murmur2_random" in finding.fix
+    assert f"partition {elsewhere}, murmur2 says {murmur2_partition(key, 12)}" in finding.problem
 
 
-def test_records_without_a_key_may_lie_anywhere() -> None:
-    assert foreign_keys([message(None, 3), message(b"", 3)], {"predictions": 12}) == []
+def test_records_without_a_key_are_told_once() -> None:
+    (finding,) = foreign_keys(Config(), [message(None, 3), message(b"", 5)], {"predictions": 12})
+    assert "without a key" in finding.problem
+    assert "set the key to the model's name" in finding.fix
+
+
+def test_with_one_partition_every_key_is_as_good() -> None:
+    assert foreign_keys(Config(), [message(None, 0)], {"predictions": 1}) == []
 
 
 def test_the_hash_is_javas() -> None:
@@ -160,7 +175,7 @@ def test_a_producer_with_librdkafkas_own_partitioner_is_found(config: Config, ca
     check(config)
 
     (found,) = warnings(caplog)
-    assert found.startswith(f"{Problem.FOREIGN_PARTITIONER}: ")
+    assert found.startswith(f"{TopicProblem.WRONG_KEYS}: ")
     assert "partitioner=murmur2_random" in found
 
 

@@ -138,8 +138,32 @@ class LabelJoin:
     def unknown(self, labels: Sequence[Feedback]) -> list[bytes]:
         """The keys to look up in ``live_slots`` of the store before these labels are processed; announce each label once."""
         self._memory.hold(len(labels))
-        memory, waiting = self._memory, self._waiting
-        return [key for key in dict.fromkeys(self._keys.of(labels)) if key not in memory and key not in waiting]
+        return self._missing(labels)
+
+    @property
+    def look_ahead(self) -> int:
+        """For how many labels at most ``unknown_ahead`` serves: what it finds must not have gone when they come."""
+        return self._memory.limit // 2
+
+    def unknown_ahead(self, labels: Sequence[Feedback], with_them: Sequence[bytes]) -> list[bytes]:
+        """The keys to look up together with ``with_them``, so that these later labels need no look-up of their own.
+
+        Nothing is held for them: should an entry leave memory before its label comes, it is looked up then.
+        """
+        ahead = self._keys.of(labels)
+        missing = self._missing(labels)
+        known = self._memory.asked
+        self._memory.asked = {*with_them, *missing, *(key for key in ahead if key in known)}
+        already = set(with_them)
+        return [key for key in missing if key not in already]
+
+    def _missing(self, labels: Sequence[Feedback]) -> list[bytes]:
+        memory, waiting, asked = self._memory, self._waiting, self._memory.asked
+        return [
+            key
+            for key in dict.fromkeys(self._keys.of(labels))
+            if key not in memory and key not in waiting and key not in asked
+        ]
 
     def learn(self, found: Mapping[bytes, tuple[int, bytes]]) -> None:
         """Take in what the look-up found: key to slot and packed prediction, from the newest slot that has the key."""

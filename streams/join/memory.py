@@ -28,6 +28,8 @@ class Memory:
         self._fresh: Puts = {}
         #: Saved entries in the order of their going. Of a key that is in it several times the identical object counts.
         self._saved: deque[tuple[bytes, bytes]] = deque()
+        #: Keys that need not be looked up: the store was asked, and what it had is here. Until their entries go.
+        self.asked: set[bytes] = set()
         #: Labels announced by ``hold`` and not yet processed: their entries must not go meanwhile.
         self._held = 0
 
@@ -36,6 +38,11 @@ class Memory:
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._entries
+
+    @property
+    def limit(self) -> int:
+        """How many saved entries are kept."""
+        return self._limit
 
     @property
     def entries(self) -> dict[bytes, bytes]:
@@ -85,9 +92,11 @@ class Memory:
     def _evict(self) -> None:
         if self._held:
             return
-        entries, saved = self._entries, self._saved
+        entries, saved, asked = self._entries, self._saved, self.asked
         while len(saved) > self._limit or self._saved_bytes > self._limit_bytes:
             key, packed = saved.popleft()
             self._saved_bytes -= len(packed)
             if entries.get(key) is packed:
                 del entries[key]
+                if asked:
+                    asked.discard(key)

@@ -111,6 +111,17 @@ class _Queue:
         """No record with a smaller time will come out of this queue any more."""
         return self.head if self.chunks else max(self.last_time, self.watermark_ms)
 
+    def ahead(self, most: int) -> list[RecordLike]:
+        """The records that will be taken next, at most so many."""
+        found: list[RecordLike] = []
+        start = self.taken
+        for records, _, _ in self.chunks:
+            found += records[start : start + most - len(found)]
+            start = 0
+            if len(found) >= most:
+                break
+        return found
+
     def take(self, before_ms: int, most: int) -> tuple[Sequence[RecordLike], IntArray]:
         """Take records with a time below ``before_ms``, at least one, from the head chunk."""
         records, times, memory = self.chunks[0]
@@ -171,6 +182,10 @@ class Merge:
     def buffered(self, source: Input) -> int:
         """How many records of one input wait."""
         return self._queues[source].size
+
+    def ahead(self, source: Input, most: int) -> list[RecordLike]:
+        """The buffered records of one input that come next, at most so many."""
+        return self._queues[source].ahead(most)
 
     def buffered_bytes(self, source: Input) -> int:
         """What the buffered records of one input take in memory, about."""

@@ -74,6 +74,9 @@ def _no_wrong_keys(core: dict[str, Any]) -> dict[str, Any]:
 #: Most records of one step: about 20 ms of work, so that the event loop breathes between steps.
 STEP_RECORDS = 4096
 
+#: Most labels that are looked up together with those of a step, ahead of their own.
+LOOK_AHEAD = 4096
+
 
 class Partition:
     """The state of one partition index, and everything that happens to it."""
@@ -93,6 +96,8 @@ class Partition:
         self._outbox: list[OutboxRecord] = []
         self._since_safe_point = 0
         self._decoded: tuple[Slice, list[Feedback | BadRecord | None]] | None = None
+        #: Labels that have been decoded ahead of their step, by offset. Not state.
+        self._ahead: dict[int, Feedback | BadRecord | None] = {}
         self._fetched: dict[Input, int] = {}
         self._changed = False
         self.offsets: dict[Input, int] = {}
@@ -287,9 +292,31 @@ class Partition:
         """Keys of pending predictions that must be looked up in the store and given to ``run``."""
         if not isinstance(step, Slice) or step.input is not Input.FEEDBACK:
             return []
-        decoded = self._decoder.decode(step)
+        decoded = self._decode_labels(step)
         self._decoded = (step, decoded)
-        return self._join.unknown([label for label in decoded if isinstance(label, Feedback)])
+        keys = self._join.unknown([label for label in decoded if isinstance(label, Feedback)])
+        # The labels that are buffered behind them are looked up at once: one round trip to the store for all.
+        return keys + self._look_ahead(keys) if keys else keys
+
+    def _decode_labels(self, step: Slice) -> list[Feedback | BadRecord | None]:
+        ahead = self._ahead
+        if not ahead:
+            return self._decoder.decode(step)
+        rest = [record for record in step.records if record.offset not in ahead]
+        decoded = iter(self._decoder.decode(Slice(step.input, rest, step.times)) if rest else ())
+        return [ahead.pop(r.offset) if r.offset in ahead else next(decoded) for r in step.records]
+
+    def _look_ahead(self, keys: list[bytes]) -> list[bytes]:
+        if self._singly_until or self._poison.marked:
+            # What fails now must be the step's own doing.
+            return []
+        records = self._merge.ahead(Input.FEEDBACK, min(LOOK_AHEAD, self._join.look_ahead))
+        fresh = [record for record in records if record.offset not in self._ahead]
+        if fresh:
+            decoded = self._decoder.decode(Slice(Input.FEEDBACK, fresh, [0] * len(fresh)))
+            self._ahead.update((record.offset, event) for record, event in zip(fresh, decoded, strict=True))
+        events = [self._ahead[record.offset] for record in records]
+        return self._join.unknown_ahead([event for event in events if isinstance(event, Feedback)], keys)
 
     @property
     def live_slots(self) -> Sequence[int]:

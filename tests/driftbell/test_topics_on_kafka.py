@@ -111,3 +111,25 @@ def test_events_of_the_last_minute_are_shown_and_older_ones_are_not(
 
     assert run(config, "events", "tail", "--since", "1m", "--limit", "1", "--json") == ExitCode.OK
     assert json.loads(capsys.readouterr().out)["value"] == "new"
+
+
+def test_check_names_keys_that_another_partitioner_has_placed(
+    config: Path, kafka: KafkaCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(config, "topics", "create") == ExitCode.OK
+    feedback = next(line.split()[1] for line in config.read_text().splitlines() if "feedback:" in line)
+    # librdkafka's default, CRC32.
+    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    for model in ("fraud", "churn", "ranking", "mail"):
+        producer.produce(feedback, key=model, value=json.dumps({"prediction_id": "1", "model": model, "label": 1}))
+    producer.produce(feedback, value=json.dumps({"prediction_id": "1", "model": "fraud", "label": 1}))
+    producer.flush(10)
+    capsys.readouterr()
+
+    assert run(config, "topics", "check", "--json") == ExitCode.FOUND
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {one["reason"] for one in found} == {"wrong_keys"}
+    assert {one["fix"].partition(" in that producer")[0] for one in found} == {
+        "set partitioner=murmur2_random",
+        "set the key to the model's name",
+    }

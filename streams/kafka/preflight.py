@@ -19,6 +19,7 @@ from redis.exceptions import RedisClusterException, RedisError
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.kafka import client_settings, consumer_settings
 from driftbell.runtime.kafka.said import said
+from driftbell.runtime.kafka.watermarks import watermarks
 from driftbell.runtime.redis import RedisFinding, close, connect, examine, finding_of, is_memory
 from driftbell.schemas.bad_record import BadRecord
 from driftbell.streams.engine.timing.clock import SystemClock
@@ -287,7 +288,7 @@ def _sample(config: Config, inputs: Sequence[str], partitions: Mapping[str, int]
         tails: list[TopicPartition] = []
         for name in inputs:
             for partition in range(partitions[name]):
-                _, end = consumer.get_watermark_offsets(TopicPartition(name, partition), timeout=ANSWER_SECONDS)
+                _, end = watermarks(consumer, TopicPartition(name, partition), ANSWER_SECONDS)
                 if end > 0:
                     tails.append(TopicPartition(name, partition, max(0, end - SAMPLED_RECORDS)))
         if not tails:

@@ -73,7 +73,7 @@ async def measure(port: int, delay: float, labels: int, look_ahead: int) -> tupl
     await client.flushall()
     store = RedisCheckpointStore(client, "bench")
     await store.claim(0, 1, "bench", stale_after=0)
-    core.LOOK_AHEAD = look_ahead  # type: ignore[misc]
+    core.LOOK_AHEAD = look_ahead
     partition = core.Partition(0, Config(join=Join(cache_predictions=50_000)))
 
     def predictions(prefix: str, count: int, start_ms: int, first: int) -> list[Record]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from driftbell.alerting.rendering.notification import severity
+from driftbell.alerting.rendering.text import one_line
 from driftbell.alerting.state.records import Incident, Kind, Notification
 from driftbell.alerting.times import clock_time, length, to_ms
 from driftbell.runtime.measured import measured, psi_numbers, strength
@@ -101,9 +102,11 @@ def subject(notification: Notification) -> str:
 
 def summary(alert: Alert) -> str:
     """The alert's sentence, or its name and labels when it has none."""
-    text = alert.annotations.get("summary") or alert.annotations.get("title")
-    if text:
-        return text
+    for name in ("summary", "title"):
+        text = alert.annotations.get(name, "")
+        # A headline of blanks, or of characters that are taken out, says nothing.
+        if one_line(text).strip("\N{REPLACEMENT CHARACTER} "):
+            return text
     labels = ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()) if name not in _IN_SUBJECT)
     return f"{alert.labels.get('alertname', 'alert')} ({labels})" if labels else alert.labels.get("alertname", "alert")
 

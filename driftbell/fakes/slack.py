@@ -1,7 +1,7 @@
-"""A fake of Slack: incoming webhooks with their text errors, and chat.postMessage and chat.update of the Web API.
+"""A fake of Slack: incoming webhooks with their text errors, and three methods of the Web API.
 
 Contract: docs.slack.dev (messaging/sending-messages-using-incoming-webhooks, reference/methods/chat.postMessage,
-    chat.update, reference/block-kit/blocks).
+    chat.update, conversations.history, reference/block-kit/blocks).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -80,6 +81,8 @@ class Slack(FakeServer):
         self._channels = channels
         self._token = token
         self._last_ts = 0
+        #: Whether the token has the scope channels:history.
+        self.may_read = True
 
     @property
     def webhook_url(self) -> str:
@@ -130,7 +133,8 @@ class Slack(FakeServer):
     async def _api(self, request: web.Request) -> web.Response:
         method = request.match_info["method"]
         fault, reply = await self.fault(request)
-        body = _json(await request.read())
+        raw = await request.read()
+        body = dict(parse_qsl(raw.decode())) if method == "conversations.history" else _json(raw)
         if reply is not None:
             self.calls.append(Call(time.time(), method, body, "fault"))
             return reply
@@ -146,6 +150,8 @@ class Slack(FakeServer):
             return _error("not_authed")
         if authorization.removeprefix("Bearer ") != self._token:
             return _error("invalid_auth")
+        if method == "conversations.history":
+            return self._history(body)
         if request.content_type != "application/json" or not isinstance(body, dict):
             return _error("invalid_post_type" if request.content_type != "application/json" else "invalid_json")
         if method not in ("chat.postMessage", "chat.update"):
@@ -159,6 +165,20 @@ class Slack(FakeServer):
         if problem:
             return _error("msg_blocks_too_long" if problem == "too long" else "invalid_blocks")
         return self._update(body) if method == "chat.update" else self._post_message(body)
+
+    def _history(self, asked: dict[str, str]) -> dict[str, Any]:
+        """The newest first, without replies; metadata only for those who ask for it."""
+        if not self.may_read:
+            return _error("missing_scope")
+        if self._channels is not None and asked.get("channel") not in self._channels:
+            return _error("channel_not_found")
+        shown = []
+        for message in reversed(self.roots):
+            if message.channel == asked.get("channel") and float(message.ts) > float(asked.get("oldest", 0)):
+                about = {"metadata": message.metadata} if asked.get("include_all_metadata") == "true" else {}
+                shown.append({"type": "message", "ts": message.ts, "text": message.text, **about})
+        limit = int(asked.get("limit", 100))
+        return {"ok": True, "messages": shown[:limit], "has_more": len(shown) > limit}
 
     def _post_message(self, body: dict[str, Any]) -> dict[str, Any]:
         thread = body.get("thread_ts")

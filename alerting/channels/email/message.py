@@ -185,5 +185,8 @@ def _html(message: Message) -> str:
         parts.append("</table>")
     if message.more:
         parts.append(f"<p>and {message.more:,} more</p>")
+    router = web_address(message.link)
+    if router:
+        parts.append(f'<p><a href="{html.escape(router)}">Router</a></p>')
     parts.append("</body></html>")
     return "\n".join(parts)

@@ -19,7 +19,7 @@ from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
 from driftbell.alerting.rendering.message import Message, compose, minimal
 from driftbell.alerting.rendering.templates import Template
-from driftbell.alerting.rendering.text import clean, one_line, truncate, web_address
+from driftbell.alerting.rendering.text import clean, one_line, truncate, truncate_bytes, web_address
 from driftbell.alerting.state.records import Kind, Severity
 from driftbell.alerting.times import rfc3339
 
@@ -29,6 +29,8 @@ MAX_SUMMARY = 1024
 MAX_DEDUP_KEY = 255
 #: developer.pagerduty.com/docs/events-api-v2-overview: 512 KB for an event; Alertmanager takes it as 512,000 bytes.
 MAX_EVENT_BYTES = 512_000
+#: Of one text among details that are too many together.
+_MAX_DETAIL_BYTES = 50_000
 #: Not documented; a label of a link is a few words.
 MAX_LINK_TEXT = 100
 #: developer.pagerduty.com/docs/events-api-v2-overview, "rate limits": about 120 events a minute per integration key.
@@ -105,8 +107,10 @@ class PagerDutyChannel:
         severity = self._severity.render(delivery).strip() if self._severity else delivery.notification.severity.value
         details = {name: clean(template.render(delivery)) for name, template in self._details.items()}
         event = self._event(delivery, summary, severity, _details(delivery, message) | details, _links(message))
-        if len(msgspec.json.encode(event)) > MAX_EVENT_BYTES - 1024:
-            event["payload"]["custom_details"] = {"error": "the details were left out: the event exceeded 512 KB"}
+        room = MAX_EVENT_BYTES - 1024
+        if "payload" in event and len(msgspec.json.encode(event)) > room:
+            given = event["payload"].pop("custom_details", {})
+            event["payload"]["custom_details"] = _fitting(given, room - len(msgspec.json.encode(event)))
         return event
 
     def _minimal(self, delivery: Delivery) -> dict[str, Any]:
@@ -154,6 +158,30 @@ def _details(delivery: Delivery, message: Message) -> dict[str, Any]:
     if message.more:
         details["Not shown"] = message.more
     return details
+
+
+def _fitting(details: dict[str, Any], room: int) -> dict[str, Any]:
+    """As much of the details as fits into ``room`` bytes of JSON, the short ones first, and what is missing by name."""
+    kept: dict[str, Any] = {}
+    missing: list[str] = []
+    room -= 4_096  # for the names of what is missing
+    for name, value in sorted(details.items(), key=lambda item: len(msgspec.json.encode(item[1]))):
+        shown = value
+        if isinstance(value, str):
+            shown = truncate_bytes(value, max(0, min(room, _MAX_DETAIL_BYTES)))
+        while isinstance(shown, list) and shown and len(msgspec.json.encode(shown)) > room:
+            shown = shown[: len(shown) // 2]
+        size = len(msgspec.json.encode({name: shown}))
+        if shown != value:
+            missing.append(name)
+        if shown and size <= room:
+            kept[name] = shown
+            room -= size
+        elif name not in missing:
+            missing.append(name)
+    if missing:
+        kept["Cut, because an event holds 512 KB"] = truncate(", ".join(missing), 1_000)
+    return kept
 
 
 def _links(message: Message) -> list[dict[str, str]]:

@@ -7,8 +7,10 @@ channel.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
@@ -25,6 +27,8 @@ from driftbell.alerting.rendering.message import compose, minimal
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.rendering.text import one_line, truncate
 from driftbell.alerting.state.records import Kind
+
+log = logging.getLogger(__name__)
 
 #: docs.slack.dev/reference/methods/chat.postMessage, "errors", by what they mean for a retry.
 _TRANSIENT = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"})
@@ -103,7 +107,16 @@ class SlackApiChannel:
                 content = {**content, "metadata": _metadata(delivery)}
             handle = delivery.incident.handle
             if "ts" not in handle:
-                return await self._post(token, content)
+                ts = await self._find_own(token, delivery) if delivery.incident.delivered == "maybe" else None
+                if ts is None:
+                    return await self._post(token, content)
+                handle = {"channel": self._channel, "ts": ts}
+                if delivery.kind is Kind.TRIGGER:
+                    # It is there, and has called whom it was to call: only what it says may be older.
+                    found = await self._call(token, "chat.update", {**handle, **as_edit(content)})
+                    if found.detail in _NOT_EDITABLE:
+                        return await self._post(token, content)
+                    return sent(handle) if found.ok else found
             outcome = await self._call(
                 token, "chat.update", {"channel": handle["channel"], "ts": handle["ts"], **as_edit(content)}
             )
@@ -112,7 +125,7 @@ class SlackApiChannel:
             if not outcome.ok:
                 return outcome
             reply = await self._reply(token, delivery, handle)
-            return reply if reply.ok or reply.detail not in _NOT_EDITABLE else sent()
+            return sent(handle) if reply.ok or reply.detail in _NOT_EDITABLE else reply
 
         return await send_or_minimal(
             lambda: full(delivery, self._mentions, self._title, self._text),
@@ -125,6 +138,29 @@ class SlackApiChannel:
 
     async def _post(self, token: str, content: dict[str, Any]) -> Outcome:
         return await self._call(token, "chat.postMessage", {"channel": self._channel, **_QUIET, **content})
+
+    async def _find_own(self, token: str, delivery: Delivery) -> str | None:
+        """The message of an incident that may have been posted without our knowing: its ``ts``, None if it is not seen.
+
+        Slack has no idempotency key. Whatever keeps us from looking (a scope that the token does not have) is no reason to
+        leave people without their page.
+        """
+        asked = {
+            "channel": self._channel,
+            "oldest": f"{delivery.incident.opened_ms / 1000 - _CLOCKS_DIFFER_SECONDS:.3f}",
+            "limit": str(_LOOKED_THROUGH),
+            "include_all_metadata": "true",
+        }
+        answer = await post(
+            self._session,
+            f"{self._base_url}/conversations.history",
+            urlencode(asked).encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/x-www-form-urlencoded"},
+            secrets=(token,),
+        )
+        found = own_message(answer.body, delivery.incident.id) if isinstance(answer, Answer) else None
+        log.info("looked for our own message", extra={"incident": delivery.incident.id, "found": found is not None})
+        return found
 
     async def _reply(self, token: str, delivery: Delivery, handle: dict[str, str]) -> Outcome:
         message = compose(delivery.notification, delivery.incident, delivery.kind)
@@ -157,6 +193,45 @@ class SlackApiChannel:
 
 #: Nothing in a message is to be turned into links, mentions or previews.
 _QUIET = {"link_names": False, "parse": "none", "unfurl_links": False, "unfurl_media": False}
+
+
+#: How far Slack's clock may lie behind ours, and how many messages are looked through (docs.slack.dev/reference/methods/
+#: conversations.history; the newest come first).
+_CLOCKS_DIFFER_SECONDS = 120
+_LOOKED_THROUGH = 30
+
+_EVENT_TYPE = "driftbell_notification"
+
+
+class _Metadata(msgspec.Struct):
+    event_type: str = ""
+    event_payload: dict[str, Any] = {}
+
+
+class _Message(msgspec.Struct):
+    ts: str = ""
+    thread_ts: str = ""
+    metadata: _Metadata | None = None
+
+
+class _History(msgspec.Struct):
+    ok: bool = False
+    messages: list[_Message] = []
+
+
+def own_message(body: bytes, incident: str) -> str | None:
+    """The ``ts`` of an incident's message in an answer of ``conversations.history``; None if it is not there."""
+    try:
+        history = msgspec.json.decode(body, type=_History)
+    except msgspec.MsgspecError:
+        return None
+    for message in history.messages:
+        about = message.metadata
+        if about is None or about.event_type != _EVENT_TYPE or about.event_payload.get("incident") != incident:
+            continue
+        if message.ts and message.thread_ts in ("", message.ts):
+            return message.ts
+    return None
 
 
 class _Reply(msgspec.Struct):
@@ -193,6 +268,6 @@ def judge(answer: Answer) -> Outcome:
 
 
 def _metadata(delivery: Delivery) -> dict[str, Any]:
-    """Our ids on the message, so that a person or a bot can tell a repeated delivery."""
+    """Our ids on the message, so that we, a person or a bot can tell a repeated delivery."""
     payload = {"delivery": delivery.id, "incident": delivery.incident.id, "kind": delivery.kind.value}
-    return {"event_type": "driftbell_notification", "event_payload": payload}
+    return {"event_type": _EVENT_TYPE, "event_payload": payload}

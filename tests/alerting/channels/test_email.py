@@ -159,6 +159,13 @@ class TestEmail(ChannelContract):
         assert body is not None
         assert "<script>" not in body.get_content() and "&lt;script&gt;" in body.get_content()
 
+    async def test_the_html_part_links_to_the_router(self, bench: Bench, fake: Smtp) -> None:
+        await bench.make().send(delivery(external_url="https://driftbell.example.org/?a=1&b=2"))
+
+        body = fake.mails[0].message.get_body(("html",))
+        assert body is not None
+        assert '<a href="https://driftbell.example.org/?a=1&amp;b=2">Router</a>' in body.get_content()
+
     async def test_subject_and_extra_headers_can_be_templates(self, bench: Bench, fake: Smtp) -> None:
         headers = {
             "Subject": Template("[{{ severity }}] {{ common_labels.model }}", "x"),

@@ -147,14 +147,19 @@ class TestPagerDuty(ChannelContract):
 
         assert fake.events[0].body["payload"]["custom_details"]["Team"] == "fraud owners"
 
-    async def test_details_that_make_the_event_too_large_are_left_out(self, bench: Bench, fake: PagerDuty) -> None:
-        details = {f"d{number}": Template("{{ 'x' * 99000 }}", "x") for number in range(6)}
+    @pytest.mark.parametrize("number", [6, 20])
+    async def test_details_that_make_the_event_too_large_are_cut_and_the_alerts_stay(
+        self, bench: Bench, fake: PagerDuty, number: int
+    ) -> None:
+        details = {f"d{one}": Template("{{ 'ä' * 99000 }}", "x") for one in range(number)}
         outcome = await bench.make(details=details).send(delivery())
 
         assert outcome.reason is OutcomeReason.SENT
-        assert fake.events[0].body["payload"]["custom_details"] == {
-            "error": "the details were left out: the event exceeded 512 KB"
-        }
+        assert bench.violations() == []
+        shown = fake.events[0].body["payload"]["custom_details"]
+        assert shown["Alerts"][0]["Measured"].startswith("Error rate 9.8 %")
+        assert shown["d0"].startswith("ääää")
+        assert set(shown["Cut, because an event holds 512 KB"].split(", ")) == set(details)
 
 
 def test_the_fake_knows_the_rules() -> None:

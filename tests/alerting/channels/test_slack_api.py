@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from driftbell.alerting.channels.channel import Channel
@@ -226,3 +228,47 @@ class TestSlackApi(ChannelContract):
         called, quiet = fake.replies(fake.roots[0])
         assert called.broadcast and "<!here>" in called.everything
         assert not quiet.broadcast and "<!here>" not in quiet.everything
+
+    @pytest.mark.parametrize("fault", ["lose", "drop"])
+    async def test_a_page_of_unknown_outcome_is_one_message(self, bench: Bench, fake: Slack, fault: Any) -> None:
+        """Slack took it (``lose``) or not (``drop``), and we do not know: we look before we post again."""
+        channel = bench.make(mentions=["<!channel>"])
+        now = msgspec.structs.replace(delivery().incident, opened_ms=round(time.time() * 1000))
+        first = dataclasses.replace(delivery(), incident=now)
+        bench.faults.add(Fault(fault))
+        assert (await channel.send(first)).retry is Retry.UNKNOWN
+
+        again = dataclasses.replace(first, incident=msgspec.structs.replace(now, delivered="maybe"))
+        outcome = await channel.send(again)
+        [root] = fake.roots
+        assert (outcome.reason, outcome.handle) == (OutcomeReason.SENT, {"channel": CHANNEL, "ts": root.ts})
+        assert fake.replies(root) == []
+
+    async def test_a_close_of_a_page_of_unknown_outcome_closes_that_page(self, bench: Bench, fake: Slack) -> None:
+        channel = bench.make()
+        now = msgspec.structs.replace(delivery().incident, opened_ms=round(time.time() * 1000))
+        bench.faults.add(Fault("lose"))
+        await channel.send(dataclasses.replace(delivery(), incident=now))
+        maybe = msgspec.structs.replace(now, delivered="maybe")
+        assert (await channel.send(dataclasses.replace(delivery(Kind.RESOLVE), incident=maybe))).ok
+
+        [root] = fake.roots
+        assert "resolved" in root.everything
+        assert [reply.broadcast for reply in fake.replies(root)] == [True]
+
+    async def test_a_token_that_may_not_read_still_pages(self, bench: Bench, fake: Slack) -> None:
+        fake.may_read = False
+        maybe = msgspec.structs.replace(delivery().incident, delivered="maybe")
+        outcome = await bench.make().send(dataclasses.replace(delivery(), incident=maybe))
+
+        assert outcome.ok and outcome.handle is not None
+        assert len(fake.roots) == 1
+
+    async def test_a_message_of_another_incident_is_not_taken_for_ours(self, bench: Bench, fake: Slack) -> None:
+        channel = bench.make()
+        opened_ms = round(time.time() * 1000)
+        for name in ("a" * 24, "b" * 24):
+            incident = msgspec.structs.replace(delivery().incident, id=name, opened_ms=opened_ms, delivered="maybe")
+            assert (await channel.send(dataclasses.replace(delivery(), incident=incident))).ok
+
+        assert len(fake.roots) == 2

@@ -74,8 +74,9 @@ def test_the_minimal_page_is_the_subject_and_the_state() -> None:
     ]
 
 
-def test_an_alert_without_a_summary_is_named_by_its_labels() -> None:
-    alert = make_alert(annotations={"summary": ""})
+@pytest.mark.parametrize("blank", ["", "   ", "\n\t", "\u2028", "\x00\x07", "\r\n \x85"])
+def test_an_alert_without_a_summary_is_named_by_its_labels(blank: str) -> None:
+    alert = make_alert(annotations={"summary": blank})
 
     assert summary(alert) == "ErrorRateRose (model=fraud, version=3)"
     assert subject(delivery(alerts=[alert]).notification) == "ErrorRateRose (model=fraud, version=3)"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,59 @@ def test_a_value_of_the_wrong_type_does_not_hide_the_other_mistakes(
     ):
         assert has(told, line, word), (line, word, told)
     assert not has(told, 11, "has no routing key"), "what follows from another mistake is not one"
+
+
+#: A channel that cannot work, and what is said of it: by the check of the file and by a start alike.
+CANNOT_WORK = {
+    "a template that fails on the sample": (
+        "slack_configs",
+        {"api_url": "https://h.example/x", "title": "{{ no }}"},
+        "title",
+    ),
+    "a template that is no Jinja": ("slack_configs", {"api_url": "https://h.example/x", "text": "{% if %}"}, "text"),
+    "Go's template language": (
+        "slack_configs",
+        {"api_url": "https://h.example/x", "title": "{{ .Labels }}"},
+        "Go's template",
+    ),
+    "a secret file that is not there": (
+        "webhook_configs",
+        {"url_file": "/no/such/url"},
+        "there is no file /no/such/url",
+    ),
+    "an empty routing key": ("pagerduty_configs", {"routing_key": ""}, "the value is empty"),
+    "a routing key of 31 characters": ("pagerduty_configs", {"routing_key": "k" * 31}, "a routing key has 32"),
+    "a recipient that is no address": ("email_configs", {"to": "nobody"}, "'nobody' is not an address"),
+    "a recipient outside ASCII": ("email_configs", {"to": "ops@b\u00fccher.example"}, "is not ASCII"),
+    "a reserved header": (
+        "email_configs",
+        {"to": "a@b.example", "headers": {"Bcc": "x"}},
+        "is set by driftbell itself",
+    ),
+    "a certificate file that is not there": (
+        "email_configs",
+        {"to": "a@b.example", "tls_ca_file": "/no/ca.pem"},
+        "/no/ca.pem",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CANNOT_WORK)
+async def test_the_check_and_the_start_refuse_the_same_channels_in_the_same_words(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, settings, words = CANNOT_WORK[kind]
+    router = {
+        "global": {"smtp_smarthost": "mail.example.org:587", "smtp_from": "d@example.org"},
+        "route": {"receiver": "oncall"},
+        "receivers": [{"name": "oncall", key: [settings]}],
+    }
+    text = json.dumps({"kafka": {"bootstrap.servers": "a:1"}, "router": router})
+    told = await asyncio.to_thread(told_by, text, tmp_path, capsys)
+    assert len(told) == 1 and words in told[0], told
+
+    config = load(tmp_path / "driftbell.yaml", env={}, model=MODEL)
+    assert config.router is not None
+    async with new_session() as session:
+        with pytest.raises(RefusedError, match=re.escape(words)):
+            build(config.router, session)

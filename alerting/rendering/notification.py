@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cmp_to_key
 
 import msgspec
 
@@ -44,7 +45,7 @@ def notify(
         group_labels=_short(group.labels),
         common_labels=_short(common(alert.labels for alert in everything)),
         common_annotations=_short(common(alert.annotations for alert in everything)),
-        alerts=[_bounded(alert) for alert in sorted(shown, key=_order)],
+        alerts=[_bounded(alert) for alert in sorted(shown, key=cmp_to_key(_compare))],
         firing=len(firing),
         resolved=len(resolved),
         decided_ms=now_ms,
@@ -101,5 +102,20 @@ def _rank(one: Severity) -> int:
     return one.rank
 
 
-def _order(alert: Alert) -> tuple[str, str, list[tuple[str, str]]]:
-    return (alert.labels.get("job", ""), alert.labels.get("instance", ""), sorted(alert.labels.items()))
+def _compare(one: Alert, other: Alert) -> int:
+    """Alertmanager's order: with a ``job`` first, by it; then so by ``instance``; then fewer labels; then by labels.
+
+    By labels means: the one that lacks the first name that the other has, and then the lower value.
+    """
+    first, second = (
+        (*((name not in alert.labels, alert.labels.get(name, "")) for name in ("job", "instance")), len(alert.labels))
+        for alert in (one, other)
+    )
+    if first != second:
+        return -1 if first < second else 1
+    for mine, theirs in zip(sorted(one.labels.items()), sorted(other.labels.items()), strict=True):
+        if mine[0] != theirs[0]:
+            return -1 if mine[0] > theirs[0] else 1
+        if mine[1] != theirs[1]:
+            return -1 if mine[1] < theirs[1] else 1
+    return 0

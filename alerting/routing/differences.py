@@ -143,6 +143,48 @@ DIFFERENCES = (
         "what waits in the outbox is bounded",
     ),
     Difference(
+        "labels common to a message",
+        "of the alerts in it",
+        "of all alerts of the group, also of those that a destination does not want or that are only counted",
+        "what heads a message does not change with a setting of one channel",
+    ),
+    Difference(
+        "labels with an empty value",
+        "dropped",
+        "kept as they come",
+        "workers publish none",
+    ),
+    Difference(
+        "control characters in a webhook",
+        "kept",
+        "left out",
+        "text from events reaches terminals and logs of others",
+    ),
+    Difference(
+        "repeat_interval that is a multiple of group_interval",
+        "repeated one group_interval later",
+        "on a busy machine at the multiple itself, else one group_interval later",
+        "the exact moment hangs on milliseconds in both",
+    ),
+    Difference(
+        "durations",
+        "with a unit; up to 292 years",
+        "a bare number is seconds; up to 100 years",
+        "one form of durations in the whole file, and every moment must be on a calendar",
+    ),
+    Difference(
+        "text where a truth value is needed, routes: [null], an empty router",
+        "refused",
+        "yes and no are read, an empty route is one without matchers, with nothing all goes to the log",
+        "the file is read like the rest of driftbell's",
+    ),
+    Difference(
+        "receiver: '' on a child route, match: {a: 5}, group_by: ['...', '...'], a second YAML document",
+        "accepted",
+        "refused, with the fix",
+        "each is a slip of the keyboard",
+    ),
+    Difference(
         "receivers",
         "many more, and more fields of each",
         "Slack, PagerDuty, email, webhook and the log; a field that is not known is refused",

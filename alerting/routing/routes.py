@@ -96,7 +96,10 @@ def _compile(route: Route, inherited: RouteOptions, parent_id: str, parent_key: 
     own_id = f"{parent_id}/{step}" if parent_id else step
     if number:
         own_id += f"#{number}"
-    key = f"{parent_key}/{text}" if parent_key else text
+    # Alertmanager shows the older form of a regex as it compiles it. The id stays as it was: incidents hang on it.
+    wrapped = {name: f"^(?:{value})$" for name, value in route.match_re.items()}
+    shown = describe(all_matchers(route.match, wrapped, route.matchers)) if wrapped else text
+    key = f"{parent_key}/{shown}" if parent_key else shown
     options = _inherit(route, inherited)
     below: dict[str, int] = {}
     children = tuple(_compile(child, options, own_id, key, below) for child in route.routes)
@@ -128,7 +131,8 @@ def _ms(seconds: float | None, inherited: int) -> int:
 
 def group_key(node: Node, labels: Mapping[str, str]) -> str:
     """Alertmanager's text of a group: route key and group labels."""
-    shown = ", ".join(f"{name}={_quote(value)}" for name, value in sorted(labels.items()))
+    # The texts are sorted, not the names: a1="x" comes before a="x".
+    shown = ", ".join(sorted(f"{name}={_quote(value)}" for name, value in labels.items()))
     return f"{node.key}:{{{shown}}}"
 
 
@@ -142,9 +146,21 @@ def digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
+_ESCAPES = {
+    "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", '"': '\\"', "\\": "\\\\"
+}  # fmt: skip
+
+
 def _quote(value: str) -> str:
-    """Go's strconv.Quote, for printable text and the common escapes."""
-    return json.dumps(value, ensure_ascii=False)
+    """Go's strconv.Quote."""
+    return '"' + "".join(_ESCAPES.get(one) or (one if one.isprintable() else _code(one)) for one in value) + '"'
+
+
+def _code(character: str) -> str:
+    number = ord(character)
+    if number < 0x80:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def receivers_of(nodes: Sequence[Node]) -> list[str]:

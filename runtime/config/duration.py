@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _UNITS = {"y": 365 * 86400.0, "w": 7 * 86400.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_FORM = re.compile("".join(rf"(?:(\d+){unit})?" for unit in _UNITS))
+_FORM = re.compile("".join(rf"(?:([0-9]+){unit})?" for unit in _UNITS))
 
 #: A hundred years of 365 days. Prometheus ends at 292, where nanoseconds no longer fit 64 bits; a moment that far from now
 #: must still be one that a calendar has.
@@ -26,7 +26,8 @@ def parse_duration(text: str) -> float:
 
 def _seconds(text: str) -> float:
     try:
-        seconds = float(text)
+        # float() reads the digits of every script, and underscores; Prometheus reads neither.
+        seconds = float(text if text.isascii() and "_" not in text else "")
     except ValueError:
         match = _FORM.fullmatch(text)
         if not text or match is None:

@@ -34,7 +34,10 @@ def test_text_is_read_as_prometheus_reads_it(text: str, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "-1", "nan", "inf", "1d1d", "1m1d", "1.5d", "d", "1 s", "s5", "5S", "294y6"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "-1", "nan", "inf", "1d1d", "1m1d", "1.5d", "d", "1 s", "s5", "5S", "294y6", "\u0663s", "\u0663", "1_0"],
+)
 def test_what_prometheus_refuses_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         parse_duration(text)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftbell.streams.detectors.shiryaev_roberts import EvidenceState, Floats, ShiryaevRoberts
+from driftbell.streams.versioned import Array
 
 #: Bets as shares of the largest stake that keeps L >= 0. Small ones find small shifts; 1 itself would let one event end
 #: a bet.
@@ -16,9 +17,11 @@ _STAKES = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95])
 
 
 class BoundedMeanState(EvidenceState, frozen=True):
-    """The evidence and the tolerated mean."""
+    """The evidence, the tolerated mean, and the sum of the values since each bet's change point."""
 
     mean: float
+    #: None in states of before it was kept.
+    totals: Array | None = None
 
 
 class BoundedMeanESR:
@@ -47,6 +50,7 @@ class BoundedMeanESR:
         self.retarget(mean)
         bets = len(_STAKES)
         self.evidence = ShiryaevRoberts(np.full((1, bets), 1.0 / bets))
+        self._totals: Floats = np.zeros(bets)
 
     def retarget(self, mean: float) -> None:
         """Tolerate another mean from now on, chosen from the past only; the evidence so far stands."""
@@ -57,6 +61,13 @@ class BoundedMeanESR:
         """Take a batch of values in [0, 1], shape (n,)."""
         log_l = np.log1p(self._stakes[:, None] * (values - self.mean)[None, :]).sum(axis=1)
         self.evidence.update(log_l[None, :], np.array([float(len(values))]), start_ms)
+        # A bet whose walk begins with this batch has seen no more events than are in it.
+        self._totals = np.where(self.evidence.since(0) > len(values), self._totals, 0.0) + values.sum()
+
+    def mean_since_change(self) -> float | None:
+        """The mean of the values since the likely change point; None where a state of before it was kept goes on."""
+        total, (_, events) = self._totals[self.evidence.best_bet(0)], self.evidence.change_point(0)
+        return None if math.isnan(total) or not events else float(total) / events
 
     @property
     def log_evidence(self) -> float:
@@ -71,6 +82,7 @@ class BoundedMeanESR:
     def reset(self) -> None:
         """Forget the evidence."""
         self.evidence.reset()
+        self._totals[:] = 0
 
     def state(self) -> BoundedMeanState:
         """The evidence and the target, copied."""
@@ -81,10 +93,12 @@ class BoundedMeanESR:
             since=evidence.since,
             start_ms=evidence.start_ms,
             mean=self.mean,
+            totals=self._totals.copy(),
         )
 
     def restore(self, state: object) -> None:
         """Continue from ``state``."""
         saved = BoundedMeanState.read(state)
         self.evidence.restore(saved)
+        self._totals = np.full(len(_STAKES), math.nan) if saved.totals is None else np.array(saved.totals, np.float64)
         self.retarget(saved.mean)

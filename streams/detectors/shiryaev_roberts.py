@@ -115,6 +115,11 @@ class ShiryaevRoberts:
         bet = self.best_bet(row)
         return int(self._start_ms[row, bet]), int(self._since[row, bet])
 
+    def since(self, row: int) -> npt.NDArray[np.uint32]:
+        """Events since each bet's walk was last at its minimum, shape (bets,)."""
+        since: npt.NDArray[np.uint32] = self._since[row]
+        return since
+
     def walk(self, row: int) -> float:
         """The best bet's log likelihood ratio since its change point."""
         return float(self._walk[row, self.best_bet(row)])

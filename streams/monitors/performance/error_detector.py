@@ -138,9 +138,13 @@ class BoundedErrors(CalibratedErrors[BoundedMeanESR]):
         return self._detector.drift_detected
 
     def alarm(self, recent: RecentErrors) -> RateAlarm:
-        """The change point is the evidence's, the level that of the recent labels."""
-        start_ms, _ = self._detector.evidence.change_point(0)
-        return _recent_alarm(recent, start_ms, self._reference)
+        """Since the change point, which the evidence knows to the batch; the level is that of the recent labels."""
+        start_ms, labels = self._detector.evidence.change_point(0)
+        alarm = _recent_alarm(recent, start_ms, self._reference)
+        mean = self._detector.mean_since_change()
+        if mean is not None:
+            alarm.events, alarm.bad = float(labels), mean * labels
+        return alarm
 
 
 class RiverErrors:

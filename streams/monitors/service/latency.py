@@ -139,16 +139,25 @@ class Latency(BaseMonitor[LatencyOptions]):
             previous.clear()
             self._recent = current, previous = previous, current
         current.update(values)
+        begun = False
         if self._objective is not None:
-            self._count(*self._objective, values, start_ms)
+            begun |= self._count(*self._objective, values, start_ms)
         if self._learned is not None:
-            self._count(self._slow_from(self._learned), self._learned.slow, values, start_ms)
+            begun |= self._count(self._slow_from(self._learned), self._learned.slow, values, start_ms)
         elif self._sketch is not None:
             self._learn(self._sketch, values)
+        if begun:
+            # What came before would dilute the quantiles that the alert shows.
+            current.clear()
+            previous.clear()
+            current.update(values)
 
     @staticmethod
-    def _count(limit: float, rates: Rates, values: npt.NDArray[np.float64], start_ms: int) -> None:
+    def _count(limit: float, rates: Rates, values: npt.NDArray[np.float64], start_ms: int) -> bool:
+        """Whether an alarm begins with these answers."""
+        before = bool(rates.alarms)
         rates.update([len(values)], [int((values > limit).sum())], start_ms)
+        return bool(rates.alarms) and not before
 
     def _slow_from(self, learned: Learned) -> float:
         """The latency, in milliseconds, above which an answer is slow."""

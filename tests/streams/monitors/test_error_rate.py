@@ -146,6 +146,23 @@ def test_regression_is_recognised_and_its_absolute_error_watched() -> None:
     assert story.conditions() == []
 
 
+@pytest.mark.parametrize("batch", [4, 64])
+@pytest.mark.parametrize("restart", [False, True])
+def test_the_error_that_an_alert_names_is_that_since_the_change(batch: int, restart: bool) -> None:
+    story = Story(settings(only=ONLY), batch=batch, restart=restart)
+    story.labels(4000, wrong=3.0, pair=regression)
+    since_ms, fed = story.now_ms, 0
+    while not story.labels(batch, wrong=6.0, pair=regression):
+        fed += batch
+        assert fed < 2000
+    found = story.conditions()[0]
+
+    assert found.baseline == pytest.approx(3 * 0.798, rel=0.1)
+    assert found.value == pytest.approx(6 * 0.798, rel=0.25), "not of the labels before the change"
+    assert found.window_events == pytest.approx(fed + batch, abs=max(40, batch))
+    assert (found.change_point_ms or 0) == pytest.approx(since_ms, abs=max(40, batch) * 10)
+
+
 @pytest.mark.parametrize(
     ("pair", "alertname"),
     [

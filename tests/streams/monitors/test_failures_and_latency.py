@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from tests.streams.stories import Story, learned, names, settings
@@ -43,6 +45,24 @@ def test_slower_answers_are_reported_with_their_quantile_and_closed() -> None:
     assert found.value is not None
     assert found.value > 1.5 * (found.baseline or 0)
     assert story.conditions() == []
+
+
+@pytest.mark.parametrize("options", [{}, {"slo_ms": 60.0}])
+def test_the_latency_that_an_alert_names_is_that_since_the_change(options: dict[str, float]) -> None:
+    story = learned(Story(settings({"latency": options}, only=["latency"]), batch=16))
+    story.events(1500)
+    slow: list[float] = []
+
+    def latency(rng: random.Random) -> float:
+        slow.append(rng.lognormvariate(4.5, 0.2))
+        return slow[-1]
+
+    while not story.events(16, latency=latency):
+        assert len(slow) < 500
+    story.events(160, latency=latency)
+    found = story.conditions()[0]
+
+    assert found.value == pytest.approx(sorted(slow)[round(0.95 * len(slow))], rel=0.1), "not of the answers before it"
 
 
 def test_a_service_objective_needs_no_reference() -> None:

@@ -114,6 +114,8 @@ class Rates:
         self.alarms: dict[int, RateAlarm] = {}
         self._quiet: Floats = np.zeros(len(self.baseline))
         self._quiet_start_ms = 0
+        #: Whether there are any. Asking the array takes as long as adding to it.
+        self._has_quiet = False
 
     def update(self, events: npt.ArrayLike, bad: npt.ArrayLike, start_ms: int) -> None:
         """Take a batch: per row its events, and those (or the sum of shares) that count against it."""
@@ -123,13 +125,15 @@ class Rates:
             return
         if not self.alarms and not k.any() and self._quiet.max() < _LONGEST_QUIET:
             # Most rates are quiet most of the time. Batches may be merged: the statistic holds at any batch boundaries.
-            if not self._quiet.any():
-                self._quiet_start_ms = start_ms
             self._quiet += n
+            if not self._has_quiet:
+                self._quiet_start_ms = start_ms
+                self._has_quiet = bool(self._quiet.any())
             return
-        if self._quiet.any():
+        if self._has_quiet:
             self.detector.update(self._quiet, np.zeros_like(n), self._quiet_start_ms)
             self._quiet[:] = 0
+            self._has_quiet = False
         known = set(self.alarms)
         self.detector.update(n, k, start_ms)
         p0 = self.detector.p0
@@ -178,5 +182,6 @@ class Rates:
         # What is tolerated follows the configuration, which may have changed since.
         self.detector.retarget(tolerated)
         self._quiet = np.array(saved.quiet, np.float64)
+        self._has_quiet = bool(self._quiet.any())
         self._quiet_start_ms = saved.quiet_start_ms
         self.alarms = {alarm.row: copy.copy(alarm) for alarm in saved.alarms}

@@ -97,38 +97,42 @@ class Columns:
         self._read_before = read_before
         self.start_ms = start_ms
         profiles = lookup.profiles
-        size = len(profiles)
-        self.missing: Ints = np.zeros(size, np.int64)
-        self.wrong: Ints = np.zeros(size, np.int64)
-        self.unseen: Ints = np.zeros(size, np.int64)
+        # Lists: setting one element of an array takes longer than counting a small column.
+        missing: list[int] = []
+        wrong: list[int] = []
+        unseen: list[int] = []
         floats = np.empty((len(profiles.numeric), events))
         self.categories: Ints = np.zeros((len(profiles.categorical), lookup.categories), np.int64)
         self._lookup = lookup
         for row, (profile, column) in enumerate(zip(profiles.profiles, columns, strict=True)):
             types: set[type[Any]] = set(map(type, column))
-            missing = column.count(None) if type(None) in types else 0
-            self.missing[row] = missing
+            missing.append(column.count(None) if type(None) in types else 0)
+            others = 0
             if profile.kind is Kind.NUMBER:
                 at = lookup.numeric_at.get(row)
                 if at is None:
-                    self.wrong[row] = _other_types(column, types, (int, float))
+                    others = _other_types(column, types, (int, float))
                 else:
-                    floats[at], self.wrong[row] = floats_of(column, types)
+                    floats[at], others = floats_of(column, types)
             elif profile.kind is Kind.TEXT:
-                self.wrong[row] = 0 if types <= _TEXT_OR_MISSING else _other_types(column, types, (str,))
+                others = 0 if types <= _TEXT_OR_MISSING else _other_types(column, types, (str,))
             else:
-                self.wrong[row] = 0 if types <= _TRUTH_OR_MISSING else _other_types(column, types, (bool,))
+                others = 0 if types <= _TRUTH_OR_MISSING else _other_types(column, types, (bool,))
+            wrong.append(others)
             at = lookup.categorical_at.get(row)
-            if at is not None:
-                self._count_categories(row, at, column, types)
+            unseen.append(0 if at is None else self._count_categories(row, at, column, types))
+        self.missing: Ints = np.array(missing, np.int64)
+        self.wrong: Ints = np.array(wrong, np.int64)
+        self.unseen: Ints = np.array(unseen, np.int64)
         self.numbers: Values = relative(floats, lookup.bases) if lookup.based else rounded(floats)
 
-    def _count_categories(self, row: int, at: int, column: Sequence[FeatureValue], types: set[type[Any]]) -> None:
+    def _count_categories(self, row: int, at: int, column: Sequence[FeatureValue], types: set[type[Any]]) -> int:
+        """Count a column; returns how many of its values are of an unknown category."""
         mix = self._lookup.mixes[at]
         if self._lookup.profiles.profiles[row].kind is Kind.BOOLEAN:
             for value, name in TRUTH.items():
                 self.categories[at, mix.codes[name]] = sum(1 for v in column if v is value)
-            return
+            return 0
         texts = column if types <= {str} else [v for v in column if type(v) is str]
         counted: Counter[Any] = Counter(texts)
         row_counts = [0] * mix.size
@@ -138,12 +142,12 @@ class Columns:
             if unknown:
                 unseen += count
             row_counts[code] += count
-        self.unseen[row] = unseen
         if mix.every > 1:
             row_counts = [0] * mix.size
             for text in texts[-self._read_before % mix.every :: mix.every]:
                 row_counts[mix.place(text)[0]] += 1  # type: ignore[arg-type]
         self.categories[at, : mix.size] = row_counts
+        return unseen
 
     @cached_property
     def present(self) -> Ints:

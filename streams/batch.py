@@ -1,6 +1,6 @@
 """Batches: what monitors see. A batch is all events of one subject between two boundaries of the stream.
 
-Boundaries (every ``batch_events`` events of a subject, every tick of stream time, every safe point of the partition) are a
+Boundaries (every ``batch_events`` events of a subject, every tick of stream time at which its model is looked at) are a
 function of the input topics' contents, so batches are the same live, after a crash and in a replay. That is why a monitor
 may compute with whole-batch numpy operations and still decide deterministically.
 """
@@ -59,7 +59,7 @@ class JoinKind(enum.StrEnum):
     AMENDED = "amended"
 
 
-class KeptScores(msgspec.Struct, frozen=True, gc=False):
+class KeptScores(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The largest of very many scores, and what is known of the others: their sum, their number, and the lowest of them."""
 
     largest: dict[str, float]

@@ -84,7 +84,11 @@ class Replay:
             self._records += len(chunk)
             yield self._advance(last_ms)
         tick_ms = round(self.partition.config.worker.tick * 1000)
-        yield self._advance(until_ms if until_ms is not None else last_ms - last_ms % tick_ms + 2 * tick_ms)
+        gather_ms = round(self.partition.config.worker.gather * 1000)
+        # The last events of quiet models are not looked at before.
+        gathered_ms = (last_ms // gather_ms + 1) * gather_ms if gather_ms else 0
+        end_ms = max(last_ms, gathered_ms)
+        yield self._advance(until_ms if until_ms is not None else end_ms - end_ms % tick_ms + 2 * tick_ms)
 
     def unfinished_windows(self) -> list[Metric]:
         """The metrics of windows that the end of the records cut off; once, after ``run``."""

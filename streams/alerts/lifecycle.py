@@ -153,6 +153,11 @@ class Lifecycle:
                 log.exception("alert %s of %s ends without a word", episode.fingerprint, subject)
         return out
 
+    @property
+    def busy(self) -> bool:
+        """Whether an episode has begun that is not over."""
+        return bool(self._active)
+
     def active(self) -> list[Alert]:
         """What fires now, with its latest evidence."""
         return [

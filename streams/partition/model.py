@@ -21,7 +21,7 @@ from driftbell.streams.subject import OTHER, Subject, subject_key
 
 log = logging.getLogger(__name__)
 
-MODEL_FORMAT = Format("model", 3, compress_above=16_384, checksum_since=2)
+MODEL_FORMAT = Format("model", 4, compress_above=16_384, checksum_since=2)
 
 
 @MODEL_FORMAT.migration(2)
@@ -30,8 +30,16 @@ def _no_crowds(state: dict[str, Any]) -> dict[str, Any]:
     return {**state, "crowds": {}}
 
 
+@MODEL_FORMAT.migration(3)
+def _nothing_gathered(state: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 closed all batches at every safe point."""
+    return state
+
+
 #: The life of a subject's alerts, as a part that may be switched off.
 ALERTS: Final = "alerts"
+#: As many gathered events are looked at with the next tick: then the look costs less than the events themselves.
+MOST_GATHERED: Final = 64
 
 
 @dataclass(slots=True)
@@ -45,7 +53,8 @@ class Emitted:
 class Model:
     """Everything of one model in one partition.
 
-    Batches close after ``batch_events`` events of a subject and at every tick; conditions are evaluated whenever one closes.
+    Batches close after ``batch_events`` events of a subject and at every tick for which the model has something to look at
+    (``wants_tick``); conditions are evaluated whenever one closes.
     ``now_ms`` is always the last tick of stream time, so that it does not depend on how records were fetched.
     """
 
@@ -54,6 +63,7 @@ class Model:
         self.name = name
         self.settings = settings
         self.batch_events = worker.batch_events
+        self.gather_ms = max(1, round(worker.gather * 1000))
         self._limits = worker.max_subjects_per_model, worker.max_variants_per_model
         self._keep_ms = round(worker.keep_versions * 1000)
         self.dirty = False
@@ -62,6 +72,8 @@ class Model:
         #: Subjects seen for the first time since somebody took them from here. Not state.
         self.admitted: list[Subject] = []
         self._ticked_ms = 0
+        #: When the next look is due though no event comes, as of the last look: between two, nothing moves it.
+        self._due_ms: int | None = None
         #: Whether a batch was closed since the last tick. At a safe point none was.
         self._stirred = False
         #: By subject; a plain tuple of the same fields finds it, too.
@@ -76,11 +88,25 @@ class Model:
         self._lifecycle = Lifecycle(settings, floor=floor)
 
     def wants_tick(self, now_ms: int) -> bool:
-        """Whether a tick at ``now_ms`` would do anything."""
-        if self._stirred or any(watched.open for watched in self._subjects.values()):
+        """Whether the model is to be looked at now: a function of its state and of what it has been given.
+
+        A look costs as much as hundreds of events, so the few events of a quiet model are gathered until the next multiple of
+        ``gather_ms``: for all models the same, so that checkpoints find them with nothing open. The first events after a pause
+        do not wait, nor does a failure, nor anything while an alert is pending or fires.
+        """
+        if self._stirred or (self._due_ms is not None and self._due_ms <= now_ms):
             return True
-        due_ms = self.due_ms()
-        return due_ms is not None and due_ms <= now_ms
+        open_now = [watched for watched in self._subjects.values() if watched.open]
+        if not open_now:
+            return False
+        if now_ms // self.gather_ms > self._ticked_ms // self.gather_ms or self._lifecycle.busy:
+            return True
+        return sum(watched.gathered for watched in open_now) >= MOST_GATHERED or any(w.failing for w in open_now)
+
+    @property
+    def gathering(self) -> bool:
+        """Whether it has been given events that it has not looked at."""
+        return any(watched.open for watched in self._subjects.values())
 
     @property
     def subjects(self) -> list[Subject]:
@@ -132,6 +158,8 @@ class Model:
     def note_other(self, key: tuple[str, str, str], place: tuple[str, str, str], now_ms: int) -> None:
         """A prediction of subject ``key`` is watched under ``place``, as there is no room for its own."""
         variant = place[2]
+        # Looked at with the next tick: when it is due has moved.
+        self._stirred = True
         crowd = self._crowds.get(variant)
         if crowd is None:
             crowd = self._crowds[variant] = crowd_of(variant, self._keep_ms, self._limits)
@@ -175,10 +203,17 @@ class Model:
         for arm in self._arms.values():
             self._observe(arm, now_ms, out)
         self._ticked_ms, self._stirred = now_ms, False
+        self._due_ms = self._next_due()
         self.dirty = True
 
     def due_ms(self) -> int | None:
         """The stream time of the next tick that can matter though no event comes."""
+        if not self.gathering:
+            return self._due_ms
+        gathered_ms = (self._ticked_ms // self.gather_ms + 1) * self.gather_ms
+        return gathered_ms if self._due_ms is None else min(self._due_ms, gathered_ms)
+
+    def _next_due(self) -> int | None:
         due = [self._lifecycle.due_ms(), *(arm.due_ms() for arm in self._arms.values())]
         due += [watched.due_ms() for watched in self._subjects.values()]
         due += [crowd.due_ms() for crowd in self._crowds.values()]
@@ -292,7 +327,7 @@ class Model:
             out.alerts.extend(self._lifecycle.retire(subject, now_ms))
 
     def state(self) -> bytes:
-        """The encoded state; only at a boundary, when no batch is open. What cannot be written is switched off."""
+        """The encoded state; only at a safe point. What cannot be written is switched off."""
         try:
             return MODEL_FORMAT.encode(self._plain())
         except Exception as error:
@@ -344,6 +379,7 @@ class Model:
             log.warning("alerts of model %s begin again: their state does not fit (%s)", self.name, error)
             self._lifecycle = Lifecycle(self.settings, floor=self._floor)
             left_out.append(ALERTS)
+        self._due_ms = self._next_due()
         return left_out
 
 

@@ -1,4 +1,4 @@
-"""The models of one partition: admitted when first seen, evaluated at every tick, forgotten when long unseen."""
+"""The models of one partition: admitted when first seen, evaluated at ticks, forgotten when long unseen."""
 
 from __future__ import annotations
 
@@ -118,13 +118,15 @@ class Models:
             model = self._models[name]
             if model.wants_tick(now_ms):
                 model.tick(now_ms, out)
+            elif model.gathering:
+                model.dirty = True
             for subject in model.learned:
                 self._news.references.add(subject)
             for subject in model.admitted:
                 self._look_at(subject)
             model.learned.clear()
             model.admitted.clear()
-            if model.idle_since_ms + self._forget_ms <= now_ms:
+            if not model.gathering and model.idle_since_ms + self._forget_ms <= now_ms:
                 model.retire_all(now_ms, out)
                 # Should it come back, its alerts must not be taken for repeats of old ones.
                 self.forgotten_episode = max(self.forgotten_episode, model.last_episode)
@@ -152,8 +154,10 @@ class Models:
         return self._due[0][0] if self._due else None
 
     def _schedule(self, name: str, model: Model) -> None:
-        forgotten_ms, due_ms = model.idle_since_ms + self._forget_ms, model.due_ms()
-        first = forgotten_ms if due_ms is None else min(due_ms, forgotten_ms)
+        due_ms = model.due_ms()
+        first = model.idle_since_ms + self._forget_ms
+        if due_ms is not None:
+            first = due_ms if model.gathering else min(due_ms, first)
         if self._due_of.get(name) != first:
             self._due_of[name] = first
             heapq.heappush(self._due, (first, name))

@@ -1,7 +1,8 @@
 """One partition: the pure core that turns the merged records of its inputs into state and output.
 
 It does no I/O and reads no clock. The owner pushes fetched records, asks for steps and runs them one by one; between two
-steps at a *safe point* (all batches closed) it may take a checkpoint. The same class serves the worker and the replay.
+steps at a *safe point* (see ``Partition.at_safe_point``) it may take a checkpoint. The same class serves the worker and
+the replay.
 """
 
 from __future__ import annotations
@@ -206,7 +207,7 @@ class Partition:
 
     @property
     def at_safe_point(self) -> bool:
-        """Whether all batches are closed, so that a checkpoint may be taken."""
+        """Whether all batches are closed, or gathered by models whose state holds them, so that a checkpoint may be taken."""
         return self._since_safe_point == 0 and self._decoded is None
 
     @property
@@ -506,7 +507,7 @@ class Partition:
                 self._hand_over(subject, joined, out)
 
     def _close_batches(self, now_ms: int) -> Iterator[None]:
-        """Close every open batch and evaluate everything that is due: a safe point."""
+        """Close the open batches of all models that do not gather, and evaluate everything that is due: a safe point."""
         self.closing = True
         out = Emitted()
         for subject, joined in self._waiting_joins:

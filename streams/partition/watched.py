@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from msgspec.structs import replace
 
@@ -22,6 +23,15 @@ log = logging.getLogger(__name__)
 
 #: The windows of metrics, as a part that may be switched off.
 WINDOWS: Final = "metric_windows"
+
+
+class OpenState(msgspec.Struct, frozen=True):
+    """The open batches of a subject that gathers its events, as ``Watched`` has them."""
+
+    predictions: list[Prediction]
+    times: list[int]
+    joined: list[JoinedEvent]
+    traceparent: str | None
 
 
 class Watched:
@@ -47,6 +57,16 @@ class Watched:
     def open(self) -> bool:
         """Whether a batch is open."""
         return bool(self.predictions or self.joined)
+
+    @property
+    def gathered(self) -> int:
+        """How many events are in the open batches."""
+        return len(self.predictions) + len(self.joined)
+
+    @property
+    def failing(self) -> bool:
+        """Whether an event in the open batch reports a failure."""
+        return any(event.error is not None for event in self.predictions)
 
     def close_batches(self, now_ms: int, arm: ModelWatch) -> str | None:
         """Hand the open batches to what watches; returns the trace context of the latest event.
@@ -79,8 +99,10 @@ class Watched:
 
     def _named(self, metrics: list[Metric]) -> list[Metric]:
         """Each record says what of its subject is not watched for drift and why, and what its reference lacks."""
+        if not metrics:
+            return metrics
         unwatched, caveats = self.watch.unwatched(), [caveat.value for caveat in self.watch.caveats()]
-        if not metrics or not (unwatched or caveats):
+        if not (unwatched or caveats):
             return metrics
         named = {name[:MAX_IDENTIFIER]: unwatched[name].value for name in sorted(unwatched)[:MAX_UNWATCHED_NAMED]}
         return [
@@ -94,18 +116,32 @@ class Watched:
         return min((time for time in times if time is not None), default=None)
 
     def state(self, *, check: bool = False) -> dict[str, Any]:
-        """Plain data, when no batch is open; ``check`` switches off what cannot be written."""
+        """Plain data; ``check`` switches off what cannot be written."""
         windows = self.watch.guard.run(WINDOWS, lambda: writable(self.windows.state(), check), None)
-        return {
+        state = {
             "version": self.subject.version,
             "variant": self.subject.variant,
             "last_ms": self.last_ms,
             "watch": self.watch.state(check=check),
             "windows": windows,
         }
+        if self.open:
+            state["open"] = OpenState(list(self.predictions), list(self.times), list(self.joined), self.traceparent)
+        return state
 
     def restore(self, state: Mapping[str, Any]) -> list[str]:
-        """Continue from ``state``; returns the parts that could not be read and begin again."""
+        """Continue from ``state``; returns the parts that could not be read and begin again.
+
+        Raises:
+            ValueError: what it had gathered is damaged.
+        """
+        if "open" in state:
+            try:
+                gathered = msgspec.convert(state["open"], OpenState)
+            except msgspec.ValidationError as error:
+                raise ValueError(f"open batches that cannot be read: {error}") from error
+            self.predictions, self.times = gathered.predictions, gathered.times
+            self.joined, self.traceparent = gathered.joined, gathered.traceparent
         left_out = self.watch.restore(state["watch"])
         if state["windows"] is not None:
             try:

@@ -32,6 +32,8 @@ SETTINGS: Mapping[str, Any] = {
     "worker": {
         "batch_events": 64,
         "safe_point_records": 500,
+        # It looked at every model with every tick.
+        "gather": 0.0,
         "max_subjects_per_model": 3,
         "forget_models_after": 60.0,
         "max_consecutive_dead_letters": 0,

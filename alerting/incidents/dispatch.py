@@ -195,9 +195,9 @@ class Dispatch:
                 )
                 draft.groups[key] = group
             else:
-                told = {name for last in group.log.values() for name in last.firing}
+                told = [last.worst for last in group.log.values() if last.firing and last.worst is not msgspec.UNSET]
                 # What is more severe than anything that people were told does not wait for group_interval.
-                if told and worst([alert]) < worst(_present(draft, told).values()):
+                if worst([alert]) < min(told, default=-1):
                     group.next_flush_ms = min(group.next_flush_ms, now_ms)
             group.members.add(entry.fingerprint)
             entry.groups.add(key)
@@ -272,7 +272,12 @@ class Dispatch:
             queued = self._queue(
                 draft, group, destination, list(firing.values()), list(resolved.values()), reason, now_ms, risen=risen
             )
-            group.log[destination.id] = LogEntry(at_ms=now_ms, firing=frozenset(firing), resolved=frozenset(resolved))
+            group.log[destination.id] = LogEntry(
+                at_ms=now_ms,
+                firing=frozenset(firing),
+                resolved=frozenset(resolved),
+                worst=worst(firing.values()) if firing else msgspec.UNSET,
+            )
         return Decision(
             group.id,
             group.key,

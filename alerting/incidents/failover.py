@@ -8,6 +8,7 @@ what failed, and is closed when nothing waits there any more.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -35,6 +36,10 @@ ALERTNAME = "DriftbellNotificationFailed"
 
 #: How long a message that must wake someone may fail, or wait for its turn, before another destination is used.
 FAILOVER_MS = 60_000
+
+
+#: Failing messages that one message about a destination counts at most: it is composed anew with each that joins.
+MAX_NAMED = 1_000
 
 
 class Failover:
@@ -154,8 +159,8 @@ class Failover:
         if fallback is None:
             return None
         alerts = [] if letter is None else [_given_up(letter, now_ms)]
-        for queue in draft.queues_of(destination):
-            alerts += [_failing(queue, row, now_ms) for row in queue.rows if row.failed_over]
+        failing = ((queue, row) for queue in draft.queues_of(destination) for row in queue.rows if row.failed_over)
+        alerts += [_failing(queue, row, now_ms) for queue, row in itertools.islice(failing, MAX_NAMED)]
         if not alerts:
             return None
         notification = notify(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 
+import msgspec
+
 from driftbell.alerting.outbox.backoff import REFUSED_PAUSE_MS, REFUSED_RETRY_MS
 from driftbell.alerting.outbox.outcome import OutcomeReason
-from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, LogEntry, Row
+from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Row
 from driftbell.alerting.state.state import Draft, State
 
 log = logging.getLogger(__name__)
@@ -54,7 +56,7 @@ def notify_again(draft: Draft, queue: DeliveryQueue) -> None:
     group = draft.group(queue.group_id)
     entry = group.log.get(queue.destination) if group is not None else None
     if group is not None and entry is not None:
-        group.log[queue.destination] = LogEntry(at_ms=0, firing=entry.firing, resolved=entry.resolved)
+        group.log[queue.destination] = msgspec.structs.replace(entry, at_ms=0)
 
 
 def hasten(draft: Draft, destination: str, now_ms: int) -> None:

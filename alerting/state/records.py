@@ -88,6 +88,8 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     firing: frozenset[str] = frozenset()
     resolved: frozenset[str] = frozenset()
+    #: Rank of the most severe firing alert, 0 for critical; unset in what older versions wrote.
+    worst: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Group(msgspec.Struct, kw_only=True, omit_defaults=True):

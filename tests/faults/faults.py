@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 
+from confluent_kafka import TopicPartition
 from msgspec.structs import replace
 
 from driftbell.streams.engine.crash_points import CrashPoint
 from tests.faults.clock import clock_environment, set_clock
 from tests.faults.records import RECORD_BYTES, allow_giants, is_poison, poisonous_environment, send_giants, send_poison
-from tests.faults.scenario import Fault, Run
+from tests.faults.scenario import Fault, Run, saved
+from tests.pipeline.oracle import read_partition
 
 
 def _none(run: Run) -> None:
@@ -127,6 +129,21 @@ def _poison(run: Run) -> None:
     send_poison(run)
 
 
+def _retention(run: Run) -> None:
+    """Retention deletes what was read, while events flow, and a worker dies: the next finds a log that begins later."""
+    sources = {(stream, partition): offset for (stream, partition), offset in saved(run.config).items() if offset}
+    for (stream, partition), offset in sources.items():
+        topic = stream.topic(run.config.topics)
+        records = read_partition(run.config, topic, partition)
+        run.deleted[topic, partition] = [record for record in records if record.offset < offset]
+    admin = run.kafka.admin()
+    request = [TopicPartition(s.topic(run.config.topics), partition, end) for (s, partition), end in sources.items()]
+    for future in admin.delete_records(request).values():
+        future.result(30)
+    run.victim().kill()
+    run.start_worker()
+
+
 FAULTS: dict[str, Fault] = {
     "none": _none,
     "follower_frozen": _follower_frozen,
@@ -143,6 +160,7 @@ FAULTS: dict[str, Fault] = {
     "broker_killed": _broker_killed,
     "broker_gone": _broker_gone,
     "router_killed": _router_killed,
+    "retention": _retention,
     "giants": _giants,
     "poison": _poison,
 }

@@ -19,7 +19,7 @@ from driftbell.runtime.config.router import RouterConfig
 from driftbell.runtime.kafka import consumer_settings
 from driftbell.runtime.kafka.watermarks import watermarks
 from driftbell.schemas import Alert
-from driftbell.streams.records import Input
+from driftbell.streams.records import Input, Record
 from tests.faults.pager import Episode, Pager
 from tests.pipeline import LiveProducer, RouterProcess, Traffic, WorkerProcess, expected_of, stored_of
 from tests.pipeline.oracle import published_alerts
@@ -49,6 +49,9 @@ class Run:
 
     #: Which records of the predictions the workers must have stepped over, as they failed at them.
     stepped_over: Callable[[bytes | None], bool] = field(default=lambda _: False)
+
+    #: What was deleted from the inputs, by topic and partition: the oracle has seen it.
+    deleted: dict[tuple[str, int], list[Record]] = field(default_factory=dict)
 
     def start_worker(self) -> WorkerProcess:
         """One more worker."""
@@ -153,12 +156,15 @@ def ends(config: Config) -> dict[tuple[str, int], int]:
 
 def all_read(config: Config, until: Mapping[tuple[str, int], int]) -> bool:
     """Whether the checkpoints have come to these ends."""
+    done = saved(config)
+    return all(done[Input.named(name), partition] >= end for (name, partition), end in until.items())
+
+
+def saved(config: Config) -> dict[tuple[Input, int], int]:
+    """How far the checkpoints have come; 0 where there is none."""
     with redis.Redis.from_url(config.redis.url) as client:
-        for (name, partition), end in until.items():
-            done = client.hget(f"driftbell:{{{config.worker.group}:{partition}}}", f"off:{name}")
-            if int(done or 0) < end:
-                return False
-    return True
+        keys = {p: f"driftbell:{{{config.worker.group}:{p}}}" for p in range(PARTITIONS)}
+        return {(s, p): int(client.hget(key, f"off:{s.value}") or 0) for p, key in keys.items() for s in Input}
 
 
 def _compare(run: Run, codes: Counter[int], predictions: int) -> Outcome:
@@ -168,7 +174,7 @@ def _compare(run: Run, codes: Counter[int], predictions: int) -> Outcome:
         stored = stored_of(run.config, partition)
         if stored is None:
             continue
-        expected = expected_of(run.config, partition, stored, stepped_over=run.stepped_over)
+        expected = expected_of(run.config, partition, stored, stepped_over=run.stepped_over, deleted=run.deleted)
         expected_alerts |= expected.alerts
         differences += [f"partition {partition}: {found}" for found in expected.differences(stored)]
     published = published_alerts(run.config, PARTITIONS)

@@ -33,6 +33,7 @@ def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster
         ("leader_killed", "redis"),
         ("clock_ahead", "redis"),
         ("router_killed", "redis"),
+        ("retention", "redis"),
         ("giants", "redis"),
         ("poison", "redis"),
         ("crash:saved", "valkey"),

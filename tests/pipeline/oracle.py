@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,18 +79,25 @@ def read_topic(config: Config, topic: str, partitions: int) -> list[Record]:
 
 
 def expected_of(
-    config: Config, partition: int, stored: Expected, *, stepped_over: Callable[[bytes | None], bool] = lambda _: False
+    config: Config,
+    partition: int,
+    stored: Expected,
+    *,
+    stepped_over: Callable[[bytes | None], bool] = lambda _: False,
+    deleted: Mapping[tuple[str, int], Sequence[Record]] | None = None,
 ) -> Expected:
     """Recompute one partition from the contents of its two topics, up to the offsets and the stream time of ``stored``.
 
-    ``stepped_over`` says at which predictions the workers have failed again and again.
+    ``stepped_over`` says at which predictions the workers have failed again and again. ``deleted`` is what the topics once
+    held, by topic and partition.
     """
     core = Partition(partition, config)
     pending = MemoryPending()
     alerts: dict[str, Alert] = {}
     stream_ms: int = stored.core["stream_ms"]
     for stream in Input:
-        records = read_partition(config, getattr(config.topics, stream.value), partition)
+        topic = getattr(config.topics, stream.value)
+        records = [*(deleted or {}).get((topic, partition), ()), *read_partition(config, topic, partition)]
         for read in records:
             if stream is Input.PREDICTIONS and stepped_over(read.value):
                 core.step_over(stream, read.offset, f"failed {TRIES + 1} times here: RuntimeError: poison")

@@ -303,7 +303,7 @@ class Engine:
         log.error(
             "partition %d failed and is set aside: it begins again at its checkpoint in %.0f s (failure %d): %s",
             index, failure.pause_seconds, failure.times, failure.error,
-            exc_info=None if isinstance(error, DriftbellError) else error,
+            exc_info=None if isinstance(error, DriftbellError | OSError) else error,
         )  # fmt: skip
 
     def _try_again(self, assignment: Assignment, runner: Runner) -> None:

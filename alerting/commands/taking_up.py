@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeVar
 
-from driftbell.alerting.errors import DamagedRecordError, NewerFormatError
+from driftbell.alerting.errors import DamagedRecordError, NewerFormatError, RouterError
 from driftbell.alerting.muting.silence_rules import SilenceReason, obey
 from driftbell.alerting.state.encoding import decode
 from driftbell.alerting.state.silence import Answer, Command
@@ -37,7 +37,7 @@ async def take_up(box: CommandBox, router: Changes) -> list[Answer]:
     answers = []
     for command_id, data in sorted((await box.commands()).items()):
         command = _read(command_id, data)
-        answers.append(await router.change(partial(_answer, command)))
+        answers.append(await _do(router, command_id, command))
         await box.withdraw(command_id)
     for answer in answers:
         log.info(
@@ -52,6 +52,17 @@ async def take_up(box: CommandBox, router: Changes) -> list[Answer]:
     return answers
 
 
+async def _do(router: Changes, command_id: str, command: Command | str) -> Answer:
+    try:
+        return await router.change(partial(_answer, command))
+    except RouterError:
+        raise
+    except Exception:
+        # A command must not stop the router, nor come back after its restart.
+        log.exception("a command failed", extra={"command": command_id})
+        return await router.change(partial(_refuse, command_id, "the router failed at it; its log says how"))
+
+
 def _read(command_id: str, data: bytes) -> Command | str:
     try:
         command = decode(data, Command)
@@ -64,11 +75,11 @@ def _read(command_id: str, data: bytes) -> Command | str:
 def _answer(command: Command | str, draft: Draft, now_ms: int) -> Answer:
     if isinstance(command, Command):
         return obey(draft, command, now_ms)
-    answer = Answer(
-        id=command,
-        at_ms=now_ms,
-        reason=SilenceReason.INVALID.value,
-        error="the command cannot be read: is the router older than the command line that wrote it?",
-    )
-    draft.answers[command] = answer
+    error = "the command cannot be read: is the router older than the command line that wrote it?"
+    return _refuse(command, error, draft, now_ms)
+
+
+def _refuse(command_id: str, error: str, draft: Draft, now_ms: int) -> Answer:
+    answer = Answer(id=command_id, at_ms=now_ms, reason=SilenceReason.INVALID.value, error=error)
+    draft.answers[command_id] = answer
     return answer

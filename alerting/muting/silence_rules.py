@@ -221,7 +221,10 @@ def _end(draft: Draft, silence: Silence, now_ms: int) -> None:
 
 def _bring_forward(draft: Draft, silence: Silence) -> None:
     """What the silence holds back goes out when it ends, not at the next group_interval."""
-    matchers = [matcher_of(stored) for stored in silence.matchers]
+    try:
+        matchers = [matcher_of(stored) for stored in silence.matchers]
+    except BadMatcherError:
+        return  # it held nothing back
     at_ms = silence.ends_ms + 1
     for saved in list(draft.state.groups.values()):
         if not saved.flushed or saved.next_flush_ms <= at_ms:

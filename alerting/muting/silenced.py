@@ -5,7 +5,7 @@ from __future__ import annotations
 from driftbell.alerting.muting.muter import MuteAnswer, MuteContext, MuteKind, Muting
 from driftbell.alerting.muting.silence_rules import SilenceState, matcher_of, state_of
 from driftbell.alerting.state.silence import Silence, Silences
-from driftbell.runtime.matching.matchers import Matcher
+from driftbell.runtime.matching.matchers import BadMatcherError, Matcher
 from driftbell.schemas import Alert
 
 #: Alerts whose silences are remembered; with more, all are looked up anew.
@@ -52,7 +52,15 @@ class Silencer:
         self._of, self._version = silences, silences.version
         self._matching = {}
         self._alive = [
-            (silence, tuple(matcher_of(stored) for stored in silence.matchers))
+            (silence, matchers)
             for silence in silences
-            if state_of(silence, now_ms) is not SilenceState.EXPIRED
+            if state_of(silence, now_ms) is not SilenceState.EXPIRED and (matchers := _matchers(silence))
         ]
+
+
+def _matchers(silence: Silence) -> tuple[Matcher, ...]:
+    try:
+        return tuple(matcher_of(stored) for stored in silence.matchers)
+    except BadMatcherError:
+        # Another version of RE2 took it. A page too many is better than a router that cannot flush.
+        return ()

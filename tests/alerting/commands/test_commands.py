@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from driftbell.alerting.commands import taking_up
 from driftbell.alerting.commands.asking import NoLeaderError, ask, silences
 from driftbell.alerting.commands.taking_up import take_up
 from driftbell.alerting.errors import StoreUnavailableError
 from driftbell.alerting.incidents.configured import muters_of
+from driftbell.alerting.muting import silence_rules
 from driftbell.alerting.state.encoding import encode
 from driftbell.alerting.state.memory import MemoryStore
 from driftbell.alerting.state.redis import RedisStore
@@ -115,6 +117,26 @@ async def test_what_is_no_command_is_answered_so_and_taken_out(new_store: NewSto
     assert [answer.reason for answer in await take_up(store, one.router)] == ["invalid"]
     assert await store.commands() == {}
     assert len(one.router.state.silences) == 0
+
+
+async def test_a_command_at_which_the_router_fails_is_answered_and_does_not_stop_it(
+    new_store: NewStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store: Any = new_store()
+    one = await rig(store)
+    await store.submit("c1", encode(Command(id="c1", action=FRAUD)))
+    await store.submit("c2", encode(Command(id="c2", action=FRAUD)))
+    real = silence_rules.obey
+
+    def obey(draft: Any, command: Command, now_ms: int) -> Answer:
+        if command.id == "c1":
+            raise ZeroDivisionError
+        return real(draft, command, now_ms)
+
+    monkeypatch.setattr(taking_up, "obey", obey)
+
+    assert [answer.reason for answer in await take_up(store, one.router)] == ["invalid", "added"]
+    assert await store.commands() == {}
 
 
 def driftbell(folder: Path, url: str, *arguments: str) -> int:

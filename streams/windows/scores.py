@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -34,7 +35,10 @@ class ManyClasses:
     def _other_keys(self, name: str) -> Iterator[str]:
         """In what other ways ``agreement`` knows a whole number to be written."""
         if name.removeprefix("-").isdecimal():
-            yield repr(float(name))
+            number = float(name)
+            # 10**300 is not the float nearest to it.
+            if math.isfinite(number) and str(int(number)) == name:
+                yield repr(number)
         if name in ("0", "1"):
             yield from (key for key in self._scores if 4 <= len(key) <= 5 and class_name(key) == name)
 

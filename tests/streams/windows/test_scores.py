@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from driftbell.streams.agreement import class_name
@@ -22,6 +22,7 @@ ANSWERS: st.SearchStrategy[Any] = (
 )
 
 
+@example(classes=[1e300, "cat", "dog"], label=10**300)
 @given(st.lists(ANSWERS, min_size=3, max_size=8, unique_by=class_name), ANSWERS)
 def test_the_score_is_that_of_the_key_which_agrees_with_the_label(classes: list[Any], label: Any) -> None:
     keys = [one if isinstance(one, str) else repr(one) if isinstance(one, float) else str(one) for one in classes]

@@ -255,10 +255,8 @@ class Engine:
             if concern_of(error) is Concern.WORKER:
                 raise
             self._unclaimed[index] = generation
-            failure = self._failures.not_claimed(index, error)
-            self._note_failure(index, failure, error)
             again = partial(self._claim_later, assignment, index, generation)
-            asyncio.get_running_loop().call_later(failure.pause_seconds, again)
+            self._set_aside(index, self._failures.not_claimed(index, error), error, again)
         else:
             self._unclaimed.pop(index, None)
 
@@ -294,17 +292,17 @@ class Engine:
         if concern_of(error) is Concern.WORKER or runner is None:
             self._on_failure(error)
             return
-        failure = self._failures.failed(runner, error)
-        self._note_failure(index, failure, error)
-        asyncio.get_running_loop().call_later(failure.pause_seconds, self._try_again, assignment, runner)
+        again = partial(self._try_again, assignment, runner)
+        self._set_aside(index, self._failures.failed(runner, error), error, again)
 
-    def _note_failure(self, index: int, failure: Failure, error: BaseException) -> None:
+    def _set_aside(self, index: int, failure: Failure, error: BaseException, again: Callable[[], None]) -> None:
         self.counts.partition_failures += 1
         log.error(
             "partition %d failed and is set aside: it begins again at its checkpoint in %.0f s (failure %d): %s",
             index, failure.pause_seconds, failure.times, failure.error,
             exc_info=None if isinstance(error, DriftbellError | OSError) else error,
         )  # fmt: skip
+        asyncio.get_running_loop().call_later(failure.pause_seconds, again)
 
     def _try_again(self, assignment: Assignment, runner: Runner) -> None:
         index = runner.partition.index

@@ -14,7 +14,7 @@ from driftbell.alerting.channels.secrets import SecretSource
 from driftbell.alerting.errors import RefusedError, SecretError
 from driftbell.runtime.config.document import Path
 from driftbell.runtime.config.router import ChannelConfig, Global, RouterConfig
-from driftbell.runtime.config.rules import BadSetting
+from driftbell.runtime.config.rules import BadSetting, http_url
 
 if TYPE_CHECKING:
     import aiohttp
@@ -108,6 +108,17 @@ class BuildContext:
             self.refusals.append(Refusal(f"{place}.{secret.key}", wrong, SecretError))
             return SecretSource(secret.name, _NO_SECRET)
         return secret
+
+    def web_address(self, secret: SecretSource | None) -> SecretSource:
+        """As ``readable``, for a secret that is a URL; one in the file itself was judged by the check of the settings."""
+        found = self.readable(secret)
+        if found.value is None:
+            try:
+                for wrong in http_url(found.read(), ()):
+                    self.require(found, False, wrong.message, wrong.fix)
+            except SecretError:
+                pass  # It went away since it was read: the channel says so when it sends.
+        return found
 
     def require(self, secret: SecretSource, sound: bool, message: str, fix: str) -> None:
         """Refuse a secret whose value cannot work, in words without it; what was not read is not judged."""

@@ -30,7 +30,9 @@ def build(slack: SlackConfig, context: BuildContext) -> Channel:
             title=title,
             text=text,
         )
-    return SlackWebhookChannel(context.session, context.readable(url), mentions=slack.mentions, title=title, text=text)
+    return SlackWebhookChannel(
+        context.session, context.web_address(url), mentions=slack.mentions, title=title, text=text
+    )
 
 
 SLACK = ChannelKind("slack", SlackConfig, check, build)

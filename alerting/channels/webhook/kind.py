@@ -12,7 +12,7 @@ def build(webhook: WebhookConfig, context: BuildContext) -> Channel:
     """The channel of checked settings."""
     from driftbell.alerting.channels.webhook.webhook import WebhookChannel
 
-    return WebhookChannel(context.session, context.readable(secret_of(webhook, "url")), webhook.max_alerts)
+    return WebhookChannel(context.session, context.web_address(secret_of(webhook, "url")), webhook.max_alerts)
 
 
 WEBHOOK = ChannelKind("webhook", WebhookConfig, check, build)

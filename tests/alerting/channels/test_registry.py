@@ -143,6 +143,26 @@ async def test_a_secret_may_come_from_a_variable(monkeypatch: pytest.MonkeyPatch
     assert await built({"pagerduty_configs": [{"routing_key_env": "DRIFTBELL_TEST_KEY"}]})
 
 
+@pytest.mark.parametrize("kind", ["slack", "slack's default", "webhook"])
+@pytest.mark.parametrize("form", ["env", "file"])
+async def test_a_secret_url_without_its_scheme_is_refused_before_a_page_needs_it(
+    kind: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIFTBELL_TEST_URL", "hooks.example.org/SECRET")
+    (tmp_path / "url").write_text("hooks.example.org/SECRET\n")
+    given = "DRIFTBELL_TEST_URL" if form == "env" else str(tmp_path / "url")
+    cases: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+        "slack": ({"slack_configs": [{f"api_url_{form}": given}]}, {}),
+        "slack's default": ({"slack_configs": [{}]}, {f"slack_api_url_{form}": given}),
+        "webhook": ({"webhook_configs": [{f"url_{form}": given}]}, {}),
+    }
+    receiver, defaults = cases[kind]
+
+    with pytest.raises(RefusedError, match="this is not an http:// or https:// URL") as refusal:
+        await built(receiver, **defaults)
+    assert "SECRET" not in str(refusal.value)
+
+
 async def test_an_empty_secret_is_no_secret(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("\n")

@@ -84,6 +84,21 @@ def test_ctrl_c_in_the_middle_leaves_no_half_made_environment(checkout: Path) ->
     assert _left(checkout) == set()
 
 
+def test_a_program_runs_where_its_caller_stands_so_that_it_finds_the_callers_files(
+    dev: ModuleType, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = tmp_path / "elsewhere"
+    caller.mkdir()
+    monkeypatch.chdir(caller)
+    asked = _loaded(checkout)  # as `python3 CLONE/dev` is
+    monkeypatch.setattr(asked, "use_a_python_that_fits", lambda: None)
+    monkeypatch.setattr(asked, "rooms_are_linked", lambda: None)
+    monkeypatch.setattr(asked, "set_up", lambda: None)
+    monkeypatch.setattr(asked, "become", lambda command: Path.cwd())
+
+    assert asked.main(["run", "driftbell", "replay", "mine.csv"]) == caller
+
+
 @pytest.mark.slow
 def test_an_environment_that_is_made_aside_works_at_its_place(
     dev: ModuleType, checkout: Path, monkeypatch: pytest.MonkeyPatch

@@ -65,8 +65,14 @@ def _lines(
         )
     yield ""
     for one in watched:
+        rows = report.rows(one.model, one.version, one.variant)
         yield from _watched(one)
-        yield from _table(report.rows(one.model, one.version, one.variant))
+        if never_right(one, rows):
+            yield (
+                "  NO PREDICTION WAS EVER RIGHT: are predictions and labels written alike? `yes` and 1 are two classes, "
+                "and `--map` may have taken the wrong column"
+            )
+        yield from _table(rows)
         yield ""
     if report.silent_at_end:
         models = ", ".join(sorted(report.silent_at_end))
@@ -97,6 +103,12 @@ def _input(history: History, seconds: float) -> Iterator[str]:
         yield f"{total:,} entries were left out: {reasons}; for example"
         for example in history.examples:
             yield f"  {example.place}: {example.reason}: {example.detail}"
+
+
+def never_right(one: Watched, rows: Sequence[Row]) -> bool:
+    """Whether all of many labels contradict their predictions: a model that answered by lot would do better."""
+    right = [row.values[SHOWN_VALUES["accuracy"]] for row in rows if SHOWN_VALUES["accuracy"] in row.values]
+    return one.labels >= one.labels_needed > 0 and bool(right) and not any(right)
 
 
 def _watched(one: Watched) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from driftbell.history import History
 from driftbell.replay import Report, Watched, lines
@@ -130,6 +131,20 @@ def test_a_history_in_which_nothing_was_watched_does_not_reassure() -> None:
 
     assert "NOT WATCHED: too few predictions to learn what is normal (3,000 of 5,000 needed" in text
     assert text.endswith("so this file cannot say whether anything would have paged")
+
+
+@pytest.mark.parametrize(("accuracy", "told"), [((0.0, 0.0), True), ((0.0, 0.01), False), ((), False)])
+def test_predictions_of_which_none_was_right_are_called_a_mismatch_of_words(
+    accuracy: tuple[float, ...], told: bool
+) -> None:
+    report = Report()
+    for window, value in enumerate(accuracy):
+        report.add(metric(window, 1, 1000, 1000, accuracy_score=value))
+    one = msgspec.structs.replace(watched(1_700_000_000_000), labels=2000)
+
+    text = "\n".join(lines(report, History([]), 1.0, [one]))
+
+    assert ("NO PREDICTION WAS EVER RIGHT: are predictions and labels written alike?" in text) == told
 
 
 def test_messages_are_counted_as_the_router_would_send_them() -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from driftbell.runtime.config.model import Topics
 from driftbell.runtime.printable import printable
+from driftbell.runtime.wording import count
 from driftbell.schemas import (
     BadRecord,
     Headers,
@@ -119,7 +120,7 @@ def _metric(_message: ConsumedRecord, value: bytes) -> str:
     window = f"{metric.window_start[11:19]}-{metric.window_end[11:19]}"
     return (
         f"{metric.model} {metric.version} {metric.variant}  {window} r{metric.revision}  "
-        f"{metric.predictions:,} predictions, {metric.labels:,} labels  {values}"
+        f"{count(metric.predictions, 'predictions')}, {count(metric.labels, 'labels')}  {values}"
     )
 
 
@@ -129,7 +130,7 @@ def _prediction(_message: ConsumedRecord, value: bytes) -> str:
     latency = f"  {event.latency_ms:.1f} ms" if event.latency_ms is not None else ""
     return (
         f"{event.model} {event.version} {event.variant}  {event.prediction_id}  {answer}  "
-        f"{len(event.features)} features{latency}"
+        f"{count(len(event.features), 'features')}{latency}"
     )
 
 

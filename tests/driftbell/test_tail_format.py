@@ -94,7 +94,7 @@ def test_predictions_and_labels_are_one_line_each() -> None:
     label = Feedback(prediction_id="p1", model="fraud", label=True, timestamp=MOMENT)
 
     assert as_line(message(TopicKind.PREDICTIONS, encode_prediction(event))).endswith(
-        "fraud 3 live  p1  'ok'  1 features  2.5 ms"
+        "fraud 3 live  p1  'ok'  1 feature  2.5 ms"
     )
     assert as_line(message(TopicKind.FEEDBACK, encode_feedback(label))).endswith("fraud  p1  label True")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from collections.abc import Iterator
@@ -66,6 +67,18 @@ def _no_state_is_dropped(request: pytest.FixtureRequest, caplog: pytest.LogCaptu
     if "broken_monitors" not in request.fixturenames:
         dropped = [r.getMessage() for r in caplog.get_records("call") if "its state does not fit" in r.getMessage()]
         assert dropped == []
+
+
+@pytest.fixture(autouse=True)
+def _logging_is_as_before() -> Iterator[None]:
+    """A command sets up logging for its process: later tests would write into the closed output of its test."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    for handler in root.handlers[:]:
+        if type(handler) is logging.StreamHandler and handler not in handlers:
+            root.removeHandler(handler)
+    root.setLevel(level)
 
 
 # A property that holds must not fail because the machine is busy; pytest-timeout catches what hangs.

@@ -28,7 +28,7 @@ _ANSWER_BYTES = 262_144
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What a vendor answered. ``text`` is one short line without secrets, for people; ``body`` is the answer itself."""
 
     status: int
@@ -64,7 +64,7 @@ async def post(
     body: bytes,
     headers: Mapping[str, str] | None = None,
     secrets: tuple[str, ...] = (),
-) -> Answer | Outcome:
+) -> HttpResponse | Outcome:
     """POST JSON. An ``Outcome`` says that there was no answer, and whether the request may have arrived."""
     try:
         async with session.post(
@@ -77,7 +77,7 @@ async def post(
         ) as response:
             body = await _read(response)
             text = _short(body.decode(errors="replace"), secrets)
-            return Answer(response.status, text, retry_after(response.headers.get("Retry-After")), body)
+            return HttpResponse(response.status, text, retry_after(response.headers.get("Retry-After")), body)
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
         return failed(OutcomeReason.CLIENT_ERROR, "the URL is not valid")
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ssl.SSLError) as error:
@@ -107,7 +107,7 @@ def classify(status: int) -> OutcomeReason:
     return OutcomeReason.SERVER_ERROR if status >= 500 else OutcomeReason.CLIENT_ERROR
 
 
-def refused(answer: Answer) -> Outcome:
+def refused(answer: HttpResponse) -> Outcome:
     """The outcome of an answer that is not the vendor's success, whatever its status says."""
     reason = classify(answer.status)
     if reason is OutcomeReason.SENT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections.abc import Iterator
@@ -98,16 +99,32 @@ def test_the_json_lines_in_the_command_line_document_replay(tmp_path: Path) -> N
     assert inputs == ["predictions", "feedback"]
 
 
+def commands_of(line: str) -> Iterator[list[str]]:
+    """The words of each command of a line of shell, those in ``$(...)`` too; without its comment."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    for operator, words in itertools.groupby(lexer, lambda word: not set(word) - set("|&;()$")):
+        if not operator:
+            yield list(words)
+
+
+def test_commands_are_found_in_a_line_of_shell() -> None:
+    assert list(commands_of("a 'b|c' | d $(e -f) && g > h  # i")) == [["a", "b|c"], ["d"], ["e", "-f"], ["g", ">", "h"]]
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_driftbell_command_that_is_shown_exists(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = [line for code in blocks(document, "console") for line in code.splitlines()]
     for line in shown:
-        for command in re.split(r"&&|\|", line.removeprefix("$ ").split("#")[0]):
-            words = shlex.split(command)
+        for words in commands_of(line.removeprefix("$ ")):
             if words[:1] != ["driftbell"]:
                 continue
             known = [word for word in words[1:] if re.fullmatch(r"[a-z]+", word)][:2]
-            known = known if known[0] in ("topics", "config", "events", "dlq", "state", "completion") else known[:1]
+            known = (
+                known
+                if known[0] in ("topics", "config", "events", "dlq", "state", "completion", "silence")
+                else known[:1]
+            )
             with pytest.raises(SystemExit) as end:
                 cli.main([*known, "--help"])
             assert end.value.code == ExitCode.OK, line

@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
-from driftbell.alerting.channels.http import Answer, post, refused
+from driftbell.alerting.channels.http import HttpResponse, post, refused
 from driftbell.alerting.channels.secrets import SecretSource, fingerprint
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
@@ -91,7 +91,7 @@ class PagerDutyChannel:
         async def post_event(event: dict[str, Any]) -> Outcome:
             body = msgspec.json.encode({"routing_key": routing_key, **event})
             answer = await post(self._session, self._url, body, secrets=(routing_key,))
-            if not isinstance(answer, Answer):
+            if not isinstance(answer, HttpResponse):
                 return answer
             # Anything else below 300 is not PagerDuty (a proxy, a wrong URL), so the message would be lost.
             return sent() if answer.status == 202 else refused(answer)

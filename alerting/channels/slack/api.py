@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
-from driftbell.alerting.channels.http import Answer, post, refused
+from driftbell.alerting.channels.http import HttpResponse, post, refused
 from driftbell.alerting.channels.secrets import SecretSource, fingerprint
 from driftbell.alerting.channels.slack.blocks import as_edit, escape, mention_block, plain_block, render_minimal
 from driftbell.alerting.channels.slack.webhook import BURST, PER_SECOND, full
@@ -158,7 +158,7 @@ class SlackApiChannel:
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/x-www-form-urlencoded"},
             secrets=(token,),
         )
-        found = own_message(answer.body, delivery.incident.id) if isinstance(answer, Answer) else None
+        found = own_message(answer.body, delivery.incident.id) if isinstance(answer, HttpResponse) else None
         log.info("looked for our own message", extra={"incident": delivery.incident.id, "found": found is not None})
         return found
 
@@ -188,7 +188,7 @@ class SlackApiChannel:
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json; charset=utf-8"},
             secrets=(token,),
         )
-        return judge(answer) if isinstance(answer, Answer) else answer
+        return judge(answer) if isinstance(answer, HttpResponse) else answer
 
 
 #: Nothing in a message is to be turned into links, mentions or previews.
@@ -241,7 +241,7 @@ class _Reply(msgspec.Struct):
     ts: str = ""
 
 
-def judge(answer: Answer) -> Outcome:
+def judge(answer: HttpResponse) -> Outcome:
     """What a Web API answer means. ``detail`` of a failure is Slack's error word where there is one."""
     if answer.status != 200:
         return refused(answer)

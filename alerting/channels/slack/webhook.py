@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
-from driftbell.alerting.channels.http import Answer, post, refused
+from driftbell.alerting.channels.http import HttpResponse, post, refused
 from driftbell.alerting.channels.secrets import SecretSource, fingerprint
 from driftbell.alerting.channels.slack.blocks import render, render_minimal
 from driftbell.alerting.errors import SecretError
@@ -76,7 +76,7 @@ class SlackWebhookChannel:
 
         async def attempt(payload: dict[str, Any]) -> Outcome:
             answer = await post(self._session, url, msgspec.json.encode(payload), secrets=(url,))
-            return judge(answer) if isinstance(answer, Answer) else answer
+            return judge(answer) if isinstance(answer, HttpResponse) else answer
 
         return await send_or_minimal(
             lambda: full(delivery, self._mentions, self._title, self._text),
@@ -99,7 +99,7 @@ def full(delivery: Delivery, mentions: Sequence[str], title: Template | None, te
     )
 
 
-def judge(answer: Answer) -> Outcome:
+def judge(answer: HttpResponse) -> Outcome:
     """What a webhook's answer means."""
     if answer.status == 200 and answer.text == "ok":
         return sent()

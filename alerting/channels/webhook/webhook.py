@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
-from driftbell.alerting.channels.http import Answer, post, refused
+from driftbell.alerting.channels.http import HttpResponse, post, refused
 from driftbell.alerting.channels.secrets import SecretSource
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
@@ -49,7 +49,7 @@ class WebhookChannel:
 
         async def attempt(body: bytes) -> Outcome:
             answer = await post(self._session, url, body, secrets=(url,))
-            if not isinstance(answer, Answer):
+            if not isinstance(answer, HttpResponse):
                 return answer
             return sent() if 200 <= answer.status < 300 else refused(answer)
 

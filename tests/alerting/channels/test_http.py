@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from driftbell.alerting.channels.http import Answer, new_session, post, retry_after
+from driftbell.alerting.channels.http import HttpResponse, new_session, post, retry_after
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason
 from driftbell.fakes.server import FakeServer
 
@@ -56,7 +56,7 @@ async def test_an_answer_is_shown_short_on_one_line_and_without_secrets(chatty: 
     async with new_session() as session:
         answer = await post(session, f"{chatty.address}/5000000", b"{}", secrets=("SECRET",))
 
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, HttpResponse)
     assert len(answer.text) < 1200 and "\n" not in answer.text
     assert "SECRET" not in answer.text
     assert len(answer.body) < 600_000
@@ -100,6 +100,6 @@ async def test_an_answer_without_end_is_read_to_its_bound_only(packed: bool) -> 
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         found = await post(session, str(server.make_url("/")), b"{}")
 
-    assert isinstance(found, Answer)
+    assert isinstance(found, HttpResponse)
     assert len(found.body) < 2_000_000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000, "kilobytes"

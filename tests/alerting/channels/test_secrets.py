@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from driftbell.alerting.channels.http import Answer, new_session, post
+from driftbell.alerting.channels.http import HttpResponse, new_session, post
 from driftbell.alerting.channels.secrets import redact
 from driftbell.alerting.outbox.outcome import Outcome
 from driftbell.fakes.faults import Fault
@@ -69,7 +69,7 @@ async def test_a_secret_at_the_cut_of_a_long_answer_is_not_shown_in_half() -> No
         fake.faults.add(Fault(status=500, body="." * 440 + secret))
         answer = await post(session, fake.webhook_url, b"{}", secrets=(secret,))
 
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, HttpResponse)
     assert "SECRET" not in answer.text
 
 

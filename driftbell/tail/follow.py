@@ -27,6 +27,11 @@ POLL = 0.25
 BATCH = 500
 
 
+#: confluent-kafka (2.x) ends the process with a segmentation fault at a header whose name is not UTF-8, before Python can do
+#: anything about it. So headers are read only where we wrote them; an event does not need its own.
+_FROM_PRODUCERS = frozenset({TopicKind.PREDICTIONS, TopicKind.FEEDBACK})
+
+
 class Start(enum.StrEnum):
     """Where to begin, if not at a time."""
 
@@ -77,7 +82,7 @@ def follow(
                     message.timestamp()[1],
                     bytes_of(message.key()),
                     bytes_of(message.value()),
-                    headers_of(message),
+                    [] if kinds[topic] in _FROM_PRODUCERS else headers_of(message),
                 )
     except KafkaException as error:
         raise CommandError(f"Kafka at {config.kafka.get('bootstrap.servers')}: {error.args[0].str()}") from error

@@ -267,7 +267,8 @@ def foreign_keys(config: Config, sample: Iterable[Message], partitions: Mapping[
         key, topic, partition, value = message.key(), message.topic(), message.partition(), message.value()
         if topic not in streams or partition is None or value is None:
             continue
-        (event,) = streams[topic].spec.decode([value], [message.headers() or []])
+        # Without its headers: confluent-kafka crashes on a name that is not UTF-8, and the model is in the value.
+        (event,) = streams[topic].spec.decode([value], None)
         # Of what cannot be read the key may still be the name of its model.
         model = (key or b"").decode(errors="replace") if isinstance(event, BadRecord) else event.model
         if isinstance(event, BadRecord) and not key:

@@ -6,6 +6,8 @@ import asyncio
 import json
 import random
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,6 +116,23 @@ async def publish(rig: Rig, draw: random.Random) -> dict[Input, int]:
     return sent
 
 
+def tailed(rig: Rig, count: int) -> int:
+    """How many records ``driftbell events tail`` shows, in a process of its own: a bad name may kill it."""
+    topics = rig.config.topics
+    settings = {"kafka": dict(rig.config.kafka), "topics": {s.value: s.topic(topics) for s in Input}}
+    file = rig.folder / "tail.yaml"
+    file.write_text(json.dumps(settings))
+    shown = subprocess.run(
+        [sys.executable, "-m", "driftbell", "events", "tail", "-c", str(file), "--since", "beginning", "--json"]
+        + [f"--topic={source.value}" for source in Input]
+        + [f"--limit={count}"],
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    return len(shown.stdout.splitlines())
+
+
 def test_10_000_damaged_records_keys_and_headers_stop_no_worker(rig: Rig) -> None:
     sent = asyncio.run(publish(rig, random.Random(8)))
 
@@ -127,6 +146,7 @@ def test_10_000_damaged_records_keys_and_headers_stop_no_worker(rig: Rig) -> Non
     assert worker.exit_code(5) == 0, "the worker that read them all is the one that was started, and ends well"
     with rig.worker() as again:
         assert again.get("/readyz") == 200
+    assert tailed(rig, sum(sent.values())) == sum(sent.values()), "people can read them, too"
     (stored,) = rig.stored().values()
     counts = stored.core["counts"]
     letters = {name: count for name, count in counts.items() if name.startswith("dead_letters_")}

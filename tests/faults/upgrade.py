@@ -121,8 +121,10 @@ def upgrade(
 ) -> Upgraded:
     """Two workers of ``code``, replaced in the middle of drift: alerts that the old ones raise are closed by the new ones."""
     topics = kafka.create_all(partitions=PARTITIONS, inputs={"message.timestamp.type": "LogAppendTime"})
-    config = configuration(kafka, redis, topics, f"upgrade-{seed}", RouterConfig())
+    config = old_config = configuration(kafka, redis, topics, f"upgrade-{seed}", RouterConfig())
     old: list[WorkerProcess] = [EarlierWorker(folder / f"old-{n}", config, code) for n in range(2)]
+    # The earlier code looks at a model with every tick; gathered batches would be cut elsewhere.
+    config = msgspec.structs.replace(config, worker=msgspec.structs.replace(config.worker, gather=0.0))
     new = [WorkerProcess(folder / f"new-{n}", config) for n in range(2)]
     done = Upgraded()
     try:
@@ -150,7 +152,7 @@ def upgrade(
             worker.stop()
             done.exit_codes[worker.exit_code(5.0) or 0] += 1
         # A rollback: it must not go on from a state of which it would lose what it does not know.
-        back = EarlierWorker(folder / "back", config, code)
+        back = EarlierWorker(folder / "back", old_config, code)
         old.append(back)
         back.launch()
         done.rolled_back = back.exit_code(60.0)

@@ -214,6 +214,9 @@ def _core(core: Mapping[str, Any]) -> dict[str, Any]:
 def _model(blob: bytes | None) -> dict[str, Any]:
     """A model without what its monitors keep: their arithmetic may be another, and their alerts are compared."""
     state: dict[str, Any] = MODEL_FORMAT.decode(blob) if blob is not None else {}
+    if "lifecycle" in state:
+        # Of alerts that ended with one tick the earlier code may have taken another first.
+        state["lifecycle"]["over"] = sorted(state["lifecycle"]["over"], key=repr)
     for watch in (*(subject["watch"] for subject in state.get("subjects", ())), *state.get("arms", {}).values()):
         watch.pop("monitors", None)
     for subject in state.get("subjects", ()):

@@ -7,7 +7,7 @@ restart falls. The rules for people are in docs/labels.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -138,7 +138,7 @@ class LabelJoin:
     def unknown(self, labels: Sequence[Feedback]) -> list[bytes]:
         """The keys to look up in ``live_slots`` of the store before these labels are processed; announce each label once."""
         self._memory.hold(len(labels))
-        return self._missing(labels)
+        return self._missing(self._keys.of(labels))
 
     @property
     def look_ahead(self) -> int:
@@ -151,19 +151,15 @@ class LabelJoin:
         Nothing is held for them: should an entry leave memory before its label comes, it is looked up then.
         """
         ahead = self._keys.of(labels)
-        missing = self._missing(labels)
+        missing = self._missing(ahead)
         known = self._memory.asked
         self._memory.asked = {*with_them, *missing, *(key for key in ahead if key in known)}
         already = set(with_them)
         return [key for key in missing if key not in already]
 
-    def _missing(self, labels: Sequence[Feedback]) -> list[bytes]:
+    def _missing(self, keys: Iterable[bytes]) -> list[bytes]:
         memory, waiting, asked = self._memory, self._waiting, self._memory.asked
-        return [
-            key
-            for key in dict.fromkeys(self._keys.of(labels))
-            if key not in memory and key not in waiting and key not in asked
-        ]
+        return [key for key in dict.fromkeys(keys) if key not in memory and key not in waiting and key not in asked]
 
     def learn(self, found: Mapping[bytes, tuple[int, bytes]]) -> None:
         """Take in what the look-up found: key to slot and packed prediction, from the newest slot that has the key."""

@@ -16,7 +16,6 @@ from driftbell.schemas import DeadLetterReason, Feedback, Prediction, UnknownFie
 from driftbell.schemas.bad_record import BadRecord
 from driftbell.schemas.timestamps import to_epoch_ms
 from driftbell.streams.errors import TooManyDeadLettersError
-from driftbell.streams.partition.merge import Slice
 from driftbell.streams.partition.own_alerts.poison_records import PoisonRecords
 from driftbell.streams.records import DeadLetterRecord, Input, RecordLike
 
@@ -48,13 +47,13 @@ class Decoder:
         #: What came in fields of no contract; counted for this process, not state.
         self.unknown_fields = {source: UnknownFields() for source in Input}
 
-    def decode(self, step: Slice) -> list[Any]:
+    def decode(self, source: Input, records: Sequence[RecordLike]) -> list[Any]:
         """One event, ``BadRecord`` or None (a tombstone) per record."""
         if not self._poison.marked:
-            return self._decode(step.input, step.records)
-        letters = [self._poison.letter(step.input, record.offset) for record in step.records]
-        rest = [record for record, letter in zip(step.records, letters, strict=True) if letter is None]
-        decoded = iter(self._decode(step.input, rest))
+            return self._decode(source, records)
+        letters = [self._poison.letter(source, record.offset) for record in records]
+        rest = [record for record, letter in zip(records, letters, strict=True) if letter is None]
+        decoded = iter(self._decode(source, rest))
         return [next(decoded) if letter is None else letter for letter in letters]
 
     def _decode(self, source: Input, records: Sequence[RecordLike]) -> list[Any]:

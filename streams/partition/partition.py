@@ -302,9 +302,9 @@ class Partition:
     def _decode_labels(self, step: Slice) -> list[Feedback | BadRecord | None]:
         ahead = self._ahead
         if not ahead:
-            return self._decoder.decode(step)
+            return self._decoder.decode(step.input, step.records)
         rest = [record for record in step.records if record.offset not in ahead]
-        decoded = iter(self._decoder.decode(Slice(step.input, rest, step.times)) if rest else ())
+        decoded = iter(self._decoder.decode(step.input, rest))
         return [ahead.pop(r.offset) if r.offset in ahead else next(decoded) for r in step.records]
 
     def _look_ahead(self, keys: list[bytes]) -> list[bytes]:
@@ -314,7 +314,7 @@ class Partition:
         records = self._merge.ahead(Input.FEEDBACK, min(LOOK_AHEAD, self._join.look_ahead))
         fresh = [record for record in records if record.offset not in self._ahead]
         if fresh:
-            decoded = self._decoder.decode(Slice(Input.FEEDBACK, fresh, [0] * len(fresh)))
+            decoded = self._decoder.decode(Input.FEEDBACK, fresh)
             self._ahead.update((record.offset, event) for record, event in zip(fresh, decoded, strict=True))
         events = [self._ahead[record.offset] for record in records]
         return self._join.unknown_ahead([event for event in events if isinstance(event, Feedback)], keys)
@@ -427,7 +427,7 @@ class Partition:
         run_start, run_of, trace = 0, None, None
         now_ms = self.stream_ms
         earliest, latest = -decoder.max_age_ms, decoder.max_future_ms
-        events = decoder.decode(step)
+        events = decoder.decode(step.input, step.records)
         self._wrong_keys.look(step, events)
         for record, arrived_ms, event in zip(step.records, step.times, events, strict=True):
             if type(event) is not Prediction:

@@ -7,7 +7,6 @@ from typing import Any
 
 from driftbell.runtime.config.model import Config
 from driftbell.schemas.codec import decode_prediction
-from driftbell.streams.partition.merge import Slice
 from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import Input, Record
 
@@ -25,7 +24,7 @@ EVENT = {
 
 def decoded(*values: bytes | None) -> list[Any]:
     records = [Record(offset, START_MS, value, b"fraud") for offset, value in enumerate(values)]
-    return Partition(0, Config())._decoder.decode(Slice(Input.PREDICTIONS, records, [START_MS] * len(records)))
+    return Partition(0, Config())._decoder.decode(Input.PREDICTIONS, records)
 
 
 def test_an_embedding_does_not_wait_in_memory_for_its_batch_to_close() -> None:

@@ -84,6 +84,10 @@ class Format:
 
         return register
 
+    def reads_as_is(self, version: int) -> None:
+        """Read values of this version as they are: a higher one only has an earlier release refuse what is new."""
+        self.migration(version)(lambda value: value)
+
     def encode(self, value: Any) -> bytes:
         """Write plain data: None, bool, int, float, str, bytes, lists, string-keyed dicts, numpy arrays and structs of them.
 

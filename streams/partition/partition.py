@@ -48,29 +48,14 @@ def _one_count_of_expiry(core: dict[str, Any]) -> dict[str, Any]:
     return core
 
 
-@CORE_FORMAT.migration(3)
-def _no_poison_records(core: dict[str, Any]) -> dict[str, Any]:
-    """Version 3 ended the worker at a record that it could not process."""
-    return core
-
-
-@CORE_FORMAT.migration(4)
-def _whole_predictions(core: dict[str, Any]) -> dict[str, Any]:
-    """Version 4 kept everything of a prediction that waits for its label, and reads nothing that was left out."""
-    return core
-
-
-@CORE_FORMAT.migration(5)
-def _no_score_of_one_class(core: dict[str, Any]) -> dict[str, Any]:
-    """Windows of version 5 did not say of which class a score was that came alone."""
-    return core
-
-
-@CORE_FORMAT.migration(6)
-def _no_wrong_keys(core: dict[str, Any]) -> dict[str, Any]:
-    """Version 6 did not look at the keys of records."""
-    return core
-
+# It ended the worker at a record that it could not process.
+CORE_FORMAT.reads_as_is(3)
+# It kept everything of a prediction that waits for its label, and reads nothing that was left out.
+CORE_FORMAT.reads_as_is(4)
+# Its windows did not say of which class a score was that came alone.
+CORE_FORMAT.reads_as_is(5)
+# It did not look at the keys of records.
+CORE_FORMAT.reads_as_is(6)
 
 #: Most records of one step: about 20 ms of work, so that the event loop breathes between steps.
 STEP_RECORDS = 4096

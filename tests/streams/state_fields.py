@@ -2,8 +2,8 @@
 
 An earlier release reads what it knows and would drop the rest with its next save. So whoever adds, renames or removes a field
 of the state raises a version: that of the kind itself (``MODEL_FORMAT``, the ``tag`` of a typed state), or ``CORE_FORMAT`` in
-``streams/partition/partition.py``, for all of them, with a migration from the version before (most often one that returns the
-core as it is). An earlier release then refuses the whole partition. Then::
+``streams/partition/partition.py``, for all of them, with a way up from the version before (most often ``reads_as_is``, else a
+migration). An earlier release then refuses the whole partition. Then::
 
     python -m tests.streams.state_fields
 

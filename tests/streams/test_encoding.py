@@ -190,6 +190,15 @@ def test_an_older_version_is_lifted_step_by_step() -> None:
         current.migration(1)(name_the_count)
 
 
+def test_a_version_that_was_raised_for_what_is_new_needs_no_migration() -> None:
+    before, current = Format("thing", 1), Format("thing", 2)
+    current.reads_as_is(1)
+
+    assert current.decode(before.encode({"count": 3})) == {"count": 3}
+    with pytest.raises(NewerFormatError):
+        before.decode(current.encode({"count": 3}))
+
+
 def test_a_migration_that_meets_damage_says_bad_state() -> None:
     current = Format("thing", 2)
 

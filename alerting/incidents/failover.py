@@ -103,7 +103,7 @@ class Failover:
             recovered: a destination that has just taken a message: one about it that nobody saw yet is not sent.
         """
         for sick, alarm_id in self._alarms.items():
-            alarm = draft.queues[alarm_id] if alarm_id in draft.queues else draft.state.queues.get(alarm_id)
+            alarm = draft.queue_to_read(alarm_id)
             if alarm is None or not alarm.incidents:
                 continue
             unseen = alarm.incidents[-1].delivered == "no"
@@ -117,12 +117,7 @@ class Failover:
             fallback = self._destinations.get(saved.destination)
             if not saved.stands_for or fallback is None:
                 continue
-            group = (
-                draft.groups[saved.group_id]
-                if saved.group_id in draft.groups
-                else draft.state.groups.get(saved.group_id)
-            )
-            if group is not None and saved.via in self._destinations:
+            if draft.group_to_read(saved.group_id) is not None and saved.via in self._destinations:
                 continue
             stand_in = draft.queue(saved.id)
             assert stand_in is not None
@@ -193,7 +188,7 @@ def _must_wake(kind: Kind, notification: Notification, calls_again: bool) -> boo
 
 def _shows(draft: Draft, queue_id: str) -> bool:
     """Whether a queue has an incident open, or about to be."""
-    queue = draft.queues[queue_id] if queue_id in draft.queues else draft.state.queues.get(queue_id)
+    queue = draft.queue_to_read(queue_id)
     return queue is not None and bool(queue.incidents)
 
 

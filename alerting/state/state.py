@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from driftbell.alerting.state.due_deliveries import DueDeliveries, Undelivered
 from driftbell.alerting.state.firing import FiringAlerts
@@ -15,6 +15,13 @@ from driftbell.schemas import Alert
 T = TypeVar("T", Entry, Group, DeliveryQueue)
 
 R = TypeVar("R", DeadDelivery, Answer)
+
+V = TypeVar("V")
+V_co = TypeVar("V_co", covariant=True)
+
+
+class _Saved(Protocol[V_co]):
+    def get(self, key: str, /) -> V_co | None: ...
 
 
 class State:
@@ -162,23 +169,28 @@ class Draft:
 
     def alert(self, fingerprint: str) -> Alert | None:
         """The latest notifiable form of an alert, to be read only (no copy is made)."""
-        changed = fingerprint in self.entries
-        entry = self.entries[fingerprint] if changed else self.state.entries.get(fingerprint)
+        entry = _read(fingerprint, self.entries, self.state.entries)
         return None if entry is None else entry.alert
 
     def group(self, group_id: str) -> Group | None:
         """A group."""
         return _get(group_id, self.groups, self.state.groups)
 
+    def group_to_read(self, group_id: str) -> Group | None:
+        """A group, to be read only."""
+        return _read(group_id, self.groups, self.state.groups)
+
     def silence(self, silence_id: str) -> Silence | None:
         """A silence; it is never changed, but replaced."""
-        if silence_id in self.silences:
-            return self.silences[silence_id]
-        return self.state.silences.get(silence_id)
+        return _read(silence_id, self.silences, self.state.silences)
 
     def queue(self, queue_id: str) -> DeliveryQueue | None:
         """A queue."""
         return _get(queue_id, self.queues, self.state.queues)
+
+    def queue_to_read(self, queue_id: str) -> DeliveryQueue | None:
+        """A queue, to be read only."""
+        return _read(queue_id, self.queues, self.state.queues)
 
     def queues_of(self, destination: str) -> Iterator[DeliveryQueue]:
         """The queues of one destination as the draft has them, to be read only."""
@@ -210,6 +222,10 @@ def _take_over(known: dict[str, R], changed: dict[str, R | None]) -> None:
             known.pop(key, None)
         else:
             known[key] = record
+
+
+def _read(key: str, changed: Mapping[str, V | None], saved: _Saved[V]) -> V | None:
+    return changed[key] if key in changed else saved.get(key)
 
 
 def _get(key: str, changed: dict[str, T | None], saved: dict[str, T]) -> T | None:

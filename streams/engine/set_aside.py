@@ -98,9 +98,7 @@ class SetAside:
 
     def failed(self, runner: Runner, error: BaseException) -> Failure:
         """Note that a partition has failed; returns all that is known of it."""
-        failure = self._failures.setdefault(runner.partition.index, Failure("", None))
-        failure.times += 1
-        failure.error, failure.brokers_away = f"{type(error).__name__}: {error}", False
+        failure = self._noted(runner.partition.index, error)
         # Bad records without end are no fault of one of them, and to skip them is not ours to decide.
         place = None if isinstance(error, TooManyDeadLettersError) else _place(runner)
         failure.times_here = failure.times_here + 1 if place == failure.place else 1
@@ -114,11 +112,15 @@ class SetAside:
 
     def not_claimed(self, index: int, error: BaseException) -> Failure:
         """Note that a partition could not be claimed; returns all that is known of it."""
+        failure = self._noted(index, error)
+        failure.times_here += 1
+        failure.brokers_away = isinstance(error, OSError)
+        return failure
+
+    def _noted(self, index: int, error: BaseException) -> Failure:
         failure = self._failures.setdefault(index, Failure("", None))
         failure.times += 1
-        failure.times_here += 1
-        failure.error = f"{type(error).__name__}: {error}"
-        failure.brokers_away = isinstance(error, OSError)
+        failure.error, failure.brokers_away = f"{type(error).__name__}: {error}", False
         return failure
 
     def prepare(self, partition: Partition) -> None:

@@ -6,7 +6,9 @@ thousand. Names follow the exporters people know (``kafka_consumergroup_lag`` an
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -22,6 +24,8 @@ from driftbell.streams.monitors.registry import REASONS
 from driftbell.streams.partition.placement import Misplaced
 from driftbell.streams.records import Input
 from driftbell.streams.stats.histogram import Distribution
+
+E = TypeVar("E", bound=enum.StrEnum)
 
 
 class EngineCollector(Collector):
@@ -118,15 +122,12 @@ class EngineCollector(Collector):
         for reason in DeadLetterReason:
             letters.add_metric([reason.value], counts[f"dead_letters_{reason.value}"])
         yield letters
-        misplaced = CounterMetricFamily(
+        yield _by_input_and_reason(
             "driftbell_wrong_keys",
             "Records, of those looked at, that lie in a partition that is not their model's, by input and reason.",
-            labels=["input", "reason"],
+            Misplaced,
+            lambda stream, why: counts[f"wrong_keys_{stream.value}_{why.value}"],
         )
-        for stream in Input:
-            for fault in Misplaced:
-                misplaced.add_metric([stream.value, fault.value], counts[f"wrong_keys_{stream.value}_{fault.value}"])
-        yield misplaced
         yield CounterMetricFamily(
             "driftbell_tombstones", "Records with a null value on an input: skipped.", value=counts["tombstones"]
         )
@@ -195,15 +196,12 @@ class EngineCollector(Collector):
         for stream in Input:
             ahead.add_metric([stream.value], now.timestamps_ahead[stream])
         yield ahead
-        lost = CounterMetricFamily(
+        yield _by_input_and_reason(
             "driftbell_lost_input",
             "Times records were gone before they were read, by input and reason.",
-            labels=["input", "reason"],
+            Loss,
+            lambda stream, why: now.lost_input[stream, why],
         )
-        for stream in Input:
-            for why in Loss:
-                lost.add_metric([stream.value, why.value], now.lost_input[stream, why])
-        yield lost
         unknown = CounterMetricFamily(
             "driftbell_unknown_fields",
             "Fields of events that no contract names: ignored, and named in the log.",
@@ -242,3 +240,13 @@ class EngineCollector(Collector):
 def _histogram(name: str, documentation: str, seconds: Distribution) -> Metric:
     buckets = [(floatToGoString(bound), float(count)) for bound, count in seconds.buckets()]
     return HistogramMetricFamily(name, documentation, buckets=buckets, sum_value=seconds.sum)
+
+
+def _by_input_and_reason(
+    name: str, documentation: str, reasons: Iterable[E], count: Callable[[Input, E], float]
+) -> Metric:
+    family = CounterMetricFamily(name, documentation, labels=["input", "reason"])
+    for stream in Input:
+        for reason in reasons:
+            family.add_metric([stream.value, reason.value], count(stream, reason))
+    return family

@@ -10,6 +10,13 @@ from driftbell.schemas import Prediction
 OTHER: Final = "other"
 
 
+#: A subject as a plain tuple, which equals the ``Subject`` of the same fields and has its hash.
+SubjectKey = tuple[str, str, str]
+
+#: Consecutive events of one subject: the place of the first, and the subject.
+Run = tuple[int, SubjectKey]
+
+
 class Subject(NamedTuple):
     """One version of one model in one variant.
 
@@ -29,8 +36,8 @@ class Subject(NamedTuple):
         return self._replace(version="")
 
 
-def subject_key(event: Prediction) -> tuple[str, str, str]:
-    """The subject of a prediction as a plain tuple, which equals the ``Subject`` of the same fields and has its hash.
+def subject_key(event: Prediction) -> SubjectKey:
+    """The subject of a prediction.
 
     It is asked for every event, so it makes no ``Subject``; those that keep state make one when they see a subject for the
     first time. A function and not an ``attrgetter``: CPython inlines the call and reads slots without looking them up.

@@ -26,7 +26,7 @@ from driftbell.streams.join.outcome import JoinOutcome
 from driftbell.streams.join.slots import Slot, Slots
 from driftbell.streams.join.subjects import Subjects, runs_of
 from driftbell.streams.join.waiting import WaitingLabels
-from driftbell.streams.subject import Subject
+from driftbell.streams.subject import Run, Subject
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class LabelJoin:
         events: Sequence[Prediction],
         predicted_ms: Times,
         now_ms: int,
-        runs: Sequence[tuple[int, tuple[str, str, str]]] | None = None,
+        runs: Sequence[Run] | None = None,
     ) -> Joined:
         """Register predictions that arrive now; returns those for which a label was waiting.
 

@@ -7,12 +7,12 @@ from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from driftbell.schemas import Prediction
-from driftbell.streams.subject import Subject, subject_key
+from driftbell.streams.subject import Run, Subject, subject_key
 
 
-def runs_of(events: Iterable[Prediction]) -> list[tuple[int, tuple[str, str, str]]]:
+def runs_of(events: Iterable[Prediction]) -> list[Run]:
     """Where each run of one subject starts, from 0, and its key."""
-    runs: list[tuple[int, tuple[str, str, str]]] = []
+    runs: list[Run] = []
     last = None
     for place, event in enumerate(events):
         key = subject_key(event)
@@ -30,7 +30,7 @@ class Subjects:
         self._numbers: dict[tuple[str, ...], int] = {}
         self._subjects: list[Subject | None] = []
 
-    def number(self, runs: Sequence[tuple[int, tuple[str, str, str]]], length: int) -> tuple[list[int], Counter[int]]:
+    def number(self, runs: Sequence[Run], length: int) -> tuple[list[int], Counter[int]]:
         """The number of each event's subject, and how many events have it; new subjects get the lowest free number.
 
         Args:

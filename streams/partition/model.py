@@ -17,7 +17,7 @@ from driftbell.streams.monitors.monitor import Condition
 from driftbell.streams.monitors.watch import ModelWatch, Watch
 from driftbell.streams.partition.crowd import Crowd, crowd_of
 from driftbell.streams.partition.watched import Watched
-from driftbell.streams.subject import OTHER, Subject, subject_key
+from driftbell.streams.subject import OTHER, Subject, SubjectKey, subject_key
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ class Model:
         """The alerts that fire now."""
         return self._lifecycle.active()
 
-    def place(self, key: tuple[str, str, str], now_ms: int) -> tuple[str, str, str] | None:
+    def place(self, key: SubjectKey, now_ms: int) -> SubjectKey | None:
         """The subject under which a prediction is watched where that changes nothing; None: ``settle`` must decide."""
         if key in self._subjects:
             return key
@@ -142,7 +142,7 @@ class Model:
             other = (model, OTHER, OTHER) if full else None
         return other if other in self._subjects else None
 
-    def settle(self, key: tuple[str, str, str], now_ms: int, out: Emitted) -> tuple[str, str, str]:
+    def settle(self, key: SubjectKey, now_ms: int, out: Emitted) -> SubjectKey:
         """The subject under which a prediction is watched, which finds its place now; everything before it has been added."""
         subject = Subject(*key)
         if subject.over_versions not in self._arms and not self._has_room_for_variant(subject.variant, now_ms, out):
@@ -153,7 +153,7 @@ class Model:
             self._admit(subject, now_ms)
         return subject
 
-    def note_other(self, key: tuple[str, str, str], place: tuple[str, str, str], now_ms: int) -> None:
+    def note_other(self, key: SubjectKey, place: SubjectKey, now_ms: int) -> None:
         """A prediction of subject ``key`` is watched under ``place``, as there is no room for its own."""
         variant = place[2]
         # Looked at with the next tick: when it is due has moved.

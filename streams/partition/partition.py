@@ -33,7 +33,7 @@ from driftbell.streams.partition.own_alerts.poison_records import PoisonRecords
 from driftbell.streams.partition.own_alerts.wrong_keys import WrongKeys
 from driftbell.streams.partition.placement import Placement
 from driftbell.streams.records import Input, OutboxRecord, RecordLike
-from driftbell.streams.subject import Subject, subject_key
+from driftbell.streams.subject import Run, Subject, subject_key
 
 CORE_FORMAT = Format("partition", 7, compress_above=16_384, checksum_since=3)
 
@@ -408,7 +408,7 @@ class Partition:
         good: list[Prediction] = []
         good_ms: list[int] = []
         # A run: consecutive events of one subject, handed over at once.
-        runs: list[tuple[int, tuple[str, str, str]]] = []
+        runs: list[Run] = []
         run_start, run_of, trace = 0, None, None
         now_ms = self.stream_ms
         earliest, latest = -decoder.max_age_ms, decoder.max_future_ms

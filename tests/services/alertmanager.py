@@ -5,11 +5,15 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
+
+from driftbell.fakes.server import FakeServer
 from tests.services.missing import missing
 from tests.services.ports import claim_port
 from tests.services.process import ServiceProcess
@@ -73,3 +77,18 @@ class Alertmanager(ServiceProcess):
         answer = connection.getresponse()
         assert answer.status == 200, answer.read()
         connection.close()
+
+
+class Hook(FakeServer):
+    """A webhook receiver of its: takes notifications, with the time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[tuple[float, dict[str, Any]]] = []
+
+    def add_routes(self, app: web.Application) -> None:
+        app.router.add_post("/", self._take)
+
+    async def _take(self, request: web.Request) -> web.Response:
+        self.taken.append((time.time(), await request.json()))
+        return web.Response()

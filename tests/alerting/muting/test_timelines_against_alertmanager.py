@@ -18,7 +18,6 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from aiohttp import web
 
 from driftbell.alerting.incidents.configured import muters_of
 from driftbell.alerting.incidents.decision import DecisionReason
@@ -29,12 +28,11 @@ from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.state.records import Group
 from driftbell.alerting.state.silence import Command, ExpireSilence, PutSilence, SilenceMatcher
 from driftbell.alerting.state.state import Draft
-from driftbell.fakes.server import FakeServer
 from driftbell.runtime.config.router import RouterConfig
 from driftbell.schemas import Alert
 from tests.alerting.alerts import make_alert
 from tests.alerting.rig import Rig
-from tests.services.alertmanager import Alertmanager
+from tests.services.alertmanager import Alertmanager, Hook
 
 SCRIPTS = 60
 END = 9
@@ -99,21 +97,6 @@ def script(random: Random) -> Script:
 
 def labels_of(number: int, model: str) -> dict[str, str]:
     return {"alertname": "X", "script": str(number), "model": model, **LABELS[model]}
-
-
-class Hook(FakeServer):
-    """Takes notifications, with the time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.taken: list[tuple[float, dict[str, Any]]] = []
-
-    def add_routes(self, app: web.Application) -> None:
-        app.router.add_post("/", self._take)
-
-    async def _take(self, request: web.Request) -> web.Response:
-        self.taken.append((time.time(), await request.json()))
-        return web.Response()
 
 
 class Play:

@@ -14,14 +14,12 @@ from typing import Any, Literal
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from driftbell.alerting.channels.webhook.webhook import payload
-from driftbell.fakes.server import FakeServer
 from driftbell.schemas import fingerprint
 from tests.alerting.alerts import make_alert
 from tests.alerting.rig import Rig
-from tests.services.alertmanager import Alertmanager
+from tests.services.alertmanager import Alertmanager, Hook
 
 Action = Literal["fire", "resolve"]
 #: Seconds, what happens, to which models.
@@ -53,21 +51,6 @@ OURS = {"group_by": ["script"], "group_wait": 1, "group_interval": 1, "repeat_in
 def config(hook: str) -> dict[str, Any]:
     receiver = {"name": "web.hook", "webhook_configs": [{"url": hook}]}
     return {"route": {"receiver": "web.hook", **TIMERS}, "receivers": [receiver]}
-
-
-class Hook(FakeServer):
-    """Takes notifications, with the time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.taken: list[tuple[float, dict[str, Any]]] = []
-
-    def add_routes(self, app: web.Application) -> None:
-        app.router.add_post("/", self._take)
-
-    async def _take(self, request: web.Request) -> web.Response:
-        self.taken.append((time.time(), await request.json()))
-        return web.Response()
 
 
 def labels_of(script: str, model: str) -> dict[str, str]:

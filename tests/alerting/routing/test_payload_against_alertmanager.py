@@ -9,16 +9,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import web
 
 from driftbell.alerting.rendering.notification import notify
 from driftbell.alerting.routing.routes import compile_tree, group_key
 from driftbell.alerting.state.records import Group
-from driftbell.fakes.server import FakeServer
 from driftbell.runtime.config.router import Route
 from driftbell.schemas import fingerprint
 from tests.alerting.alerts import START_MS, make_alert
-from tests.services.alertmanager import Alertmanager
+from tests.services.alertmanager import Alertmanager, Hook
 
 NAMES = ["a", "a1", "a_", "aa", "A", "b", "job", "instance", "z"]
 VALUES = [
@@ -37,21 +35,6 @@ VALUES = [
     "<&>",
 ]
 GROUP = Group(id="g", route_id="", key="", labels={}, created_ms=0, next_flush_ms=0)
-
-
-class Hook(FakeServer):
-    """Keeps what is posted."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.taken: list[dict[str, Any]] = []
-
-    def add_routes(self, app: web.Application) -> None:
-        app.router.add_post("/", self._take)
-
-    async def _take(self, request: web.Request) -> web.Response:
-        self.taken.append(await request.json())
-        return web.Response()
 
 
 def child(random: Random, number: int) -> dict[str, Any]:
@@ -85,7 +68,7 @@ def test_group_keys_and_the_order_of_alerts_are_alertmanagers(tmp_path_factory: 
                 while count != len(hook.taken) or not count:
                     count = len(hook.taken)
                     await asyncio.sleep(2.5)
-            return hook.taken
+            return [body for _, body in hook.taken]
 
     tree = compile_tree(msgspec.convert({"receiver": "r", "routes": routes}, Route))
     keys: dict[str, list[dict[str, str]]] = {}

@@ -321,8 +321,7 @@ class Dispatch:
             queued = enqueue_firing(queue, notification, subject(notification), now_ms, calls_again=risen)
         else:
             queued = enqueue_resolved(queue, notification if destination.send_resolved else None, now_ms)
-        if queue.is_empty:
-            draft.queues[queue.id] = None
+        draft.drop_if_empty(queue)
         if reason is not DecisionReason.REPEAT:
             follow(draft, queue.id, notification, self.destinations, now_ms, calls_again=risen)
         return queued

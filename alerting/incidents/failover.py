@@ -128,8 +128,7 @@ class Failover:
             about = _group(saved.via, now_ms)
             notification = notify(about, fallback.receiver, [], [alert], reason="routing_changed", now_ms=now_ms)
             enqueue_resolved(stand_in, notification if fallback.send_resolved else None, now_ms)
-            if stand_in.is_empty:
-                draft.queues[saved.id] = None
+            draft.drop_if_empty(stand_in)
 
     def is_alarm(self, queue: DeliveryQueue) -> bool:
         """Whether a queue carries messages about a destination; they have no failover of their own."""
@@ -178,8 +177,7 @@ class Failover:
         alert = _alert(destination, "", text, "", Severity.INFO, opened_ms, ended_ms=now_ms)
         notification = notify(group, fallback.receiver, [], [alert], reason="recovered", now_ms=now_ms)
         enqueue_resolved(queue, notification if fallback.send_resolved else None, now_ms)
-        if queue.is_empty:
-            draft.queues[queue.id] = None
+        draft.drop_if_empty(queue)
 
 
 def _must_wake(kind: Kind, notification: Notification, calls_again: bool) -> bool:

@@ -46,7 +46,7 @@ def follow(
             enqueue_firing(stand_in, told, subject(told), now_ms, calls_again=calls_again)
         else:
             enqueue_resolved(stand_in, told if destination.send_resolved else None, now_ms)
-        _drop_if_empty(draft, stand_in)
+        draft.drop_if_empty(stand_in)
 
 
 def forget_unsent(draft: Draft, queue_id: str) -> None:
@@ -58,8 +58,3 @@ def forget_unsent(draft: Draft, queue_id: str) -> None:
         if any(row.state == "sending" for row in saved.rows):
             continue
         draft.queues[stand_in_id] = None
-
-
-def _drop_if_empty(draft: Draft, queue: DeliveryQueue) -> None:
-    if queue.is_empty:
-        draft.queues[queue.id] = None

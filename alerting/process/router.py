@@ -132,8 +132,7 @@ class Router:
                     assert queue is not None
                     log.info("delivery was interrupted, making it again", extra={"queue": queue_id})
                     recover(queue, now_ms)
-                    if queue.is_empty:
-                        draft.queues[queue_id] = None
+                    draft.drop_if_empty(queue)
                 elif any(row.refused for row in saved.rows[:1]):
                     # Perhaps the configuration, or whoever gives the permission, has changed.
                     queue = draft.queue(queue_id)
@@ -229,8 +228,7 @@ class Router:
                     notify_again(draft, queue)
             if outcome.ok:
                 forget_unsent(draft, queue.id)
-            if queue.is_empty:
-                draft.queues[queue.id] = None
+            draft.drop_if_empty(queue)
             self._failover.review(draft, now_ms, recovered=queue.destination if outcome.ok else "")
         self._crash("marked")
         return settlement

@@ -192,6 +192,11 @@ class Draft:
         """A queue, to be read only."""
         return _read(queue_id, self.queues, self.state.queues)
 
+    def drop_if_empty(self, queue: DeliveryQueue) -> None:
+        """Delete a queue of this draft that holds nothing any more."""
+        if queue.is_empty:
+            self.queues[queue.id] = None
+
     def queues_of(self, destination: str) -> Iterator[DeliveryQueue]:
         """The queues of one destination as the draft has them, to be read only."""
         for queue in self.state.queues_of(destination):

@@ -46,7 +46,7 @@ def delay_ms(attempts: int, retry_after_seconds: float | None, random: Random) -
     A ``Retry-After`` is a lower bound; a little jitter comes on top, so that not all ask in the same moment.
     """
     # The exponent is bounded because 2**n of a week of attempts is a very long integer.
-    jittered = random.uniform(0, min(CAP_MS, BASE_MS * 2 ** min(attempts - 1, 20)))
+    jittered = random.uniform(0, _ceiling_ms(attempts))
     if retry_after_seconds is None:
         return round(jittered)
     return round(pause_ms(attempts, retry_after_seconds) + min(jittered, BASE_MS))
@@ -55,5 +55,9 @@ def delay_ms(attempts: int, retry_after_seconds: float | None, random: Random) -
 def pause_ms(attempts: int, retry_after_seconds: float | None) -> int:
     """Milliseconds for which a destination that asks for silence is left alone, whatever else waits for it."""
     if retry_after_seconds is None:
-        return int(min(CAP_MS, BASE_MS * 2 ** min(attempts - 1, 20)))
+        return _ceiling_ms(attempts)
     return round(min(RETRY_AFTER_CAP_MS, max(0.0, retry_after_seconds * 1000)))
+
+
+def _ceiling_ms(attempts: int) -> int:
+    return int(min(CAP_MS, BASE_MS * 2 ** min(attempts - 1, 20)))

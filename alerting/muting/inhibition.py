@@ -8,12 +8,12 @@ with the lowest fingerprint, so that every run names the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from driftbell.alerting.muting.muter import MuteAnswer, MuteContext, MuteKind, Muting
 from driftbell.alerting.state.firing import FiringAlerts
 from driftbell.runtime.config.router import InhibitRule
-from driftbell.runtime.matching.matchers import Matcher, all_matchers
+from driftbell.runtime.matching.matchers import all_match, all_matchers
 from driftbell.schemas import Alert
 
 
@@ -65,11 +65,11 @@ class _Rule:
         self._two_sided: dict[tuple[str, ...], set[str]] = {}
 
     def add(self, alert: Alert) -> None:
-        if _match(self._source, alert.labels):
+        if all_match(self._source, alert.labels):
             self._side(alert).setdefault(self._key(alert), set()).add(alert.fingerprint)
 
     def remove(self, alert: Alert) -> None:
-        if not _match(self._source, alert.labels):
+        if not all_match(self._source, alert.labels):
             return
         side, key = self._side(alert), self._key(alert)
         there = side.get(key, set())
@@ -78,20 +78,16 @@ class _Rule:
             side.pop(key, None)
 
     def inhibited_by(self, alert: Alert) -> str | None:
-        if not _match(self._target, alert.labels):
+        if not all_match(self._target, alert.labels):
             return None
         key = self._key(alert)
         found = self._sources.get(key, set())
-        if not _match(self._source, alert.labels):
+        if not all_match(self._source, alert.labels):
             found = found | self._two_sided.get(key, set())
         return min(found, default=None)
 
     def _side(self, alert: Alert) -> dict[tuple[str, ...], set[str]]:
-        return self._two_sided if _match(self._target, alert.labels) else self._sources
+        return self._two_sided if all_match(self._target, alert.labels) else self._sources
 
     def _key(self, alert: Alert) -> tuple[str, ...]:
         return tuple(alert.labels.get(name, "") for name in self._equal)
-
-
-def _match(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
-    return all(matcher.matches(labels) for matcher in matchers)

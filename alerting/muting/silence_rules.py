@@ -15,7 +15,7 @@ import msgspec
 from driftbell.alerting.state.records import Group
 from driftbell.alerting.state.silence import Answer, Command, ExpireSilence, PutSilence, Silence, SilenceMatcher
 from driftbell.alerting.state.state import Draft
-from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, Operator, is_label_name
+from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, Operator, all_match, is_label_name
 from driftbell.schemas import Alert
 
 #: How long an expired silence is kept; Alertmanager's retention.
@@ -24,6 +24,15 @@ RETENTION_MS = 120 * 3_600_000
 ANSWERS_MS = 24 * 3_600_000
 #: Larger than anything that people or their scripts write, small enough for any store.
 MOST_MATCHERS, LONGEST_TEXT = 100, 10_000
+
+#: Operators by (is_regex, is_equal), as Alertmanager's API has them.
+_OPERATORS = {
+    (False, True): Operator.EQUAL,
+    (False, False): Operator.NOT_EQUAL,
+    (True, True): Operator.REGEX,
+    (True, False): Operator.NOT_REGEX,
+}
+_STORED = {operator: flags for flags, operator in _OPERATORS.items()}
 
 #: The last moment that a calendar shows: the end of the year 9999.
 LAST_MS = 253_402_300_799_999
@@ -73,22 +82,17 @@ def matcher_of(stored: SilenceMatcher) -> Matcher:
     Raises:
         BadMatcherError: its value is no regular expression of RE2.
     """
-    operators = {
-        (False, True): Operator.EQUAL,
-        (False, False): Operator.NOT_EQUAL,
-        (True, True): Operator.REGEX,
-        (True, False): Operator.NOT_REGEX,
-    }
-    return Matcher(stored.name, operators[stored.is_regex, stored.is_equal], stored.value)
+    return Matcher(stored.name, _OPERATORS[stored.is_regex, stored.is_equal], stored.value)
 
 
 def stored_matcher(matcher: Matcher) -> SilenceMatcher:
     """The stored form of a matcher."""
+    is_regex, is_equal = _STORED[matcher.operator]
     return SilenceMatcher(
         name=matcher.name,
         value=matcher.value,
-        is_regex=matcher.operator in (Operator.REGEX, Operator.NOT_REGEX),
-        is_equal=matcher.operator in (Operator.EQUAL, Operator.REGEX),
+        is_regex=is_regex,
+        is_equal=is_equal,
     )
 
 
@@ -241,4 +245,4 @@ def _waits(group: Group, fingerprint: str) -> bool:
 
 
 def _silences(matchers: Sequence[Matcher], alert: Alert) -> bool:
-    return alert.status == "firing" and all(matcher.matches(alert.labels) for matcher in matchers)
+    return alert.status == "firing" and all_match(matchers, alert.labels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from driftbell.alerting.muting.muter import MuteAnswer, MuteContext, MuteKind, Muting
 from driftbell.alerting.muting.silence_rules import SilenceState, matcher_of, state_of
 from driftbell.alerting.state.silence import Silence, Silences
-from driftbell.runtime.matching.matchers import BadMatcherError, Matcher
+from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, all_match
 from driftbell.schemas import Alert
 
 #: Alerts whose silences are remembered; with more, all are looked up anew.
@@ -28,11 +28,7 @@ class Silencer:
             return MuteAnswer()
         matching = self._matching.get(alert.fingerprint)
         if matching is None:
-            matching = tuple(
-                silence
-                for silence, matchers in self._alive
-                if all(matcher.matches(alert.labels) for matcher in matchers)
-            )
+            matching = tuple(silence for silence, matchers in self._alive if all_match(matchers, alert.labels))
             if len(self._matching) >= _MOST_REMEMBERED:
                 self._matching.clear()
             self._matching[alert.fingerprint] = matching

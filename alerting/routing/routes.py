@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from driftbell.runtime.config.router import Route
-from driftbell.runtime.matching.matchers import Matcher, all_matchers, describe
+from driftbell.runtime.matching.matchers import Matcher, all_match, all_matchers, describe
 
 #: Alertmanager's defaults (``dispatch.DefaultRouteOpts``), milliseconds.
 GROUP_WAIT_MS = 30_000
@@ -61,7 +61,7 @@ class Node:
 
     def match(self, labels: Mapping[str, str]) -> list[Node]:
         """The nodes that take an alert with these labels, in the order of the file."""
-        if not all(matcher.matches(labels) for matcher in self.matchers):
+        if not all_match(self.matchers, labels):
             return []
         found: list[Node] = []
         for child in self.children:

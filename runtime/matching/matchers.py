@@ -104,6 +104,11 @@ def parse_matchers(text: str) -> list[Matcher]:
     return [parse_matcher(part) for part in parts]
 
 
+def all_match(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+    """Whether labels satisfy all of the matchers; none are satisfied by any labels."""
+    return all(matcher.matches(labels) for matcher in matchers)
+
+
 def all_matchers(match: Mapping[str, str], match_re: Mapping[str, str], matchers: Iterable[str]) -> tuple[Matcher, ...]:
     """The three forms in which Alertmanager's file has matchers, as one set in its order.
 

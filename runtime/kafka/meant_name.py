@@ -26,22 +26,27 @@ def meant_name(name: str, known: Collection[str]) -> str | None:
     letters = plain.replace(".", "")
     rules: tuple[Callable[[str], bool], ...] = (
         lambda one: one.replace(".", "") == letters,
-        lambda one: one.startswith(plain) and len(plain) >= _LEAST_LETTERS,
-        lambda one: _one_slip(plain.split("."), one.split(".")),
+        # Of ``client.d`` the last word is too little to tell ``client.dns.lookup`` from a slip in ``client.id``.
+        lambda one: one.startswith(plain) and len(plain.rpartition(".")[2]) >= _LEAST_LETTERS,
+        lambda one: _slip(plain, one) is not None,
     )
     for rule in rules:
         found = [one for one in known if rule(one)]
         if found:
             # Of two that are as near, neither.
-            return found[0] if len(found) == 1 else None
+            return found[0] if len(found) == 1 and _is_believed(_slip(plain, found[0])) else None
     return None
 
 
-def _one_slip(written: list[str], known: list[str]) -> bool:
-    if len(written) != len(known):
-        return False
-    differ = [(one, other) for one, other in zip(written, known, strict=True) if one != other]
-    if len(differ) != 1:
-        return False
+def _slip(written: str, known: str) -> tuple[str, str] | None:
+    """The one word that differs, as written and as known, where slips explain it."""
+    words, others = written.split("."), known.split(".")
+    differ = [(one, other) for one, other in zip(words, others, strict=False) if one != other]
+    if len(words) != len(others) or len(differ) != 1:
+        return None
     ((one, other),) = differ
-    return one not in _WORDS and min(len(one), len(other)) >= _LEAST_LETTERS and nearest(one, [other]) is not None
+    return (one, other) if one not in _WORDS and nearest(one, [other]) is not None else None
+
+
+def _is_believed(slip: tuple[str, str] | None) -> bool:
+    return slip is None or min(map(len, slip)) >= _LEAST_LETTERS

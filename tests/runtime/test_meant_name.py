@@ -33,6 +33,7 @@ def test_a_slip_is_understood(name: str, meant: str) -> None:
     [
         "queue.buffering.max.mb", "retry.backoff.max", "max.poll.records", "ssl.enabled", "sasl.enable",
         "ssl.ca.file", "ssl.cafile", "client.identifier", "ssl.certificate", "enable.tls", "brokers", "", ".", "ms",
+        "client.d", "ssl.cra.location",
     ],
 )  # fmt: skip
 def test_another_thing_is_not_taken_for_one_that_is_spelt_like_it(name: str) -> None:

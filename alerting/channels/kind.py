@@ -102,10 +102,8 @@ class BuildContext:
         try:
             secret.read()
         except SecretError as error:
-            above, place = (("global",), "global") if secret.is_global else (self.path, self.place)
             fix = "set it for the router" if secret.variable is not None else "put the secret there"
-            wrong = BadSetting((*above, secret.key), str(error), fix)
-            self.refusals.append(Refusal(f"{place}.{secret.key}", wrong, SecretError))
+            self._refuse_secret(secret, str(error), fix, SecretError)
             return SecretSource(secret.name, _NO_SECRET)
         return secret
 
@@ -113,21 +111,23 @@ class BuildContext:
         """As ``readable``, for a secret that is a URL; one in the file itself was judged by the check of the settings."""
         found = self.readable(secret)
         if found.value is None:
-            try:
-                for wrong in http_url(found.read(), ()):
-                    self.require(found, False, wrong.message, wrong.fix)
-            except SecretError:
-                pass  # It went away since it was read: the channel says so when it sends.
+            self.examine(found, lambda url: http_url(url, ()))
         return found
 
-    def require(self, secret: SecretSource, sound: bool, message: str, fix: str) -> None:
+    def examine(self, secret: SecretSource, check: Callable[[str], Iterable[BadSetting]]) -> None:
         """Refuse a secret whose value cannot work, in words without it; what was not read is not judged."""
-        if sound or secret.value is _NO_SECRET:
+        if secret.value is _NO_SECRET:
             return
+        try:
+            value = secret.read()
+        except SecretError:
+            return  # It went away since it was read: the channel says so when it sends.
+        for wrong in check(value):
+            self._refuse_secret(secret, wrong.message, wrong.fix, RefusedError)
+
+    def _refuse_secret(self, secret: SecretSource, message: str, fix: str, error: type[RefusedError]) -> None:
         above, place = (("global",), "global") if secret.is_global else (self.path, self.place)
-        self.refusals.append(
-            Refusal(f"{place}.{secret.key}", BadSetting((*above, secret.key), message, fix), RefusedError)
-        )
+        self.refusals.append(Refusal(f"{place}.{secret.key}", BadSetting((*above, secret.key), message, fix), error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.kind import BuildContext, ChannelKind
 from driftbell.alerting.channels.pagerduty.settings import ROUTING_KEY_LENGTH, PagerDutyConfig, check
 from driftbell.alerting.channels.secrets import secret_of
-from driftbell.alerting.errors import SecretError
+from driftbell.runtime.config.rules import BadSetting
 
 
 def build(pagerduty: PagerDutyConfig, context: BuildContext) -> Channel:
@@ -14,16 +16,7 @@ def build(pagerduty: PagerDutyConfig, context: BuildContext) -> Channel:
     from driftbell.alerting.channels.pagerduty.pagerduty import PagerDutyChannel
 
     key = context.readable(secret_of(pagerduty, "routing_key"))
-    try:
-        sound = len(key.read()) == ROUTING_KEY_LENGTH and key.read().isalnum()
-    except SecretError:
-        sound = True  # refused as missing
-    context.require(
-        key,
-        sound,
-        f"a routing key has {ROUTING_KEY_LENGTH} letters and digits, this has another form",
-        "copy the integration key of an Events API v2 integration",
-    )
+    context.examine(key, _routing_key)
     return PagerDutyChannel(
         context.session,
         key,
@@ -34,6 +27,15 @@ def build(pagerduty: PagerDutyConfig, context: BuildContext) -> Channel:
         severity=context.optional_template(pagerduty.severity, "severity"),
         details={name: context.template(text, f"details.{name}") for name, text in pagerduty.details.items()},
     )
+
+
+def _routing_key(key: str) -> Iterator[BadSetting]:
+    if len(key) != ROUTING_KEY_LENGTH or not key.isalnum():
+        yield BadSetting(
+            (),
+            f"a routing key has {ROUTING_KEY_LENGTH} letters and digits, this has another form",
+            "copy the integration key of an Events API v2 integration",
+        )
 
 
 PAGERDUTY = ChannelKind("pagerduty", PagerDutyConfig, check, build)

@@ -45,8 +45,10 @@ class DueDeliveries:
                 # A page that was never tried may be the one that arrives: retries wait behind it.
                 heapq.heappush(self._ready, (rank, row.attempts > 0, row.since_ms, queue_id, delivery_id, at_ms))
         while self._ready:
-            _, _, _, queue_id, delivery_id, at_ms = self._ready[0]
-            if self._row(queue_id, delivery_id, at_ms) is not None:
+            rank, _, since_ms, queue_id, delivery_id, at_ms = self._ready[0]
+            row = self._row(queue_id, delivery_id, at_ms)
+            # Its place was that of what it was: what is more or less severe now has another.
+            if row is not None and (row.notification.severity.rank, row.since_ms) == (rank, since_ms):
                 return self._queues[queue_id]
             heapq.heappop(self._ready)
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from driftbell.alerting.outbox.delivery_queue import enqueue_firing, new_queue
@@ -35,6 +35,14 @@ changes = st.lists(
 )
 
 
+@example([(0, Severity.CRITICAL, 0, 0, False, False, 0), (0, Severity.ERROR, 0, 0, False, False, 0)])
+@example(
+    [
+        (0, Severity.CRITICAL, 5, 0, False, False, 0),
+        (1, Severity.CRITICAL, 0, 0, False, False, 0),
+        (1, Severity.ERROR, 0, 0, False, False, 0),
+    ]
+)
 @given(changes)
 def test_it_finds_what_a_search_finds(steps: list[tuple[int, Severity, int, int, bool, bool, int]]) -> None:
     queues: dict[str, DeliveryQueue] = {}

@@ -95,7 +95,8 @@ def _paths(value: Any, prefix: str = "") -> Iterator[str]:
 def _kinds(base: type[Versioned]) -> Iterator[type[Versioned]]:
     for kind in base.__subclasses__():
         # Those of tests and docstrings are not stored.
-        if kind.__module__.startswith("driftbell.streams") and inspect.getmodule(kind) is not None:
+        module = inspect.getmodule(kind)
+        if kind.__module__.startswith("driftbell.streams") and getattr(module, kind.__name__, None) is kind:
             yield kind
         yield from _kinds(kind)
 

@@ -44,5 +44,9 @@ def run(config: Config) -> int:
         worker.execute_from_commandline()
     except SystemExit as end:
         return EX_OK if end.code in {None, 0} else EX_FAILED
-    except (RefusedError, KeyboardInterrupt):
-        return EX_FAILED  # a refusal is logged where it happened
+    except RefusedError as refused:
+        # Logged where it happened, too: but a worker of many partitions then logs many tracebacks, and people read the end.
+        log.error("the worker has stopped: %s", refused)
+        return EX_FAILED
+    except KeyboardInterrupt:
+        return EX_FAILED

@@ -43,10 +43,11 @@ def run(config: Config) -> int:
     try:
         worker.execute_from_commandline()
     except SystemExit as end:
-        return EX_OK if end.code in {None, 0} else EX_FAILED
-    except RefusedError as refused:
-        # Logged where it happened, too: but a worker of many partitions then logs many tracebacks, and people read the end.
-        log.error("the worker has stopped: %s", refused)
+        if end.code in {None, 0}:
+            return EX_OK
+        # Logged where it happened, too: but mode logs tracebacks after it, one for each partition, and people read the end.
+        if isinstance(end.__context__, RefusedError):
+            log.error("the worker has stopped: %s", end.__context__)
         return EX_FAILED
-    except KeyboardInterrupt:
-        return EX_FAILED
+    except (RefusedError, KeyboardInterrupt):
+        return EX_FAILED  # a refusal is logged where it happened

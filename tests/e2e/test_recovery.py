@@ -152,7 +152,7 @@ def test_a_store_that_was_emptied_is_refused_until_a_rebuild_is_asked_for(rig: R
     code = refused.exit_code(60)
 
     assert code == 1
-    assert "worker.on_lost_state: rebuild" in refused.log_tail()
+    assert "worker.on_lost_state: rebuild" in refused.log_tail().splitlines()[-1], "the last line says why"
     with rig.worker(on_lost_state="rebuild"):
         rig.wait_until_read()
     assert rig.counted() == 2000

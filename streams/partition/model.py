@@ -21,7 +21,7 @@ from driftbell.streams.subject import OTHER, Subject, SubjectKey, subject_key
 
 log = logging.getLogger(__name__)
 
-MODEL_FORMAT = Format("model", 4, compress_above=16_384, checksum_since=2)
+MODEL_FORMAT = Format("model", 5, compress_above=16_384, checksum_since=2)
 
 
 @MODEL_FORMAT.migration(2)
@@ -32,6 +32,8 @@ def _no_crowds(state: dict[str, Any]) -> dict[str, Any]:
 
 # It closed all batches at every safe point.
 MODEL_FORMAT.reads_as_is(3)
+# It wrote all of an array that holds one value throughout.
+MODEL_FORMAT.reads_as_is(4)
 
 
 #: The life of a subject's alerts, as a part that may be switched off.

@@ -77,6 +77,38 @@ def test_restored_arrays_are_writable() -> None:
     assert array.tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        pytest.param(np.full((9, 14), -1e6, np.float32), id="floats"),
+        pytest.param(np.full(64, -0.0), id="negative zero"),
+        pytest.param(np.full((8, 8), np.nan), id="not a number"),
+        pytest.param(np.ones((7, 9), np.bool_), id="truths"),
+        pytest.param(np.zeros((3, 84), np.int64).T, id="strided"),
+    ],
+)
+def test_an_array_of_one_value_takes_no_more_than_that(array: np.ndarray[Any, Any]) -> None:
+    blob = encode(array)
+    found = decode(blob)
+
+    assert len(blob) < len(encode(None)) + 24
+    assert same(array, found)
+    found[0] = 0
+    assert not found[0].any()
+
+
+def test_zeros_of_both_signs_are_two_values() -> None:
+    array = np.zeros(64)
+    array[7] = -0.0
+    assert same(array, decode(encode(array)))
+
+
+def test_a_damaged_shape_cannot_ask_for_all_memory() -> None:
+    blob = UNSEALED.encode(np.zeros(64))
+    with pytest.raises(BadStateError, match="too much memory"):
+        UNSEALED.decode(blob.replace(struct.pack("<I", 64), struct.pack("<I", 2**31)))
+
+
 def test_a_strided_array_is_written_by_value() -> None:
     array = np.arange(12.0).reshape(3, 4)[:, ::2].T
     assert np.array_equal(decode(encode(array)), array)

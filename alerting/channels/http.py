@@ -6,7 +6,7 @@ import email.utils
 import io
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,7 @@ class HttpResponse:
     text: str
     retry_after_seconds: float | None = None
     body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def request_seconds(session_timeout_seconds: float) -> float:
@@ -77,7 +78,8 @@ async def post(
         ) as response:
             body = await _read(response)
             text = _short(body.decode(errors="replace"), secrets)
-            return HttpResponse(response.status, text, retry_after(response.headers.get("Retry-After")), body)
+            wait = retry_after(response.headers.get("Retry-After"))
+            return HttpResponse(response.status, text, wait, body, response.headers)
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
         return failed(OutcomeReason.CLIENT_ERROR, "the URL is not valid")
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ssl.SSLError) as error:
@@ -120,12 +122,15 @@ def retry_after(text: str | None, now: datetime | None = None) -> float | None:
     """Seconds that a ``Retry-After`` header asks to wait (RFC 9110, 10.2.3: seconds or a date), else None."""
     if text is None:
         return None
-    if text.strip().isdigit():
+    if text.isascii() and text.strip().isdigit():
         return float(text)
     try:
         moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
+    if moment.tzinfo is None:
+        # "-0000" says that the zone is not known; RFC 9110 has UTC only.
+        moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
 

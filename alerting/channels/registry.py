@@ -14,8 +14,11 @@ from driftbell.alerting.channels.email.kind import EMAIL
 from driftbell.alerting.channels.kind import BuildContext, ChannelKind, Refusal
 from driftbell.alerting.channels.log.kind import LOG
 from driftbell.alerting.channels.log.settings import LogConfig
+from driftbell.alerting.channels.ntfy.kind import NTFY
 from driftbell.alerting.channels.pagerduty.kind import PAGERDUTY
+from driftbell.alerting.channels.pushover.kind import PUSHOVER
 from driftbell.alerting.channels.slack.kind import SLACK
+from driftbell.alerting.channels.teams.kind import TEAMS
 from driftbell.alerting.channels.webhook.kind import WEBHOOK
 from driftbell.alerting.errors import RefusedError
 from driftbell.alerting.outbox.destination import Destination
@@ -32,6 +35,9 @@ KINDS: tuple[ChannelKind[Any], ...] = (
     PAGERDUTY,
     EMAIL,
     WEBHOOK,
+    TEAMS,
+    NTFY,
+    PUSHOVER,
     LOG,
 )
 

@@ -187,7 +187,7 @@ DIFFERENCES = (
     Difference(
         "receivers",
         "many more, and more fields of each",
-        "Slack, PagerDuty, email, webhook and the log; a field that is not known is refused",
+        "Slack, PagerDuty, email, Teams, Pushover, webhook; ntfy and the log, which it lacks; an unknown field is refused",
         "not there yet",
     ),
     Difference(

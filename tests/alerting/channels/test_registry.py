@@ -14,11 +14,14 @@ from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.email.email import EmailChannel
 from driftbell.alerting.channels.http import new_session
 from driftbell.alerting.channels.log.log import LogChannel
+from driftbell.alerting.channels.ntfy.ntfy import NtfyChannel
 from driftbell.alerting.channels.pagerduty.pagerduty import PagerDutyChannel
+from driftbell.alerting.channels.pushover.pushover import PushoverChannel
 from driftbell.alerting.channels.registry import KINDS, LOG_ONLY, MODEL, build
 from driftbell.alerting.channels.registry import check as check_channels
 from driftbell.alerting.channels.slack.api import SlackApiChannel
 from driftbell.alerting.channels.slack.webhook import SlackWebhookChannel
+from driftbell.alerting.channels.teams.teams import TeamsChannel
 from driftbell.alerting.channels.webhook.webhook import WebhookChannel
 from driftbell.alerting.errors import RefusedError, SecretError
 from driftbell.runtime.config.router import Receiver, Route, RouterConfig
@@ -42,6 +45,9 @@ async def test_every_kind_of_channel_is_built_under_its_own_name() -> None:
             "pagerduty_configs": [{"routing_key": "k" * 32}],
             "email_configs": [{"to": "a@example.org"}],
             "webhook_configs": [{"url": "https://example.org/hook"}],
+            "msteamsv2_configs": [{"webhook_url": "https://example.org/workflow"}],
+            "ntfy_configs": [{"topic": "driftbell"}],
+            "pushover_configs": [{"user_key": "u" * 30, "token": "a" * 30}],
             "log_configs": [{}],
         },
         slack_bot_token="xoxb-1",
@@ -55,6 +61,9 @@ async def test_every_kind_of_channel_is_built_under_its_own_name() -> None:
         "r/pagerduty[0]": PagerDutyChannel,
         "r/email[0]": EmailChannel,
         "r/webhook[0]": WebhookChannel,
+        "r/msteamsv2[0]": TeamsChannel,
+        "r/ntfy[0]": NtfyChannel,
+        "r/pushover[0]": PushoverChannel,
         "r/log[0]": LogChannel,
     }
     assert {name.partition("/")[2].partition("[")[0] for name in found} == {kind.integration for kind in KINDS}
@@ -116,6 +125,12 @@ async def test_the_global_webhook_serves_slack_without_a_token() -> None:
             RefusedError,
             r"r/email\[0\].to: .* is not an address",
         ),
+        ({"ntfy_configs": [{"topic": "https://ntfy.sh/x"}]}, RefusedError, r"r/ntfy\[0\].topic: a topic has 1 to 64"),
+        (
+            {"pushover_configs": [{"user_key": "u" * 30, "token": "a" * 29}]},
+            RefusedError,
+            r"r/pushover\[0\].token: it has 30 letters",
+        ),
         (
             {"pagerduty_configs": [{"routing_key": "k" * 32, "details": {"x": "{{ nothing }}"}}]},
             RefusedError,
@@ -143,7 +158,7 @@ async def test_a_secret_may_come_from_a_variable(monkeypatch: pytest.MonkeyPatch
     assert await built({"pagerduty_configs": [{"routing_key_env": "DRIFTBELL_TEST_KEY"}]})
 
 
-@pytest.mark.parametrize("kind", ["slack", "slack's default", "webhook"])
+@pytest.mark.parametrize("kind", ["slack", "slack's default", "webhook", "teams"])
 @pytest.mark.parametrize("form", ["env", "file"])
 async def test_a_secret_url_without_its_scheme_is_refused_before_a_page_needs_it(
     kind: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -155,6 +170,7 @@ async def test_a_secret_url_without_its_scheme_is_refused_before_a_page_needs_it
         "slack": ({"slack_configs": [{f"api_url_{form}": given}]}, {}),
         "slack's default": ({"slack_configs": [{}]}, {f"slack_api_url_{form}": given}),
         "webhook": ({"webhook_configs": [{f"url_{form}": given}]}, {}),
+        "teams": ({"msteamsv2_configs": [{f"webhook_url_{form}": given}]}, {}),
     }
     receiver, defaults = cases[kind]
 

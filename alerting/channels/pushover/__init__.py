@@ -1,0 +1,3 @@
+"""Pushover."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Microsoft Teams, by workflow."""
+
+from __future__ import annotations

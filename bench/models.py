@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from bench.readings import memory_bytes
 from bench.traffic import Events, Shape
 from driftbell.runtime.config.model import Config, Monitoring, Reference, Worker
-from driftbell.streams.engine.runner import CHECKPOINT_SHARE
+from driftbell.streams.engine.timing.pace import Pace
 from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import Input, Record
 
@@ -37,6 +37,21 @@ class Cost:
     saves: int = 0
 
 
+class StreamClock:
+    """Stream time, which a worker's clock follows."""
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+
+    def monotonic(self) -> float:
+        """In seconds."""
+        return self._partition.stream_ms / 1000
+
+    def wall_ms(self) -> int:
+        """In milliseconds."""
+        return self._partition.stream_ms
+
+
 class Feed:
     """A partition with events of all models in turns."""
 
@@ -45,7 +60,8 @@ class Feed:
         self.cost = Cost()
         self._events = events
         self._offset = 0
-        self._next_save_ms = 0
+        self._stream = StreamClock(self.partition)
+        self._pace = Pace(self._stream)
 
     def second(self, at_ms: int, per_model: int) -> None:
         """One second of stream, in which each model has ``per_model`` events, one after the other."""
@@ -82,8 +98,10 @@ class Feed:
         self.cost.core += time.process_time() - started - (self.cost.save - saving)
 
     def _save(self) -> None:
-        partition = self.partition
-        if not (partition.stream_ms >= self._next_save_ms and partition.at_safe_point and partition.changed):
+        partition, pace = self.partition, self._pace
+        if not (partition.at_safe_point and partition.changed):
+            return
+        if pace.due_in(0, partition.config.worker.checkpoint_interval, alerts=partition.has_alerts) > 0:
             return
         started = time.process_time()
         checkpoint = partition.checkpoint()
@@ -93,7 +111,7 @@ class Feed:
         partition.published(checkpoint)
         cost = time.process_time() - started
         self.cost.save += cost
-        self._next_save_ms = partition.stream_ms + max(1000, round(cost / CHECKPOINT_SHARE * 1000))
+        pace.took(0, cost)
 
 
 def measure(options: argparse.Namespace, models: int, rate: int) -> None:

@@ -79,7 +79,7 @@ class Worker(Section, frozen=True):
     group: str = "driftbell"
     #: Static membership (KIP-345): a restart within the session timeout moves no partition.
     instance_id: str | None = None
-    #: Time between two checkpoints: how much is read again after a crash.
+    #: Time between two checkpoints: how much is read again after a crash. With thousands of models it is up to 10s.
     checkpoint_interval: Duration = 1.0
     #: How long Redis may be unreachable before the worker exits 1 (it stops reading at once).
     checkpoint_patience: Duration = 60.0

@@ -32,9 +32,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Encoding a checkpoint may take this share of the time; a costlier one is taken less often.
-CHECKPOINT_SHARE = 0.08
-
 #: Whoever holds a partition and saves nothing says this often to the store that it lives: the fence lets an earlier generation
 #: take over from a holder that is silent, and `driftbell status` calls its worker gone.
 TOUCH_SECONDS = 10.0
@@ -132,7 +129,6 @@ class Runner:
         self._saving_since = 0.0
         #: What the save in flight waits for, or the last one waited for.
         self.save_phase = SavePhase.STORE
-        self._next_checkpoint = 0.0
         self._loop: asyncio.Task[None] | None = None
         self._standstill = Standstill(partition, clock, config.worker)
 
@@ -244,7 +240,7 @@ class Runner:
 
     async def _rest(self) -> None:
         """Wait for records, watermarks or the next checkpoint."""
-        until_checkpoint = max(0.005, self._next_checkpoint - self._clock.monotonic())
+        until_checkpoint = max(0.005, self._due_in)
         busy = self.partition.changed or self.store_is_slow
         with suppress(TimeoutError):
             async with asyncio.timeout(min(until_checkpoint, 0.1) if busy else TOUCH_SECONDS / 4):
@@ -275,12 +271,16 @@ class Runner:
             return False
         return self._clock.monotonic() - self._saving_since > 1.0 + 2 * self._config.worker.checkpoint_interval
 
+    @property
+    def _due_in(self) -> float:
+        interval, alerts = self._config.worker.checkpoint_interval, self.partition.has_alerts
+        return self._time_slice.pace.due_in(self.partition.index, interval, alerts=alerts)
+
     async def _checkpoint_when_due(self) -> None:
         partition = self.partition
         if not (partition.at_safe_point and partition.changed) or (self._saving and not self._saving.done()):
             return
-        now = self._clock.monotonic()
-        if now < self._next_checkpoint and not partition.has_outbox:
+        if self._due_in > 0:
             return
         cost = await self._time_slice.exhaust(partition.encode_models())
         async with self._time_slice:
@@ -292,7 +292,7 @@ class Runner:
             self._saving_since = self._clock.monotonic()
             self._saving = asyncio.create_task(self._save(checkpoint), name=f"save-{partition.index}")
             self._saving.add_done_callback(self._after_save)
-        self._next_checkpoint = now + max(self._config.worker.checkpoint_interval, cost / CHECKPOINT_SHARE)
+        self._time_slice.pace.took(partition.index, cost)
 
     def _after_save(self, task: asyncio.Task[None]) -> None:
         self._wake.set()

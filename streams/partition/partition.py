@@ -32,7 +32,7 @@ from driftbell.streams.partition.own_alerts.moment import Moments
 from driftbell.streams.partition.own_alerts.poison_records import PoisonRecords
 from driftbell.streams.partition.own_alerts.wrong_keys import WrongKeys
 from driftbell.streams.partition.placement import Placement
-from driftbell.streams.records import Input, OutboxRecord, RecordLike
+from driftbell.streams.records import Input, OutboxRecord, Output, RecordLike
 from driftbell.streams.subject import Run, Subject, subject_key
 
 CORE_FORMAT = Format("partition", 8, compress_above=16_384, checksum_since=3)
@@ -82,6 +82,7 @@ class Partition:
         self._lost = LostInput(index, config)
         self._left_out = LeftOut(index, config)
         self._outbox: list[OutboxRecord] = []
+        self._has_alerts = False
         self._since_safe_point = 0
         self._decoded: tuple[Slice, list[Feedback | BadRecord | None]] | None = None
         #: Labels that have been decoded ahead of their step, by offset. Not state.
@@ -206,6 +207,11 @@ class Partition:
     def has_outbox(self) -> bool:
         """Whether records wait to be published."""
         return bool(self._outbox)
+
+    @property
+    def has_alerts(self) -> bool:
+        """Whether alerts are among them."""
+        return self._has_alerts
 
     def active_alerts(self) -> list[Alert]:
         """The alerts that fire now in this partition."""
@@ -401,6 +407,7 @@ class Partition:
     def published(self, checkpoint: Checkpoint) -> None:
         """The checkpoint's outbox has reached Kafka; the next checkpoint no longer holds it."""
         del self._outbox[: len(checkpoint.outbox)]
+        self._has_alerts = any(record.output is Output.ALERTS for record in self._outbox)
         self._changed = self._changed or bool(checkpoint.outbox)
 
     # ---- the steps
@@ -523,6 +530,7 @@ class Partition:
     def _publish(self, out: Emitted) -> None:
         for alert in out.alerts:
             self._outbox += alert_records(self._placed(alert), self.config.worker.group)
+            self._has_alerts = True
             self.counts[f"alerts_{alert.status}"] += 1
             if alert.status == "firing" and alert.evidence.reason is not None:
                 self.counts[f"fired_{alert.evidence.reason}"] += 1

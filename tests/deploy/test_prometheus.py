@@ -13,6 +13,7 @@ import yaml
 
 from driftbell.runtime.config.model import Config
 from driftbell.streams.engine import runner
+from driftbell.streams.engine.timing import pace
 from tests.deploy.exporters import exported
 from tests.deploy.promql import PROMETHEUS_OWN, TARGET_LABELS, grouping_labels, matchers, names
 from tests.deploy.rules import PROMETHEUS, RULE_FILES, UNIT_TESTS, alerts, recorded, rules
@@ -189,4 +190,6 @@ def test_a_checkpoint_counts_as_old_after_an_idle_one_was_renewed_and_before_the
 
     # An idle partition is looked at every TOUCH_SECONDS / 4.
     assert threshold > 1.25 * runner.TOUCH_SECONDS
+    # A worker with very many models saves as rarely as this; encoding and the store take some seconds more.
+    assert threshold >= 2 * pace.LATEST_SECONDS
     assert fires_at + 15 < Config().worker.checkpoint_patience, "seen by the scrape before the worker ends"

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from driftbell.streams.engine.timing.clock import Clock
+from driftbell.streams.engine.timing.pace import Pace
 
 #: Length of a slice.
 SLICE_SECONDS = 0.02
@@ -23,6 +24,8 @@ class TimeSlice:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        #: How often whoever computes here takes checkpoints.
+        self.pace = Pace(clock)
         self._lock = asyncio.Lock()
 
     async def __aenter__(self) -> None:

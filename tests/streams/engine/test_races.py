@@ -9,6 +9,7 @@ import pytest
 
 from driftbell.streams.checkpoints.checkpoint import Claim, SaveOutcome
 from driftbell.streams.engine.broker import Source
+from driftbell.streams.engine.timing.pace import Pace
 from driftbell.streams.errors import RefusedError
 from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import DeadLetterRecord, Input, Record
@@ -78,14 +79,13 @@ async def test_a_store_that_rolled_back_is_no_failure_of_a_partition_that_goes(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # So that the last save alone meets the store as it is now.
-    monkeypatch.setattr(Partition, "has_outbox", False)
     await house.engine.assigned([0], 1)
     house.deliver(*predictions(20))
     await house.settle(20)
     house.deliver(*predictions(10, start=20))
     house.store.answer = SaveOutcome.ROLLED_BACK
     runner = house.engine.runners[0]
-    runner._next_checkpoint = float("inf")
+    monkeypatch.setattr(Pace, "due_in", lambda *_args, **_named: 1.0)
     house.clock.now_ms += 20_000
     await eventually(lambda: runner.partition.offsets[Input.PREDICTIONS] == 30, "progress")
     await eventually(lambda: runner.partition.at_safe_point, "a safe point")

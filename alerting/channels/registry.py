@@ -24,7 +24,7 @@ from driftbell.alerting.errors import RefusedError
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.runtime.config.channels import with_channels
 from driftbell.runtime.config.document import Path
-from driftbell.runtime.config.router import Receiver, Route, RouterConfig
+from driftbell.runtime.config.router import Correlate, Receiver, Route, RouterConfig
 from driftbell.runtime.config.rules import BadSetting
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def receiver(name: str, **channels: list[Any]) -> Receiver:
 
 #: What an empty configuration means.
 LOG_ONLY: RouterConfig = MODEL.router(
-    route=Route(receiver="log", group_by=["alertname", "model"]),
+    route=Route(receiver="log", group_by=["model"], correlate=Correlate()),
     receivers=[receiver("log", log_configs=[LogConfig()])],
 )
 

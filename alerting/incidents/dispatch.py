@@ -5,11 +5,14 @@ Pure: it changes a ``Draft`` and returns what it decided. Time is an argument, e
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import msgspec
 
+from driftbell.alerting.incidents.correlation import Placement, is_of, leave, note, place
 from driftbell.alerting.incidents.decision import DecisionReason, needs_update
 from driftbell.alerting.incidents.observation import Observation, judge
 from driftbell.alerting.incidents.several import of_several, take_in
@@ -20,11 +23,13 @@ from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enq
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.rendering.message import subject
 from driftbell.alerting.rendering.notification import notify, without_resolved, worst
-from driftbell.alerting.routing.routes import Node, group_id, group_key
+from driftbell.alerting.routing.routes import Node, group_id
 from driftbell.alerting.state.records import Entry, Group, LogEntry
 from driftbell.alerting.state.state import Draft
 from driftbell.alerting.times import rfc3339, to_ms
 from driftbell.schemas import Alert
+
+log = logging.getLogger(__name__)
 
 #: How long the router remembers that an episode is over, to know a late repetition of it; Alertmanager's retention.
 RETENTION_MS = 120 * 3_600_000
@@ -140,18 +145,19 @@ class Dispatch:
             if known.alert is None or known.alert.status != "firing":
                 continue
             wanted = {group_id(node, labels) for node, labels in self._routed(known.alert)}
-            if wanted == known.groups:
+            right, missing = _right(draft, known, wanted)
+            if not missing and right == known.groups:
                 continue
             entry = draft.entry(fingerprint)
             assert entry is not None
             assert entry.alert is not None
-            for old in entry.groups - wanted:
+            for old in entry.groups - right:
                 group = draft.group(old)
                 if group is not None:
                     self._remove(draft, group, fingerprint)
                     group.next_flush_ms = now_ms
-            entry.groups &= wanted
-            self._insert(draft, entry, entry.alert, now_ms)
+            entry.groups &= right
+            self._insert(draft, entry, entry.alert, now_ms, only=missing)
         for saved in list(draft.state.groups.values()):
             node = self._nodes.get(saved.route_id)
             current = {destination.id for destination in self._destinations(node)}
@@ -175,38 +181,47 @@ class Dispatch:
     def _routed(self, alert: Alert) -> list[tuple[Node, dict[str, str]]]:
         return [(node, node.options.group_labels(alert.labels)) for node in self.tree.match(alert.labels)]
 
-    def _insert(self, draft: Draft, entry: Entry, alert: Alert, now_ms: int) -> None:
+    def _insert(
+        self, draft: Draft, entry: Entry, alert: Alert, now_ms: int, only: AbstractSet[str] | None = None
+    ) -> None:
         fired_ms = entry.fired_ms or to_ms(alert.startsAt)
         for node, labels in self._routed(alert):
-            key = group_id(node, labels)
-            group = draft.group(key)
+            if only is not None and group_id(node, labels) not in only:
+                continue
+            placement = place(draft, node, labels, alert, fired_ms)
+            group = draft.group(placement.group_id)
             if group is None:
                 wait_ms = node.options.group_wait_ms
                 # An alert that has fired for longer than group_wait has waited enough (Alertmanager does so too; its
                 # ``startsAt`` is when the alert fired, ours is when the condition of ``for`` was first seen).
                 due_ms = now_ms if fired_ms + wait_ms < now_ms else now_ms + wait_ms
                 group = Group(
-                    id=key,
+                    id=placement.group_id,
                     route_id=node.id,
-                    key=group_key(node, labels),
+                    key=placement.key,
                     labels=labels,
                     created_ms=now_ms,
                     next_flush_ms=due_ms,
+                    base=placement.base,
                 )
-                draft.groups[key] = group
+                draft.open(group)
             else:
                 told = [last.worst for last in group.log.values() if last.firing and last.worst is not msgspec.UNSET]
                 # What is more severe than anything that people were told does not wait for group_interval.
                 if worst([alert]) < min(told, default=-1):
                     group.next_flush_ms = min(group.next_flush_ms, now_ms)
             group.members.add(entry.fingerprint)
-            entry.groups.add(key)
+            entry.groups.add(group.id)
+            if group.base:
+                note(group, alert, fired_ms)
+                _log_joining(placement, group, entry)
 
     def _remove(self, draft: Draft, group: Group, fingerprint: str) -> None:
         group.members.discard(fingerprint)
         entry = draft.entry(fingerprint)
         if entry is None:
             return
+        leave(group, fingerprint, entry.episode)
         entry.groups.discard(group.id)
         if not entry.groups and entry.alert is not None and entry.alert.status == "resolved":
             # What is over everywhere need not be kept whole; that it is over is remembered.
@@ -325,6 +340,27 @@ class Dispatch:
         if reason is not DecisionReason.REPEAT:
             follow(draft, queue.id, notification, self.destinations, now_ms, calls_again=risen)
         return queued
+
+
+def _right(draft: Draft, known: Entry, wanted: AbstractSet[str]) -> tuple[set[str], set[str]]:
+    """The groups of an alert that it may stay in, and of what is wanted that in which it has none."""
+    groups = [group for group in map(draft.group_to_read, known.groups) if group is not None]
+    right = {group.id for group in groups if any(is_of(group, base) for base in wanted)}
+    missing = {base for base in wanted if not any(is_of(group, base) for group in groups)}
+    return right, missing
+
+
+def _log_joining(placement: Placement, group: Group, entry: Entry) -> None:
+    log.info(
+        "alert joins an incident",
+        extra={
+            "fingerprint": entry.fingerprint,
+            "episode": entry.episode,
+            "reason": placement.reason.value,
+            "incident": group.id,
+            "group": group.key,
+        },
+    )
 
 
 def _present(draft: Draft, fingerprints: Iterable[str]) -> dict[str, Alert]:

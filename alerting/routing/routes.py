@@ -36,6 +36,8 @@ class RouteOptions:
     #: Not inherited.
     mute_time_intervals: tuple[str, ...] = ()
     active_time_intervals: tuple[str, ...] = ()
+    #: How far apart alerts of one cause may begin (``driftbell.alerting.incidents.correlation``); None: not correlated.
+    correlate_ms: int | None = None
 
     def group_labels(self, labels: Mapping[str, str]) -> dict[str, str]:
         """The labels that decide which group an alert is in, sorted by name."""
@@ -122,6 +124,7 @@ def _inherit(route: Route, above: RouteOptions) -> RouteOptions:
         repeat_interval_ms=_ms(route.repeat_interval, above.repeat_interval_ms),
         mute_time_intervals=tuple(route.mute_time_intervals),
         active_time_intervals=tuple(route.active_time_intervals),
+        correlate_ms=above.correlate_ms if route.correlate is None else _ms(route.correlate.window, 0) or None,
     )
 
 

@@ -107,10 +107,22 @@ class Group(msgspec.Struct, kw_only=True, omit_defaults=True):
     members: set[str] = msgspec.field(default_factory=set)
     #: By destination.
     log: dict[str, LogEntry] = msgspec.field(default_factory=dict)
+    #: Of an incident (``driftbell.alerting.incidents.correlation``): what all of its route and labels have in common, the id
+    #: that their one group would have; empty where the group is no incident.
+    base: str = ""
+    #: When its cause was, and when its first alert fired.
+    onset_ms: int = 0
+    opened_ms: int = 0
+    #: The features that moved in it.
+    features: set[str] = msgspec.field(default_factory=set)
+    #: Fingerprints that were in it and are over, with their episode; the longest over first.
+    past: dict[str, int] = msgspec.field(default_factory=dict)
 
     def copy(self) -> Group:
         """A copy that can be changed without changing this one."""
-        return msgspec.structs.replace(self, members=set(self.members), log=dict(self.log))
+        return msgspec.structs.replace(
+            self, members=set(self.members), log=dict(self.log), features=set(self.features), past=dict(self.past)
+        )
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from driftbell.alerting.state.due_deliveries import DueDeliveries, Undelivered
@@ -56,6 +57,9 @@ class State:
         self._queues_by_destination: dict[str, set[str]] = {}
         self._stand_ins: dict[str, set[str]] = {}
         self._due_deliveries: dict[str, DueDeliveries] = {}
+        self._incidents: dict[str, set[str]] = {}
+        for group in self.groups.values():
+            self._note_incident(group)
         self._flushes: list[tuple[int, str]] = [(group.next_flush_ms, group.id) for group in self.groups.values()]
         heapq.heapify(self._flushes)
         for queue in queues:
@@ -96,6 +100,10 @@ class State:
         """The queues on fallbacks that speak in the place of one."""
         return self._stand_ins.get(queue_id, ())
 
+    def incidents(self, base: str) -> Collection[str]:
+        """The ids of the incidents that have their route and labels in common."""
+        return self._incidents.get(base, ())
+
     def apply(self, draft: Draft) -> None:
         """Take over what a saved draft changed."""
         for fingerprint, entry in draft.entries.items():
@@ -106,9 +114,10 @@ class State:
                 self.entries[fingerprint] = entry
         for group_id, group in draft.groups.items():
             if group is None:
-                self.groups.pop(group_id, None)
+                self._forget_incident(self.groups.pop(group_id, None))
                 continue
             self.groups[group_id] = group
+            self._note_incident(group)
             heapq.heappush(self._flushes, (group.next_flush_ms, group_id))
         for queue_id, queue in draft.queues.items():
             if queue is None:
@@ -120,6 +129,17 @@ class State:
         for silence_id, silence in draft.silences.items():
             self.silences.note(silence_id, silence)
         self.offsets.update(draft.offsets)
+
+    def _note_incident(self, group: Group) -> None:
+        if group.base:
+            self._incidents.setdefault(group.base, set()).add(group.id)
+
+    def _forget_incident(self, group: Group | None) -> None:
+        if group is None or not group.base:
+            return
+        self._incidents[group.base].discard(group.id)
+        if not self._incidents[group.base]:
+            del self._incidents[group.base]
 
     def _put_queue(self, queue: DeliveryQueue) -> None:
         self.queues[queue.id] = queue
@@ -162,6 +182,7 @@ class Draft:
         self.dead_deliveries: dict[str, DeadDelivery | None] = {}
         self.silences: dict[str, Silence | None] = {}
         self.answers: dict[str, Answer | None] = {}
+        self._opened: dict[str, list[str]] = {}
 
     def entry(self, fingerprint: str) -> Entry | None:
         """What is known of a fingerprint."""
@@ -179,6 +200,21 @@ class Draft:
     def group_to_read(self, group_id: str) -> Group | None:
         """A group, to be read only."""
         return _read(group_id, self.groups, self.state.groups)
+
+    def open(self, group: Group) -> None:
+        """Add a new group."""
+        self.groups[group.id] = group
+        if group.base:
+            self._opened.setdefault(group.base, []).append(group.id)
+
+    def incidents(self, base: str) -> Iterator[Group]:
+        """The incidents that have their route and labels in common, to be read only."""
+        known = self.state.incidents(base)
+        opened = (name for name in self._opened.get(base, ()) if name not in known)
+        for group_id in itertools.chain(known, opened):
+            group = self.group_to_read(group_id)
+            if group is not None:
+                yield group
 
     def silence(self, silence_id: str) -> Silence | None:
         """A silence; it is never changed, but replaced."""

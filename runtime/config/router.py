@@ -1,8 +1,8 @@
 """The router's configuration: Alertmanager's file under the key ``router``, as typed sections.
 
 The keys, their meaning and their defaults are Alertmanager's (prometheus.io/docs/alerting/latest/configuration).
-driftbell's own are: ``log_configs``, ``external_url``, a route's ``name``, the ``*_env`` form of every secret, Slack's
-``bot_token``, and ``send_resolved``, which is true for every channel (Alertmanager: false for email and Slack).
+driftbell's own are: ``log_configs``, ``external_url``, a route's ``name`` and ``correlate``, the ``*_env`` form of every
+secret, Slack's ``bot_token``, and ``send_resolved``, which is true for every channel (Alertmanager: false for some).
 ``driftbell.runtime.config.router_check`` holds the rules that types cannot say. The settings of each channel stand in its
 folder (``alerting/channels``).
 """
@@ -38,6 +38,13 @@ class Global(Section, frozen=True):
     smtp_require_tls: bool = True
 
 
+class Correlate(Section, frozen=True):
+    """Alerts of one cause are one incident: they begin at the same time, or say that the same features moved."""
+
+    #: How far apart alerts of one cause may begin. 0s: what the routes above correlate is not correlated here.
+    window: Duration = 900.0
+
+
 class Route(Section, frozen=True):
     """A node of the routing tree. What is absent is inherited; the root's defaults are Alertmanager's."""
 
@@ -56,6 +63,8 @@ class Route(Section, frozen=True):
     group_interval: Duration | None = None
     #: Time after which an unchanged group is notified again (default 4h).
     repeat_interval: Duration | None = None
+    #: driftbell's own: makes one incident of each cause, not one of all alerts with the same labels of `group_by`.
+    correlate: Correlate | None = None
     #: Names of time intervals in which this route notifies nobody. Children do not inherit them.
     mute_time_intervals: list[str] = []
     #: Names of time intervals outside of which this route notifies nobody. Children do not inherit them.

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeVar
 
+from driftbell.alerting.commands.obeying import obey
 from driftbell.alerting.errors import DamagedRecordError, NewerFormatError, RouterError
-from driftbell.alerting.muting.silence_rules import SilenceReason, obey
+from driftbell.alerting.muting.silence_rules import SilenceReason
 from driftbell.alerting.state.encoding import decode
 from driftbell.alerting.state.silence import Answer, Command
 from driftbell.alerting.state.state import Draft
@@ -46,6 +47,7 @@ async def take_up(box: CommandBox, router: Changes) -> list[Answer]:
                 "command": answer.id,
                 "result": answer.reason,
                 "silence": answer.silence_id,
+                "alerts": list(answer.alerts),
                 "error": answer.error,
             },
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from driftbell.alerting.incidents.dispatch import Dispatch
+from driftbell.alerting.muting.acknowledged import Acknowledger
 from driftbell.alerting.muting.inhibition import Inhibition
 from driftbell.alerting.muting.muter import Muter
 from driftbell.alerting.muting.silenced import Silencer
@@ -27,5 +28,5 @@ def muters_of(settings: RouterConfig) -> Sequence[Muter]:
         muters.append(Inhibition(settings.inhibit_rules))
     if settings.time_intervals or settings.mute_time_intervals:
         muters.append(TimeIntervals([*settings.mute_time_intervals, *settings.time_intervals]))
-    muters.append(Silencer())
+    muters += [Silencer(), Acknowledger()]
     return muters

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Set as AbstractSet
 
+from driftbell.alerting.life.taken import Taken, TakenChange
 from driftbell.alerting.state.records import LogEntry
 
 
@@ -21,6 +22,10 @@ class DecisionReason(enum.StrEnum):
     #: Its alerts fire on, but another route or receiver has them now.
     ROUTING_CHANGED = "routing_changed"
     ALERTS_RESOLVED = "alerts_resolved"
+    #: Somebody has taken an alert of it on.
+    ACKNOWLEDGED = "acknowledged"
+    #: A snooze is over, or an alert was given back, and it fires on.
+    ACKNOWLEDGEMENT_OVER = "acknowledgement_over"
     REPEAT = "repeat_interval_elapsed"
     NOTHING_FIRING = "nothing_firing"
     UP_TO_DATE = "up_to_date"
@@ -59,3 +64,12 @@ def needs_update(
     if send_resolved and not resolved <= last.resolved:
         return DecisionReason.ALERTS_RESOLVED
     return DecisionReason.REPEAT if last.at_ms < now_ms - repeat_ms else DecisionReason.UP_TO_DATE
+
+
+def with_taken(reason: DecisionReason, taken: Taken) -> DecisionReason:
+    """What is new of acknowledgements is told where nothing else is."""
+    if reason not in (DecisionReason.UP_TO_DATE, DecisionReason.REPEAT):
+        return reason
+    if taken.change is TakenChange.GIVEN_BACK:
+        return DecisionReason.ACKNOWLEDGEMENT_OVER
+    return DecisionReason.ACKNOWLEDGED if taken.change is TakenChange.TAKEN else reason

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import msgspec
 
 from driftbell.alerting.incidents.correlation import Placement, is_of, leave, note, place
-from driftbell.alerting.incidents.decision import DecisionReason, needs_update
+from driftbell.alerting.incidents.decision import DecisionReason, needs_update, with_taken
 from driftbell.alerting.incidents.observation import Observation, judge
 from driftbell.alerting.incidents.several import of_several, take_in
 from driftbell.alerting.incidents.stand_ins import follow
+from driftbell.alerting.life.taken import Taken
 from driftbell.alerting.muting.muter import MuteContext, Muted, Muter, muted
 from driftbell.alerting.muting.silence_rules import forget
 from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enqueue_resolved, new_queue
@@ -101,6 +102,7 @@ class Dispatch:
         entry.seen_ms = now_ms
         if observation is Observation.FIRING:
             entry.fired_ms = updated_ms
+            entry.acknowledgement = None
             self._insert(draft, entry, alert, now_ms)
         return observation
 
@@ -114,7 +116,8 @@ class Dispatch:
             return []
         node = self._nodes.get(group.route_id)
         alerts = _present(draft, group.members)
-        context = MuteContext(node, group, draft.state.firing, now_ms, draft.state.silences)
+        state = draft.state
+        context = MuteContext(node, group, state.firing, now_ms, state.silences, acknowledgement=draft.acknowledgement)
         mutes = {fingerprint: muted(self._muters, alert, context) for fingerprint, alert in alerts.items()}
         decisions = [
             self._decide(draft, group, node, destination, alerts, mutes, now_ms)
@@ -281,17 +284,28 @@ class Dispatch:
         if reason is DecisionReason.ALL_RESOLVED and not resolved:
             reason = DecisionReason.ROUTING_CHANGED
             resolved = {name: _closed(alert, now_ms) for name, alert in _present(draft, notified).items()}
+        taken = Taken.of(draft, firing, last, now_ms)
+        reason = with_taken(reason, taken)
         queued = None
         if reason.sends:
             risen = bool(firing) and worst(firing.values()) < worst(_present(draft, notified).values())
             queued = self._queue(
-                draft, group, destination, list(firing.values()), list(resolved.values()), reason, now_ms, risen=risen
+                draft,
+                group,
+                destination,
+                list(firing.values()),
+                list(resolved.values()),
+                reason,
+                now_ms,
+                calls_again=risen or taken.calls_again,
+                taken=taken,
             )
             group.log[destination.id] = LogEntry(
                 at_ms=now_ms,
                 firing=frozenset(firing),
                 resolved=frozenset(resolved),
                 worst=worst(firing.values()) if firing else msgspec.UNSET,
+                acknowledged=frozenset(taken.now) or msgspec.UNSET,
             )
         return Decision(
             group.id,
@@ -315,7 +329,8 @@ class Dispatch:
         reason: DecisionReason,
         now_ms: int,
         *,
-        risen: bool,
+        calls_again: bool,
+        taken: Taken,
     ) -> Queued:
         fresh = new_queue(group.id, destination.id)
         queue = draft.queue(fresh.id)
@@ -330,15 +345,16 @@ class Dispatch:
             now_ms=now_ms,
             external_url=self._external_url,
         )
+        notification = taken.told(notification)
         if firing:
             if not destination.send_resolved:
                 notification = without_resolved(notification)
-            queued = enqueue_firing(queue, notification, subject(notification), now_ms, calls_again=risen)
+            queued = enqueue_firing(queue, notification, subject(notification), now_ms, calls_again=calls_again)
         else:
             queued = enqueue_resolved(queue, notification if destination.send_resolved else None, now_ms)
         draft.drop_if_empty(queue)
         if reason is not DecisionReason.REPEAT:
-            follow(draft, queue.id, notification, self.destinations, now_ms, calls_again=risen)
+            follow(draft, queue.id, notification, self.destinations, now_ms, calls_again=calls_again)
         return queued
 
 

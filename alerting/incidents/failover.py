@@ -181,6 +181,8 @@ class Failover:
 
 
 def _must_wake(kind: Kind, notification: Notification, calls_again: bool) -> bool:
+    if notification.is_taken:
+        return False
     return (kind is Kind.TRIGGER or calls_again) and notification.severity.rank <= Severity.ERROR.rank
 
 

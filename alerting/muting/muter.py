@@ -7,18 +7,23 @@ what was opened is closed. A muted alert that a channel was sent keeps its incid
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from driftbell.alerting.routing.routes import Node
 from driftbell.alerting.state.firing import FiringAlerts
-from driftbell.alerting.state.records import Group
+from driftbell.alerting.state.records import Acknowledgement, Group
 from driftbell.alerting.state.silence import Silences
 from driftbell.schemas import Alert
 
 #: For those that have none.
 NO_SILENCES: Final = Silences()
+
+
+def by_nobody(fingerprint: str) -> Acknowledgement | None:
+    """The acknowledgement of an alert where there are none."""
+    return None
 
 
 class MuteKind(enum.StrEnum):
@@ -27,6 +32,8 @@ class MuteKind(enum.StrEnum):
     INHIBITED = "inhibited"
     SILENCED = "silenced"
     TIME_INTERVAL = "time_interval"
+    #: Somebody has taken it on.
+    ACKNOWLEDGED = "acknowledged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,7 @@ class MuteContext:
         firing: all alerts that fire now, of any group.
         now_ms: the router's clock, epoch milliseconds.
         silences: all that are kept.
+        acknowledgement: of an alert, by its fingerprint; None: nobody has taken it on.
     """
 
     route: Node | None
@@ -46,6 +54,7 @@ class MuteContext:
     firing: FiringAlerts
     now_ms: int
     silences: Silences = NO_SILENCES
+    acknowledgement: Callable[[str], Acknowledgement | None] = by_nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,7 @@ class Muting:
     Args:
         kind: what mutes.
         ids: which: fingerprints of the inhibiting alerts (``inhibitedBy``), ids of the silences (``silencedBy``), names of
-            the time intervals.
+            the time intervals, who has acknowledged it.
     """
 
     kind: MuteKind

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from driftbell.alerting.state.records import Group
-from driftbell.alerting.state.silence import Answer, Command, ExpireSilence, PutSilence, Silence, SilenceMatcher
+from driftbell.alerting.state.silence import Answer, ExpireSilence, PutSilence, Silence, SilenceMatcher
 from driftbell.alerting.state.state import Draft
 from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, Operator, all_match, is_label_name
 from driftbell.schemas import Alert
@@ -96,20 +96,6 @@ def stored_matcher(matcher: Matcher) -> SilenceMatcher:
     )
 
 
-def obey(draft: Draft, command: Command, now_ms: int) -> Answer:
-    """Do what a command asks, once: a command that was answered gets the same answer, and changes nothing."""
-    known = draft.state.answers.get(command.id) or draft.answers.get(command.id)
-    if known is not None:
-        return known
-    action = command.action
-    if isinstance(action, ExpireSilence):
-        answer = _expire(draft, command.id, action, now_ms)
-    else:
-        answer = _put(draft, command.id, action, now_ms)
-    draft.answers[command.id] = answer
-    return answer
-
-
 def forget(draft: Draft, now_ms: int) -> None:
     """Drop silences that have long been expired, and old answers."""
     for silence in draft.state.silences:
@@ -155,7 +141,9 @@ def _texts(action: PutSilence) -> list[str]:
     return [*parts, action.created_by, action.comment]
 
 
-def _put(draft: Draft, command_id: str, action: PutSilence, now_ms: int) -> Answer:
+def put_silence(draft: Draft, command_id: str, action: PutSilence, now_ms: int) -> Answer:
+    """Add a silence, under the id of the command, or change one."""
+
     def answer(reason: SilenceReason, silence_id: str = "", error: str = "") -> Answer:
         return Answer(id=command_id, at_ms=now_ms, reason=reason.value, silence_id=silence_id, error=error)
 
@@ -204,7 +192,8 @@ def can_change(previous: Silence, wanted: PutSilence, starts_ms: int, now_ms: in
             return False
 
 
-def _expire(draft: Draft, command_id: str, action: ExpireSilence, now_ms: int) -> Answer:
+def expire_silence(draft: Draft, command_id: str, action: ExpireSilence, now_ms: int) -> Answer:
+    """End a silence now."""
     silence = draft.silence(action.silence_id)
     if silence is None:
         error = f"there is no silence {action.silence_id[:100]}"

@@ -25,5 +25,5 @@ class Delivery:
 
     @property
     def calls(self) -> bool:
-        """Whether people are to be called: the incident opens, or has become more severe."""
-        return self.kind is Kind.TRIGGER or self.calls_again
+        """Whether people are to be called: the incident opens, or has become more severe, and nobody has taken it on."""
+        return (self.kind is Kind.TRIGGER or self.calls_again) and not self.notification.is_taken

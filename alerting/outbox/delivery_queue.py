@@ -40,6 +40,8 @@ class Queued(enum.StrEnum):
     NOTHING_OPEN = "nothing_open"
     #: ``send_resolved: false``.
     RESOLVE_NOT_WANTED = "resolve_not_wanted"
+    #: Somebody has taken the incident on before the channel heard of it: nothing is sent until something new happens.
+    HELD = "held_unsent"
 
 
 class Settled(enum.StrEnum):
@@ -51,6 +53,8 @@ class Settled(enum.StrEnum):
     REPLACED = "replaced_unsent"
     #: It failed, and the incident is over meanwhile.
     CANCELLED = "cancelled_unsent"
+    #: It failed, and somebody has taken the incident on meanwhile.
+    HELD = "held_unsent"
     #: Given up: trying again cannot help.
     DEAD_PERMANENT = "dead_permanent"
     #: Given up: tried for as long as its severity deserves.
@@ -93,6 +97,8 @@ def enqueue_firing(
     queue: DeliveryQueue, notification: Notification, subject: str, now_ms: int, *, calls_again: bool = False
 ) -> Queued:
     """Queue a message, or an update of one; ``calls_again``: an update of which people must hear."""
+    if notification.is_taken:
+        return _enqueue_taken(queue, notification, now_ms)
     incident = _open_incident(queue) or _take_close_back(queue)
     if incident is None:
         incident = Incident(id=digest("incident", queue.id, str(now_ms))[:24], opened_ms=now_ms, subject=subject)
@@ -108,10 +114,29 @@ def enqueue_firing(
         if calls_again and not last.calls_again and incident.delivered != "no":
             _call_again(incident, last)
         return Queued.REPLACED
+    opens = incident.delivered == "no" and not any(row.incident_id == incident.id for row in queue.rows)
     row = _append(queue, incident, notification, now_ms)
-    if calls_again and incident.deliveries > 1:
+    if calls_again and not opens:
         _call_again(incident, row)
-    return Queued.TRIGGER if incident.deliveries == 1 else Queued.UPDATE
+    return Queued.TRIGGER if opens else Queued.UPDATE
+
+
+def _enqueue_taken(queue: DeliveryQueue, notification: Notification, now_ms: int) -> Queued:
+    """Queue that somebody has taken the incident on: it calls nobody, so what was to call people does not go out."""
+    incident = _open_incident(queue)
+    if incident is None:
+        return Queued.NOTHING_OPEN
+    rows = [row for row in queue.rows if row.incident_id == incident.id]
+    waiting = [row for row in rows if row.state == "pending"]
+    if incident.delivered == "no" and len(waiting) == len(rows):
+        queue.rows = [row for row in queue.rows if row.incident_id != incident.id]
+        return Queued.HELD
+    if waiting:
+        waiting[-1].calls_again = False
+        _replace(waiting[-1], incident, notification, now_ms)
+        return Queued.REPLACED
+    _append(queue, incident, notification, now_ms)
+    return Queued.UPDATE
 
 
 def enqueue_resolved(queue: DeliveryQueue, notification: Notification | None, now_ms: int) -> Queued:
@@ -258,11 +283,14 @@ def _collapse(queue: DeliveryQueue) -> Settled:
     if newer.notification.status == "resolved" and incident.delivered == "no":
         _drop(queue, incident)
         return Settled.CANCELLED
+    if newer.notification.is_taken and incident.delivered == "no":
+        queue.rows.remove(newer)
+        return Settled.HELD
     _inherit_schedule(newer, failed)
     if incident.delivered == "no":
         # It is the first that the channel hears.
         newer.calls_again, incident.calls = False, 1
-    elif failed.calls_again and newer.notification.status == "firing":
+    elif failed.calls_again and newer.notification.status == "firing" and not newer.notification.is_taken:
         newer.calls_again = True
     return Settled.REPLACED
 

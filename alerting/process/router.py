@@ -13,9 +13,11 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import TypeVar
 
+from driftbell.alerting.commands.obeying import obey_at
 from driftbell.alerting.errors import FencedError, LostWritesError, StoreUnavailableError
 from driftbell.alerting.incidents.dispatch import Decision, Dispatch
 from driftbell.alerting.incidents.failover import FAILOVER_MS, Failover
@@ -29,6 +31,7 @@ from driftbell.alerting.process.alert_records import AlertRecord, record_by_reco
 from driftbell.alerting.process.gauges import measure
 from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.state.records import DeliveryQueue, Row
+from driftbell.alerting.state.silence import Answer, Command
 from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.state.store import Changes, RouterStore, Table
 from driftbell.alerting.state.tables import changes, contents, everything, laid_over, load
@@ -237,6 +240,10 @@ class Router:
         """A destination works again: what failed there is due now, except where the vendor asked for time."""
         async with self._commit() as draft:
             hasten(draft, destination, self.clock())
+
+    async def command(self, command: Command) -> Answer:
+        """Do what somebody asks for, once, whichever way it comes: the answer is saved with what it changed."""
+        return await self.change(partial(obey_at, command))
 
     async def change(self, change: Callable[[Draft, int], T]) -> T:
         """Make one change in one write: what a command asks for."""

@@ -53,6 +53,8 @@ class Message:
     #: Alerts that are counted but not shown.
     more: int
     link: str
+    #: Whether somebody has taken on all that fires.
+    taken: bool = False
 
     def lines(self) -> Iterator[str]:
         """The message as lines of plain text."""
@@ -81,6 +83,7 @@ def compose(notification: Notification, incident: Incident, kind: Kind) -> Messa
         items=tuple(_item(alert, notification.decided_ms) for alert in shown),
         more=notification.firing + notification.resolved - len(shown),
         link=notification.external_url,
+        taken=notification.is_taken,
     )
 
 
@@ -126,7 +129,19 @@ def _status(notification: Notification, incident: Incident) -> str:
     counts = f"{notification.firing:,} firing" if notification.firing > 1 else "firing"
     if notification.resolved:
         counts += f", {notification.resolved:,} resolved"
-    return f"{counts}, {notification.severity}, since {clock_time(started)}"
+    taken = acknowledged(notification)
+    return f"{counts}, {notification.severity}, since {clock_time(started)}" + (f"; {taken}" if taken else "")
+
+
+def acknowledged(notification: Notification) -> str:
+    """Who has taken it on, and until when; empty when nobody has."""
+    made = notification.acknowledgement
+    if made is None:
+        return ""
+    some = "" if notification.is_taken else f"{notification.acknowledged:,} of {notification.firing:,} "
+    how = f"snoozed until {clock_time(made.until_ms)}" if made.until_ms else "acknowledged"
+    comment = f" ({made.comment})" if made.comment else ""
+    return f"{some}{how} by {made.by or 'somebody'}{comment}"
 
 
 def _item(alert: Alert, decided_ms: int) -> Item:

@@ -115,7 +115,8 @@ class Undelivered:
 
 
 def _may_fail_over(row: Row) -> bool:
-    grave = row.notification.status == "firing" and row.notification.severity.rank <= Severity.ERROR.rank
+    told = row.notification
+    grave = told.status == "firing" and told.severity.rank <= Severity.ERROR.rank and not told.is_taken
     return grave and not row.failed_over
 
 

@@ -58,6 +58,20 @@ class Life(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     alert: Alert | None = None
 
 
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody has taken an alert on: nobody else is called for it, on no channel, while it fires."""
+
+    by: str
+    at_ms: int
+    #: Of a snooze: its end, which is not in it any more; 0: until the alert is over.
+    until_ms: int = 0
+    comment: str = ""
+
+    def holds(self, now_ms: int) -> bool:
+        """Whether it is not over."""
+        return self.until_ms == 0 or now_ms < self.until_ms
+
+
 class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is known of one fingerprint: how far its life has come, and its latest notifiable form."""
 
@@ -76,6 +90,8 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     #: By partition (``HOME``: that of the model), once another partition than the model's has spoken of it. The fields above
     #: then say what holds of all of them together.
     lives: dict[str, Life] = msgspec.field(default_factory=dict)
+    #: Of this episode; None while nobody has taken it on.
+    acknowledgement: Acknowledgement | None = None
 
     def copy(self) -> Entry:
         """A copy that can be changed without changing this one."""
@@ -90,6 +106,8 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     resolved: frozenset[str] = frozenset()
     #: Rank of the most severe firing alert, 0 for critical; unset in what older versions wrote.
     worst: int | msgspec.UnsetType = msgspec.UNSET
+    #: Those of the firing that it was told are acknowledged; unset: none.
+    acknowledged: frozenset[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Group(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -145,6 +163,14 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     external_url: str = ""
     #: The destination that does not take it; empty where this one is its own.
     via: str = ""
+    #: Firing alerts that are acknowledged, and the latest acknowledgement of one of them.
+    acknowledged: int = 0
+    acknowledgement: Acknowledgement | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether all that fires is acknowledged, so that nobody is to be called."""
+        return 0 < self.firing <= self.acknowledged
 
     @property
     def truncated(self) -> int:

@@ -50,6 +50,30 @@ class ExpireSilence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     silence_id: str
 
 
+class Acknowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="acknowledge"):
+    """A command: take alerts on, so that nobody else is called for them.
+
+    Args:
+        target: a fingerprint, or the id of an incident, or a key of it at a vendor (PagerDuty's ``dedup_key``).
+        until_ms: of a snooze: when people are called again if it still fires; 0: until it is over.
+    """
+
+    target: str
+    by: str = ""
+    comment: str = ""
+    until_ms: int = 0
+
+
+class Unacknowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="unacknowledge"):
+    """A command: give alerts back; people are called again. ``target`` as in ``Acknowledge``."""
+
+    target: str
+    by: str = ""
+
+
+Action = PutSilence | ExpireSilence | Acknowledge | Unacknowledge
+
+
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody asks the router to do, once, however often it is handed in.
 
@@ -58,16 +82,18 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    action: PutSilence | ExpireSilence
+    action: Action
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of a command.
 
     Args:
-        reason: named (``driftbell.alerting.muting.silence_rules.SilenceReason``).
+        reason: named (``driftbell.alerting.muting.silence_rules.SilenceReason``,
+            ``driftbell.alerting.life.acknowledging.AcknowledgeReason``).
         silence_id: of the silence as it is now; empty when there is none.
         error: a sentence, when nothing was done.
+        alerts: fingerprints of those that were acknowledged, or given back.
     """
 
     id: str
@@ -75,6 +101,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str
     silence_id: str = ""
     error: str = ""
+    alerts: tuple[str, ...] = ()
 
 
 class Silences:

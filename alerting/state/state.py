@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from driftbell.alerting.state.due_deliveries import DueDeliveries, Undelivered
 from driftbell.alerting.state.firing import FiringAlerts
-from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group
+from driftbell.alerting.state.records import Acknowledgement, DeadDelivery, DeliveryQueue, Entry, Group
 from driftbell.alerting.state.silence import Answer, Silence, Silences
 from driftbell.schemas import Alert
 
@@ -192,6 +192,11 @@ class Draft:
         """The latest notifiable form of an alert, to be read only (no copy is made)."""
         entry = _read(fingerprint, self.entries, self.state.entries)
         return None if entry is None else entry.alert
+
+    def acknowledgement(self, fingerprint: str) -> Acknowledgement | None:
+        """Who has taken an alert on; also a snooze that is over."""
+        entry = _read(fingerprint, self.entries, self.state.entries)
+        return None if entry is None else entry.acknowledgement
 
     def group(self, group_id: str) -> Group | None:
         """A group."""

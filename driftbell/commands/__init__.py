@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from driftbell.commands import (
+    ack,
     alerts,
     completion,
     config,
@@ -24,6 +25,7 @@ COMMANDS = (
     router,
     status,
     alerts,
+    ack,
     silence,
     topics,
     config,

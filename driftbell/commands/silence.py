@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from driftbell.command import Commands, takes_json
 from driftbell.configured import configured
-from driftbell.errors import CommandError, UsageError
+from driftbell.errors import UsageError
 from driftbell.exit_codes import ExitCode
+from driftbell.router_commands import at_store, done, length_ms, who
 
 if TYPE_CHECKING:
-    from driftbell.alerting.state.silence import Answer, ExpireSilence, PutSilence, Silence
-    from driftbell.alerting.state.store import CommandBox
-    from driftbell.runtime.config.model import Config
+    from driftbell.alerting.state.silence import Answer, Silence
     from driftbell.runtime.matching.matchers import Matcher
-
-T = TypeVar("T")
-
-#: How long a router has to take a command up, seconds. It looks every second.
-WAIT_SECONDS = 10.0
 
 
 def register(commands: Commands) -> None:
@@ -79,7 +73,6 @@ def register(commands: Commands) -> None:
 
 def add_silence(options: argparse.Namespace) -> int:
     """Hand the command in and print the id."""
-    import getpass
     import time
 
     from driftbell.alerting.muting.silence_rules import stored_matcher
@@ -92,22 +85,16 @@ def add_silence(options: argparse.Namespace) -> int:
     if options.end is not None:
         ends_ms = _moment(options.end, "--end")
     else:
-        ends_ms = (now_ms if starts_ms is None else starts_ms) + _length_ms(options.duration, "--duration")
-    author = options.author
-    if author is None:
-        try:
-            author = getpass.getuser()
-        except (KeyError, OSError):
-            author = ""
+        ends_ms = (now_ms if starts_ms is None else starts_ms) + length_ms(options.duration, "--duration")
     put = PutSilence(
         matchers=tuple(stored_matcher(matcher) for matcher in matchers),
         starts_ms=starts_ms,
         ends_ms=ends_ms,
         silence_id=options.id,
-        created_by=author,
+        created_by=who() if options.author is None else options.author,
         comment=options.comment,
     )
-    [answer] = _done(config, [put])
+    [answer] = done(config, [put])
     _show(answer, options)
     return _exit_code([answer])
 
@@ -116,7 +103,7 @@ def expire_silences(options: argparse.Namespace) -> int:
     """Hand one command in for each silence."""
     from driftbell.alerting.state.silence import ExpireSilence
 
-    answers = _done(configured(options), [ExpireSilence(silence_id=one) for one in options.ids])
+    answers = done(configured(options), [ExpireSilence(silence_id=one) for one in options.ids])
     for answer in answers:
         _show(answer, options)
     return _exit_code(answers)
@@ -133,8 +120,8 @@ def list_silences(options: argparse.Namespace) -> int:
 
     config = configured(options)
     matchers = _matchers(options.matchers)
-    within_ms = None if options.within is None else _length_ms(options.within, "--within")
-    kept = _at_store(config, silences)
+    within_ms = None if options.within is None else length_ms(options.within, "--within")
+    kept = at_store(config, silences)
     now_ms = round(time.time() * 1000)
     found = selected(
         kept,
@@ -157,48 +144,6 @@ def list_silences(options: argparse.Namespace) -> int:
     if not found and not options.quiet and not options.json:
         print("no silences")
     return ExitCode.OK
-
-
-def _done(config: Config, actions: Sequence[PutSilence | ExpireSilence]) -> list[Answer]:
-    import uuid
-
-    from driftbell.alerting.commands.asking import ask
-    from driftbell.alerting.state.silence import Command
-
-    async def all_of_them(box: CommandBox) -> list[Answer]:
-        return [await ask(box, Command(id=str(uuid.uuid4()), action=one), seconds=WAIT_SECONDS) for one in actions]
-
-    return _at_store(config, all_of_them)
-
-
-def _at_store(config: Config, work: Callable[[CommandBox], Awaitable[T]]) -> T:
-    import asyncio
-
-    from driftbell.alerting.commands.asking import NoLeaderError
-    from driftbell.alerting.errors import RouterError, StoreUnavailableError
-    from driftbell.alerting.process.service import store_of
-    from driftbell.runtime.redis import is_memory
-
-    if is_memory(config.redis):
-        raise CommandError(
-            "redis.url is memory://, which only the router's own process can see", "give the router a Redis"
-        )
-
-    async def run() -> T:
-        store = store_of(config)
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    try:
-        return asyncio.run(run())
-    except NoLeaderError as error:
-        raise CommandError(str(error), "is a router running? Its /readyz says whether it leads") from error
-    except StoreUnavailableError as error:
-        raise CommandError(str(error), "is it running, and is redis.url right?") from error
-    except RouterError as error:
-        raise CommandError(str(error)) from error
 
 
 def _show(answer: Answer, options: argparse.Namespace) -> None:
@@ -239,18 +184,6 @@ def _moment(text: str, option: str) -> int:
         return to_ms(text)
     except (ValueError, OverflowError) as error:
         raise UsageError(f"{option}: {text!r} is not a time", "write it as 2026-12-01T08:00:00Z") from error
-
-
-def _length_ms(text: str, option: str) -> int:
-    from driftbell.runtime.config.duration import parse_duration
-
-    try:
-        length_ms = round(parse_duration(text) * 1000)
-    except ValueError as error:
-        raise UsageError(f"{option}: {error}") from error
-    if length_ms == 0:
-        raise UsageError(f"{option} must be longer than nothing")
-    return length_ms
 
 
 def _matched(silence: Silence) -> str:

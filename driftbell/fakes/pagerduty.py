@@ -49,6 +49,7 @@ class Incident:
     opened: float
     triggers: int = 1
     closed: float | None = None
+    acknowledged: bool = False
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -124,6 +125,7 @@ class PagerDuty(FakeServer):
         if known is None:
             return "dropped", None
         if action == "acknowledge":
+            known.acknowledged = True
             return "acknowledged", known
         known.closed = time.time()
         return "resolved", known

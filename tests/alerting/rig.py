@@ -85,6 +85,10 @@ class VendorChannel:
     closed: int = 0
     #: Resolves for which nothing was open.
     stray: int = 0
+    #: Keys that were acknowledged.
+    acknowledged: set[str] = field(default_factory=set)
+    #: When people were called, in seconds since the start of the test.
+    calls: list[float] = field(default_factory=list)
 
     async def send(self, delivery: Delivery) -> Outcome:
         outcome = self.script.pop(0) if self.script else (self.down or sent())
@@ -99,6 +103,14 @@ class VendorChannel:
         pass
 
     def _take(self, delivery: Delivery) -> None:
+        if delivery.calls:
+            self.calls.append((self.clock() - START_MS) / 1000)
+        if delivery.kind is not Kind.RESOLVE and delivery.notification.is_taken:
+            # PagerDuty drops an acknowledgement of what is not open.
+            self.acknowledged |= {key for key in (*delivery.older_keys, delivery.key) if key in self.open}
+            return
+        if delivery.calls_again and delivery.notification.acknowledged:
+            self.acknowledged |= {key for key in delivery.older_keys if key in self.open}
         if delivery.kind is Kind.RESOLVE:
             for key in (*delivery.older_keys, delivery.key):
                 if self.open.pop(key, None) is None:

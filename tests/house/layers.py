@@ -37,9 +37,10 @@ MAY_IMPORT: dict[str, dict[str, set[str]]] = {
         "outbox": {"routing", "state"},
         "muting": {"routing", "state"},
         "rendering": {"outbox", "state"},
-        "incidents": {"muting", "outbox", "rendering", "routing", "state"},
+        "life": {"routing", "state"},
+        "incidents": {"life", "muting", "outbox", "rendering", "routing", "state"},
         "channels": {"outbox", "rendering", "state"},
-        "commands": {"muting", "state"},
+        "commands": {"life", "muting", "state"},
         "process": {"channels", "commands", "incidents", "muting", "outbox", "rendering", "routing", "state"},
     },
 }
@@ -50,7 +51,7 @@ PURE: dict[str, set[str]] = {
         *BASE["streams"],
         *("partition", "join", "reference", "windows", "detectors", "stats", "monitors", "alerts", "replay"),
     },
-    "alerting": {*BASE["alerting"], "routing", "muting", "incidents", "outbox", "rendering"},
+    "alerting": {*BASE["alerting"], "routing", "muting", "life", "incidents", "outbox", "rendering"},
 }
 
 #: What reaches out of the process, or waits, or asks what time it is.

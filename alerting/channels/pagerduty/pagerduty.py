@@ -81,9 +81,13 @@ class PagerDutyChannel:
             return failed(OutcomeReason.SECRET_MISSING, str(error))
 
         async def attempt(event: dict[str, Any]) -> Outcome:
-            if delivery.kind is Kind.RESOLVE:
+            action = event["event_action"]
+            if action == "trigger" and delivery.calls_again and delivery.notification.acknowledged:
+                # The new call is for what is new; whom the earlier ones called, has them.
+                action = "acknowledge"
+            if action != "trigger":
                 for key in delivery.older_keys:
-                    earlier = await post_event({**event, "dedup_key": key})
+                    earlier = await post_event({"event_action": action, "dedup_key": key})
                     if not earlier.ok:
                         return earlier
             return await post_event(event)
@@ -122,6 +126,9 @@ class PagerDutyChannel:
     ) -> dict[str, Any]:
         if delivery.kind is Kind.RESOLVE:
             return {"event_action": "resolve", "dedup_key": delivery.key}
+        if delivery.notification.is_taken:
+            # A trigger would open again, and so call people, what somebody has resolved over there.
+            return {"event_action": "acknowledge", "dedup_key": delivery.key}
         labels = delivery.notification.common_labels
         payload: dict[str, Any] = {
             "summary": truncate(one_line(summary), MAX_SUMMARY) or "driftbell alert",

@@ -23,7 +23,7 @@ from driftbell.alerting.channels.slack.webhook import BURST, PER_SECOND, full
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
-from driftbell.alerting.rendering.message import compose, minimal
+from driftbell.alerting.rendering.message import Message, acknowledged, compose, minimal
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.rendering.text import one_line, truncate
 from driftbell.alerting.state.records import Kind
@@ -164,7 +164,7 @@ class SlackApiChannel:
 
     async def _reply(self, token: str, delivery: Delivery, handle: dict[str, str]) -> Outcome:
         message = compose(delivery.notification, delivery.incident, delivery.kind)
-        what = one_line(message.state if delivery.kind is Kind.RESOLVE else f"{message.subject} ({message.state})")
+        what = one_line(_news(message, delivery))
         arguments: dict[str, Any] = {
             "channel": handle["channel"],
             "thread_ts": handle["ts"],
@@ -265,6 +265,14 @@ def judge(answer: HttpResponse) -> Outcome:
     if word.startswith("restricted_action"):
         return failed(OutcomeReason.AUTH_ERROR, word)
     return failed(OutcomeReason.CLIENT_ERROR, word or "ok: false without an error")
+
+
+def _news(message: Message, delivery: Delivery) -> str:
+    if delivery.kind is Kind.RESOLVE:
+        return message.state
+    if delivery.notification.is_taken:
+        return acknowledged(delivery.notification)
+    return f"{message.subject} ({message.state})"
 
 
 def _metadata(delivery: Delivery) -> dict[str, Any]:

@@ -28,6 +28,8 @@ MAX_FACT = 400
 
 #: Shown before the headline, so that open and closed differ in a list of messages.
 _MARKS = {True: "\N{LARGE RED CIRCLE}", False: "\N{WHITE HEAVY CHECK MARK}"}
+#: Somebody has taken it on.
+_TAKEN = "\N{LARGE YELLOW CIRCLE}"
 
 
 def escape(text: str) -> str:
@@ -49,8 +51,9 @@ def render(
     resolved = message.state.startswith("resolved")
     head = one_line(message.subject if title is None else title) or "driftbell alert"
     called = " ".join(mentions)
+    mark = _TAKEN if message.taken else _MARKS[not resolved]
     blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": _plain(f"{_MARKS[not resolved]} {head}", MAX_HEADER)},
+        {"type": "header", "text": _plain(f"{mark} {head}", MAX_HEADER)},
         {"type": "context", "elements": [_plain(one_line(message.state), MAX_SECTION)]},
     ]
     if called:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.rendering.message import subject
 from driftbell.alerting.rendering.notification import notify
-from driftbell.alerting.state.records import Group, Incident, Kind
+from driftbell.alerting.state.records import Acknowledgement, Group, Incident, Kind
 from driftbell.schemas import Alert
 from tests.alerting.alerts import START_MS, make_alert
 
@@ -46,6 +48,14 @@ def delivery(
     )
     opened = Incident(id=incident, opened_ms=START_MS, subject=subject(notification), handle=handle or {})
     return Delivery(f"{incident}-{number}", kind, notification, opened, KEY)
+
+
+def taken(given: Delivery, text: str = "ann", comment: str = "") -> Delivery:
+    """The same delivery when somebody has taken all of it on."""
+    made = Acknowledgement(by=text, comment=comment, at_ms=START_MS + 60_000)
+    firing = given.notification.firing
+    told = msgspec.structs.replace(given.notification, acknowledged=firing, acknowledgement=made)
+    return dataclasses.replace(given, notification=told)
 
 
 def hostile_alert(text: str) -> Alert:

@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from driftbell.alerting.channels.channel import Channel
@@ -20,7 +21,7 @@ from driftbell.fakes.faults import Fault
 from driftbell.fakes.pagerduty import PagerDuty, problems
 from tests.alerting.alerts import make_alert
 from tests.alerting.channels.contract import Bench, ChannelContract, new_sessions
-from tests.alerting.channels.deliveries import KEY, delivery
+from tests.alerting.channels.deliveries import KEY, delivery, taken
 from tests.alerting.channels.statuses import ANSWERS
 
 ROUTING_KEY = "R0UT1NGKEYR0UT1NGKEYR0UT1NGKEY01"
@@ -73,6 +74,31 @@ class TestPagerDuty(ChannelContract):
         assert [event.effect for event in fake.events] == ["triggered", "updated", "resolved"]
         [incident] = fake.incidents
         assert (incident.dedup_key, incident.severity, incident.triggers) == (KEY, "critical", 2)
+
+    async def test_what_somebody_has_taken_on_is_acknowledged_and_opens_nothing(
+        self, bench: Bench, fake: PagerDuty
+    ) -> None:
+        channel = bench.make()
+        assert (await channel.send(delivery())).ok
+        both = dataclasses.replace(delivery(Kind.UPDATE), key=f"{KEY}-2", older_keys=(KEY,))
+        assert (await channel.send(dataclasses.replace(both, calls_again=True))).ok
+        assert (await channel.send(taken(both))).ok
+        assert (await channel.send(taken(dataclasses.replace(delivery(), key="never opened")))).ok
+
+        assert [event.effect for event in fake.events][2:] == ["acknowledged", "acknowledged", "dropped"]
+        assert [incident.acknowledged for incident in fake.incidents] == [True, True]
+
+    async def test_a_new_call_does_not_ring_for_what_somebody_has(self, bench: Bench, fake: PagerDuty) -> None:
+        channel = bench.make()
+        assert (await channel.send(delivery())).ok
+        alerts = [make_alert(), make_alert(labels={"family": "drift"})]
+        again = taken(delivery(Kind.UPDATE, alerts))
+        some = msgspec.structs.replace(again.notification, acknowledged=1)
+        again = dataclasses.replace(again, notification=some, key=f"{KEY}-2", older_keys=(KEY,), calls_again=True)
+        assert (await channel.send(again)).ok
+
+        assert {one.dedup_key: one.acknowledged for one in fake.open} == {KEY: True, f"{KEY}-2": False}
+        assert "1 of 2 acknowledged by ann" in fake.events[-1].body["payload"]["custom_details"]["State"]
 
     async def test_a_call_of_its_own_is_closed_with_the_first(self, bench: Bench, fake: PagerDuty) -> None:
         channel = bench.make()

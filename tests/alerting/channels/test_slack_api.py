@@ -22,7 +22,7 @@ from driftbell.fakes.faults import Fault
 from driftbell.fakes.slack import Slack
 from tests.alerting.alerts import make_alert
 from tests.alerting.channels.contract import Bench, ChannelContract, new_sessions
-from tests.alerting.channels.deliveries import delivery
+from tests.alerting.channels.deliveries import delivery, taken
 from tests.alerting.channels.slack_markup import check_harmless
 from tests.alerting.channels.statuses import ANSWERS
 
@@ -84,6 +84,18 @@ class TestSlackApi(ChannelContract):
 
     def refusal(self) -> Fault:
         return error("invalid_blocks")
+
+    async def test_what_somebody_has_taken_on_is_an_edit_and_a_quiet_line(self, bench: Bench, fake: Slack) -> None:
+        channel = bench.make(mentions=["<!here>"])
+        _, handle = await opened(channel)
+        told = taken(delivery(Kind.UPDATE, handle=handle), "<!channel> *ann*", "rolling back")
+        assert (await channel.send(told)).ok
+
+        root, line = fake.messages
+        assert "\N{LARGE YELLOW CIRCLE}" in root.everything
+        assert (line.text, line.broadcast) == ("acknowledged by &lt;!channel&gt; *ann* (rolling back)", False)
+        for message in (root, line):
+            check_harmless(message.text, message.blocks)
 
     @pytest.mark.parametrize(("status", "reason", "retry"), ANSWERS)
     async def test_every_status_has_its_meaning(

@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from driftbell.alerting.commands import taking_up
+from driftbell.alerting.commands import obeying, taking_up
 from driftbell.alerting.commands.asking import NoLeaderError, ask, silences
 from driftbell.alerting.commands.taking_up import take_up
 from driftbell.alerting.errors import StoreUnavailableError
 from driftbell.alerting.incidents.configured import muters_of
-from driftbell.alerting.muting import silence_rules
 from driftbell.alerting.state.encoding import encode
 from driftbell.alerting.state.memory import MemoryStore
 from driftbell.alerting.state.redis import RedisStore
@@ -126,7 +125,7 @@ async def test_a_command_at_which_the_router_fails_is_answered_and_does_not_stop
     one = await rig(store)
     await store.submit("c1", encode(Command(id="c1", action=FRAUD)))
     await store.submit("c2", encode(Command(id="c2", action=FRAUD)))
-    real = silence_rules.obey
+    real = obeying.obey
 
     def obey(draft: Any, command: Command, now_ms: int) -> Answer:
         if command.id == "c1":

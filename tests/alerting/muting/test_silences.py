@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from driftbell.alerting.commands.obeying import obey
 from driftbell.alerting.incidents.configured import muters_of
 from driftbell.alerting.muting.muter import MuteContext, MuteKind
 from driftbell.alerting.muting.silence_list import as_api, in_order, selected
@@ -19,7 +20,6 @@ from driftbell.alerting.muting.silence_rules import (
     RETENTION_MS,
     SilenceReason,
     SilenceState,
-    obey,
     state_of,
     stored_matcher,
 )

@@ -19,11 +19,11 @@ import aiohttp
 import msgspec
 import pytest
 
+from driftbell.alerting.commands.obeying import obey
 from driftbell.alerting.incidents.configured import muters_of
 from driftbell.alerting.incidents.decision import DecisionReason
 from driftbell.alerting.incidents.dispatch import Decision, Dispatch
 from driftbell.alerting.muting.muter import MuteAnswer, MuteContext, Muted, Muter
-from driftbell.alerting.muting.silence_rules import obey
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.state.records import Group
 from driftbell.alerting.state.silence import Command, ExpireSilence, PutSilence, SilenceMatcher

@@ -1,0 +1,107 @@
+"""Acknowledge, snooze, give back: what a command does to alerts, and which alerts a person means. Pure."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+from driftbell.alerting.state.records import Acknowledgement, Group
+from driftbell.alerting.state.silence import Acknowledge, Answer, Unacknowledge
+from driftbell.alerting.state.state import Draft
+
+#: Characters of a name and of a comment; more is cut.
+LONGEST_NAME, LONGEST_COMMENT = 100, 1_000
+#: A snooze is at most so long; who wants more wants a silence.
+LONGEST_SNOOZE_MS = 30 * 86_400_000
+
+
+class AcknowledgeReason(enum.StrEnum):
+    """What became of a command. The value is the log field and what tests assert."""
+
+    ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    GIVEN_BACK = "given_back"
+    #: Nobody had it.
+    NOT_ACKNOWLEDGED = "not_acknowledged"
+    #: Nothing that fires has this name.
+    NOT_FIRING = "not_firing"
+    INVALID_TIME = "invalid_time"
+
+
+def acknowledge(draft: Draft, command_id: str, action: Acknowledge, now_ms: int) -> Answer:
+    """Take alerts on, for everybody: each channel that shows them is told once, and none calls anyone for them."""
+    if action.until_ms and not now_ms < action.until_ms <= now_ms + LONGEST_SNOOZE_MS:
+        error = "a snooze must end in the future, and within 30 days"
+        return Answer(id=command_id, at_ms=now_ms, reason=AcknowledgeReason.INVALID_TIME.value, error=error)
+    meant = firing_of(draft, action.target)
+    if not meant:
+        return _unknown(command_id, action.target, now_ms)
+    made = Acknowledgement(
+        by=action.by[:LONGEST_NAME],
+        at_ms=now_ms,
+        until_ms=action.until_ms,
+        comment=action.comment[:LONGEST_COMMENT],
+    )
+    _set(draft, meant, made, now_ms)
+    reason = AcknowledgeReason.SNOOZED if action.until_ms else AcknowledgeReason.ACKNOWLEDGED
+    return Answer(id=command_id, at_ms=now_ms, reason=reason.value, alerts=meant)
+
+
+def give_back(draft: Draft, command_id: str, action: Unacknowledge, now_ms: int) -> Answer:
+    """Take an acknowledgement back: people are called again."""
+    meant = firing_of(draft, action.target)
+    if not meant:
+        return _unknown(command_id, action.target, now_ms)
+    taken = tuple(name for name in meant if (one := draft.acknowledgement(name)) is not None and one.holds(now_ms))
+    if not taken:
+        return Answer(id=command_id, at_ms=now_ms, reason=AcknowledgeReason.NOT_ACKNOWLEDGED.value)
+    _set(draft, taken, None, now_ms)
+    return Answer(id=command_id, at_ms=now_ms, reason=AcknowledgeReason.GIVEN_BACK.value, alerts=taken)
+
+
+def firing_of(draft: Draft, target: str) -> tuple[str, ...]:
+    """The firing alerts that a fingerprint, an incident's id or a vendor's key of it stands for, sorted.
+
+    Of an incident these are the alerts that a channel was told of: nobody takes on what nobody has seen.
+    """
+    state = draft.state
+    if target in state.entries:
+        return _firing(draft, [target])
+    group = state.groups.get(target)
+    if group is None:
+        key = target.rpartition("-")[0] if "-" in target else target
+        queue = state.queues.get(key) or next(
+            (one for one in state.queues.values() if any(incident.id == target for incident in one.incidents)), None
+        )
+        group = None if queue is None else state.groups.get(queue.group_id)
+    return () if group is None else _told(draft, group)
+
+
+def _told(draft: Draft, group: Group) -> tuple[str, ...]:
+    told = {name for entry in group.log.values() for name in entry.firing} & group.members
+    return _firing(draft, told) or _firing(draft, group.members)
+
+
+def _firing(draft: Draft, names: Iterable[str]) -> tuple[str, ...]:
+    found = ((name, draft.alert(name)) for name in names)
+    return tuple(sorted(name for name, alert in found if alert is not None and alert.status == "firing"))
+
+
+def _set(draft: Draft, names: Iterable[str], made: Acknowledgement | None, now_ms: int) -> None:
+    for name in names:
+        entry = draft.entry(name)
+        assert entry is not None
+        entry.acknowledgement = made
+        for group_id in entry.groups:
+            known = draft.group_to_read(group_id)
+            # A group that gathers its first alerts waits on: nobody has heard of it.
+            if known is None or not known.flushed or known.next_flush_ms <= now_ms:
+                continue
+            group = draft.group(group_id)
+            assert group is not None
+            group.next_flush_ms = now_ms
+
+
+def _unknown(command_id: str, target: str, now_ms: int) -> Answer:
+    error = f"nothing that fires is {target[:100]!r}: give a fingerprint or the id of an open incident"
+    return Answer(id=command_id, at_ms=now_ms, reason=AcknowledgeReason.NOT_FIRING.value, error=error)

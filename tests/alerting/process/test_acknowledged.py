@@ -1,0 +1,69 @@
+"""The whole router process, and a person who takes an incident on from the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from driftbell.cli import main
+from tests.alerting.alerts import make_alert
+from tests.alerting.process.test_service import configured, running
+from tests.alerting.vendors import Vendors, publish, until
+from tests.services.embedded import EmbeddedBroker
+
+
+@pytest.fixture
+async def vendors() -> AsyncIterator[Vendors]:
+    async with Vendors() as found:
+        yield found
+
+
+@pytest.mark.slow
+async def test_an_acknowledgement_from_the_command_line_shows_on_every_channel_and_survives_a_restart(
+    vendors: Vendors,
+    embedded_broker: EmbeddedBroker,
+    redis_url: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = vendors.settings(embedded_broker.settings, redis=redis_url)
+    settings["router"]["route"]["repeat_interval"] = 0.3
+    file = tmp_path / "driftbell.yaml"
+    file.write_text(json.dumps(settings))
+    config = configured(settings)
+    alert = make_alert(at_ms=int(time.time() * 1000))
+
+    async def driftbell(*arguments: str) -> tuple[int, str]:
+        code = await asyncio.to_thread(main, ["--config", str(file), *arguments])
+        return code, capsys.readouterr().out
+
+    async with running(config):
+        await publish(embedded_broker.settings, alert)
+        await until(lambda: vendors.pagerduty.open, "the page")
+        await until(lambda: vendors.slack.messages, "the message")
+        [incident] = vendors.pagerduty.open
+        code, out = await driftbell("ack", incident.dedup_key, "--by", "ann", "--comment", "rolling back")
+        assert (code, out) == (0, f"acknowledged: {alert.fingerprint}\n")
+        await until(lambda: incident.acknowledged, "the acknowledgement at PagerDuty")
+        await until(lambda: "acknowledged by ann (rolling back)" in vendors.slack.messages[0].everything, "Slack")
+        await until(lambda: any("acknowledged by ann" in mail.text for mail in vendors.smtp.mails), "the mail")
+    events, mails = len(vendors.pagerduty.events), len(vendors.smtp.mails)
+    async with running(config):
+        # Five times the repeat_interval.
+        await asyncio.sleep(1.5)
+        assert (len(vendors.pagerduty.events), len(vendors.smtp.mails)) == (events, mails)
+        code, out = await driftbell("unack", alert.fingerprint, "--json")
+        assert json.loads(out) == {"incident": alert.fingerprint, "result": "given_back", "alerts": [alert.fingerprint]}
+        await until(lambda: len(vendors.pagerduty.open) == 2, "another call")
+        assert (await driftbell("snooze", alert.fingerprint, "--for", "1500ms"))[0] == 0
+        await until(lambda: all(one.acknowledged for one in vendors.pagerduty.open), "the snooze at PagerDuty")
+        await until(lambda: len(vendors.pagerduty.open) == 3, "the end of the snooze")
+        await publish(embedded_broker.settings, make_alert("resolved", at_ms=int(time.time() * 1000)))
+        await until(lambda: not vendors.pagerduty.open, "the close of all")
+        assert (await driftbell("ack", alert.fingerprint))[0] == 1
+    assert len(vendors.pagerduty.incidents) == 3

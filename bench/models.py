@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from bench.readings import memory_bytes
 from bench.traffic import Events, Shape
-from driftbell.runtime.config.model import Config, Monitoring, Reference, Worker
+from driftbell.runtime.config.model import Config, Join, Monitoring, Reference, Worker
 from driftbell.streams.engine.timing.pace import Pace
 from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import Input, Record
@@ -119,9 +119,15 @@ def measure(options: argparse.Namespace, models: int, rate: int) -> None:
     monitoring = Monitoring(reference=Reference(events=options.reference, labels=options.reference))
     worker = Worker(max_models_per_partition=max(models, 10_000))
     events = Events(Shape(models=models, features=options.features, labels=0.0), pool=200)
+    # What is imported and allocated once is no model's.
+    warm = Feed(Events(Shape(models=2, features=options.features, labels=0.0), pool=5), Config(monitoring=monitoring))
+    warm.teach(START_MS, options.reference + 8)
+    warm.second(START_MS + 2000, rate)
     gc.collect()
     before = memory_bytes()
-    feed = Feed(events, Config(monitoring=monitoring, worker=worker))
+    # Pending predictions are bounded by partition, not by model.
+    join = Join(cache_predictions=1)
+    feed = Feed(events, Config(monitoring=monitoring, worker=worker, join=join))
     at_ms = START_MS
     feed.teach(at_ms, options.reference + 8)
     at_ms += 2000

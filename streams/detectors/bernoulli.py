@@ -56,6 +56,18 @@ class BernoulliESR:
     name: ClassVar[str] = "bernoulli-e-SR"
     calibrated: ClassVar[bool] = True
 
+    __slots__ = (
+        "_alarms",
+        "_coarse",
+        "_gain",
+        "_log_bound",
+        "_loss",
+        "_steps",
+        "events_per_false_alarm",
+        "evidence",
+        "p0",
+    )
+
     def __init__(self, p0: npt.ArrayLike, events_per_false_alarm: float, *, coarse: bool = False) -> None:
         """One row per share.
 
@@ -74,23 +86,27 @@ class BernoulliESR:
     def _spread(self, steps: list[int]) -> None:
         """So many alternatives per row; they stay so many when the target moves."""
         self._steps = steps
-        self._powers: Floats = _RATIO ** np.arange(1, max(steps, default=1) + 1, dtype=np.float64)
         present = np.arange(max(steps, default=1))[None, :] < np.array(steps, np.int64).reshape(-1, 1)
         self.evidence = ShiryaevRoberts(present / present.sum(axis=1, keepdims=True))
         self._bet()
 
     def _bet(self) -> None:
+        p0, p1 = self.p0[:, None], self.p1
+        hopeless = p0 >= _HIGHEST_NULL
+        self._gain = np.where(hopeless, _NO_BET, np.log(p1 / p0))
+        self._loss = np.where(hopeless, _NO_BET, np.log1p(-p1) - np.log1p(-p0))
+
+    @property
+    def p1(self) -> Floats:
+        """The alternatives, shape (rows, bets). Not kept: they are asked for when there is an alarm."""
         p0 = self.p0[:, None]
         if self._coarse:
             odds = _COARSE_ODDS * p0 / (1 - p0)
             raised = odds / (1 + odds)
         else:
-            raised = p0 * self._powers
+            raised = p0 * _RATIO ** np.arange(1, max(self._steps, default=1) + 1, dtype=np.float64)
         # The last step of a row is cut: a total break then has a bet of its own.
-        self.p1: Floats = np.minimum(raised, np.maximum(_HIGHEST, 1 - (1 - p0) / _RARER))
-        hopeless = p0 >= _HIGHEST_NULL
-        self._gain = np.where(hopeless, _NO_BET, np.log(self.p1 / p0))
-        self._loss = np.where(hopeless, _NO_BET, np.log1p(-self.p1) - np.log1p(-p0))
+        return np.minimum(raised, np.maximum(_HIGHEST, 1 - (1 - p0) / _RARER))
 
     def retarget(self, p0: npt.ArrayLike) -> None:
         """Tolerate other shares from now on, chosen from the past only; the evidence so far stands.

@@ -52,18 +52,16 @@ class CategoryESR:
         """
         self.events_per_false_alarm = events_per_false_alarm
         self._counts = counts
+        self._uncertain = uncertain
         categories = max((len(c) for c in counts), default=1)
         shape = (len(counts), categories, 2 * len(_ODDS))
         self._gain = np.zeros(shape)
         self._loss = np.zeros(shape)
-        self.p1 = np.zeros(shape)
         weights = np.zeros(shape)
         for row, column in enumerate(counts):
-            n = float(column.sum())
             missed = uncertain[row] if uncertain else 0.0
-            for index, count in enumerate(column.tolist()):
-                high = min(max(upper_bound(min(count + missed, n), n, REFERENCE_ERRORS), _INSIDE), 1 - _INSIDE)
-                low = 1 - upper_bound(n - count, n, REFERENCE_ERRORS)
+            for index in range(len(column)):
+                high, low = _bounds(column, index, missed)
                 self._bet(row, index, slice(0, 3), high, _ODDS)
                 weights[row, index, :3] = 1.0
                 if low > _VANISHING:
@@ -73,9 +71,7 @@ class CategoryESR:
         self.evidence = ShiryaevRoberts(flat / flat.sum(axis=1, keepdims=True))
 
     def _bet(self, row: int, index: int, where: slice, p0: float, odds: Floats) -> None:
-        stake = odds * p0 / (1 - p0)
-        p1 = stake / (1 + stake)
-        self.p1[row, index, where] = p1
+        p1 = _alternatives(p0, odds)
         self._gain[row, index, where] = np.log(p1 / p0)
         self._loss[row, index, where] = np.log1p(-p1) - np.log1p(-p0)
 
@@ -103,8 +99,11 @@ class CategoryESR:
 
     def moved(self, row: int) -> tuple[int, float]:
         """The category of the best bet and the share that bet supposes."""
-        index, bet = divmod(self.evidence.best_bet(row), self.p1.shape[2])
-        return index, float(self.p1[row, index, bet])
+        index, bet = divmod(self.evidence.best_bet(row), 2 * len(_ODDS))
+        # Not kept, as it is asked for when there is an alarm.
+        high, low = _bounds(self._counts[row], index, self._uncertain[row] if self._uncertain else 0.0)
+        supposed = np.append(_alternatives(high, _ODDS), _alternatives(low, 1 / _ODDS))
+        return index, float(supposed[bet])
 
     def reset(self, rows: Bools | int | slice = slice(None)) -> None:
         """Forget the evidence of the selected rows."""
@@ -117,3 +116,15 @@ class CategoryESR:
     def restore(self, state: object) -> None:
         """Continue from ``state``."""
         self.evidence.restore(state)
+
+
+def _bounds(counts: npt.NDArray[Any], index: int, missed: float) -> tuple[float, float]:
+    """The most and the least that the share of a category may be, given the reference's ``counts``."""
+    n, count = float(counts.sum()), counts[index].item()
+    high = min(max(upper_bound(min(count + missed, n), n, REFERENCE_ERRORS), _INSIDE), 1 - _INSIDE)
+    return high, 1 - upper_bound(n - count, n, REFERENCE_ERRORS)
+
+
+def _alternatives(p0: float, odds: Floats) -> Floats:
+    stake = odds * p0 / (1 - p0)
+    return np.asarray(stake / (1 + stake))

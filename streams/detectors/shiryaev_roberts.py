@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -45,11 +46,12 @@ class ShiryaevRoberts:
     ([5.04], 0, (0, 30))
     """
 
+    __slots__ = ("_log_weights", "_since", "_start_ms", "_walk", "bets", "log_m", "rows")
+
     def __init__(self, weights: Floats) -> None:
         """``weights``, shape (rows, bets): the mixture, each row sums to 1; 0 marks a bet that a row does not have."""
         self.rows, self.bets = weights.shape
-        with np.errstate(divide="ignore"):
-            self._log_weights = np.where(weights > 0, np.log(weights), NOTHING)
+        self._log_weights = _logs(weights)
         self.log_m: npt.NDArray[np.float32]
         self._walk: npt.NDArray[np.float32]
         self._since: npt.NDArray[np.uint32]
@@ -147,6 +149,23 @@ class ShiryaevRoberts:
         self._walk = np.array(saved.walk, np.float32)
         self._since = np.array(saved.since, np.uint32)
         self._start_ms = np.array(saved.start_ms, np.int64)
+
+
+def _logs(weights: Floats) -> Floats:
+    """The logarithms of the weights. Where all rows bet alike, which is most often, all detectors share one row."""
+    first = weights[:1]
+    if not (weights == first).all():
+        return _log_rows(weights.tobytes(), weights.shape[1])
+    return np.broadcast_to(_log_rows(first.tobytes(), weights.shape[1]), weights.shape)
+
+
+@lru_cache(maxsize=256)
+def _log_rows(weights: bytes, bets: int) -> Floats:
+    known = np.frombuffer(weights, np.float64).reshape(-1, bets)
+    with np.errstate(divide="ignore"):
+        logs = np.where(known > 0, np.log(known), NOTHING)
+    logs.flags.writeable = False
+    return logs
 
 
 def alarms(log_evidence: Floats, events_per_false_alarm: float) -> Bools:

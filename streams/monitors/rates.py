@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -91,14 +92,31 @@ class RateFinding:
 class RatesState(Versioned, frozen=True):
     """The detector, the events since the last one that counted, shape (rows,), and the alarms as they were raised."""
 
-    detector: BernoulliState
     quiet: Array
     quiet_start_ms: int
     alarms: list[RateAlarm]
+    #: None as long as nothing has counted against any rate.
+    detector: BernoulliState | None = None
 
 
 class Rates:
-    """Rows of rates, each with its baseline, what is tolerated of it, and its alarm while it has one."""
+    """Rows of rates, each with its baseline, what is tolerated of it, and its alarm while it has one.
+
+    Their detector is made when something counts against one of them: most rates of most models are quiet for ever, and
+    detectors were most of what a model took in memory.
+    """
+
+    __slots__ = (
+        "_budget",
+        "_coarse",
+        "_detector",
+        "_has_quiet",
+        "_quiet",
+        "_quiet_start_ms",
+        "_tolerated",
+        "alarms",
+        "baseline",
+    )
 
     def __init__(
         self,
@@ -109,13 +127,23 @@ class Rates:
         coarse: bool = False,
     ) -> None:
         """One row per rate; ``coarse`` as ``BernoulliESR`` has it."""
-        self.baseline = list(baseline)
-        self.detector = BernoulliESR(np.array(tolerated, np.float64), events_per_false_alarm, coarse=coarse)
+        self.baseline = array("d", baseline)
+        self._tolerated = array("d", tolerated)
+        self._budget = events_per_false_alarm
+        self._coarse = coarse
+        self._detector: BernoulliESR | None = None
         self.alarms: dict[int, RateAlarm] = {}
         self._quiet: Floats = np.zeros(len(self.baseline))
         self._quiet_start_ms = 0
         #: Whether there are any. Asking the array takes as long as adding to it.
         self._has_quiet = False
+
+    @property
+    def detector(self) -> BernoulliESR:
+        """What decides; made when it is first asked for."""
+        if self._detector is None:
+            self._detector = BernoulliESR(np.array(self._tolerated), self._budget, coarse=self._coarse)
+        return self._detector
 
     def update(self, events: npt.ArrayLike, bad: npt.ArrayLike, start_ms: int) -> None:
         """Take a batch: per row its events, and those (or the sum of shares) that count against it."""
@@ -168,7 +196,7 @@ class Rates:
     def state(self) -> RatesState:
         """Everything needed to continue, copied."""
         return RatesState(
-            detector=self.detector.state(),
+            detector=None if self._detector is None else self._detector.state(),
             quiet=self._quiet.copy(),
             quiet_start_ms=self._quiet_start_ms,
             alarms=[copy.copy(alarm) for alarm in self.alarms.values()],
@@ -177,10 +205,11 @@ class Rates:
     def restore(self, state: object) -> None:
         """Continue from ``state``."""
         saved = RatesState.read(state)
-        tolerated = self.detector.p0
-        self.detector.restore(saved.detector)
-        # What is tolerated follows the configuration, which may have changed since.
-        self.detector.retarget(tolerated)
+        if saved.detector is not None:
+            tolerated = self.detector.p0
+            self.detector.restore(saved.detector)
+            # What is tolerated follows the configuration, which may have changed since.
+            self.detector.retarget(tolerated)
         self._quiet = np.array(saved.quiet, np.float64)
         self._has_quiet = bool(self._quiet.any())
         self._quiet_start_ms = saved.quiet_start_ms

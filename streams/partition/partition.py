@@ -35,7 +35,7 @@ from driftbell.streams.partition.placement import Placement
 from driftbell.streams.records import Input, OutboxRecord, Output, RecordLike
 from driftbell.streams.subject import Run, Subject, subject_key
 
-CORE_FORMAT = Format("partition", 8, compress_above=16_384, checksum_since=3)
+CORE_FORMAT = Format("partition", 9, compress_above=16_384, checksum_since=3)
 
 
 @CORE_FORMAT.migration(1)
@@ -58,6 +58,8 @@ CORE_FORMAT.reads_as_is(5)
 CORE_FORMAT.reads_as_is(6)
 # It did not know arrays that are written by their one value.
 CORE_FORMAT.reads_as_is(7)
+# It wrote the evidence of every rate, whether or not there was any.
+CORE_FORMAT.reads_as_is(8)
 
 #: Most records of one step: about 20 ms of work, so that the event loop breathes between steps.
 STEP_RECORDS = 4096

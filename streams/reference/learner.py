@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -16,7 +16,7 @@ from driftbell.streams.reference.calendar import are_date_texts, are_dates
 from driftbell.streams.reference.numbers import learn_numbers
 from driftbell.streams.reference.profile import Categories, Kind, Numbers, Profile, Unwatched
 from driftbell.streams.reference.reading import TRUTH, floats_of, relative, shortened, texts_of
-from driftbell.streams.reference.text_counts import SLOTS, certain, grouped, groups_for, slot_counts, text_hash
+from driftbell.streams.reference.text_counts import certain, grouped, groups_for, slot_counts, text_hash
 from driftbell.streams.reference.trend import monotonic
 from driftbell.streams.versioned import Array, Versioned
 
@@ -64,6 +64,22 @@ class ColumnLearnerState(Versioned, frozen=True):
 class ColumnLearner:
     """Gathers the first values of a column: numbers as float32, texts as bounded counts (Misra & Gries 1982)."""
 
+    __slots__ = (
+        "_base",
+        "_events",
+        "_last",
+        "_max_categories",
+        "_missing",
+        "_numbers",
+        "_repeats",
+        "_slots",
+        "_text_events",
+        "_texts",
+        "_truths",
+        "_uncertain",
+        "name",
+    )
+
     def __init__(self, name: str, max_categories: int, absent: int = 0) -> None:
         """``absent``: events before the column was first seen."""
         self.name = name
@@ -74,14 +90,15 @@ class ColumnLearner:
         #: that learn from a few events a second.
         self._numbers = array("f")
         self._base: float | None = None
-        self._texts: Counter[str] = Counter()
-        self._truths: Counter[str] = Counter()
+        # Most columns are of one type: what only texts or booleans need is made with the first of them.
+        self._texts: Counter[str] | None = None
+        self._truths: Counter[str] | None = None
         #: Texts seen, neighbours that were equal, and the most by which a count may be too low.
         self._text_events = 0
         self._repeats = 0
         self._uncertain = 0
         self._last: str | None = None
-        self._slots = np.zeros(SLOTS, np.int64)
+        self._slots: npt.NDArray[np.int64] | None = None
 
     @property
     def values(self) -> int:
@@ -99,6 +116,7 @@ class ColumnLearner:
         if str in types:
             self._learn_texts([shortened(text) for text in texts_of(column)])
         if bool in types:
+            self._truths = Counter() if self._truths is None else self._truths
             self._truths.update(TRUTH[value] for value in column if value is True or value is False)
 
     def _learn_numbers(self, numbers: npt.NDArray[np.float64]) -> None:
@@ -109,10 +127,12 @@ class ColumnLearner:
 
     def _learn_texts(self, texts: list[str]) -> None:
         self._text_events += len(texts)
-        self._slots += slot_counts(texts)
+        slots = slot_counts(texts)
+        self._slots = slots if self._slots is None else self._slots + slots
         previous = [self._last, *texts[:-1]]
         self._repeats += sum(a == b for a, b in zip(previous, texts, strict=True))
         self._last = texts[-1]
+        self._texts = Counter() if self._texts is None else self._texts
         self._texts.update(texts)
         limit = _SPARE * self._max_categories
         if len(self._texts) > limit:
@@ -124,7 +144,9 @@ class ColumnLearner:
     def profile(self, bins: int, first_ms: int = 0, last_ms: int = 0) -> Profile:
         """What was learned from events made between ``first_ms`` and ``last_ms``."""
         number_events = len(self._numbers)
-        truth_events = self._truths.total()
+        texts: Mapping[str, int] = self._texts or {}
+        truths: Mapping[str, int] = self._truths or {}
+        truth_events = sum(truths.values())
         sizes = {Kind.NUMBER: number_events, Kind.TEXT: self._text_events, Kind.BOOLEAN: truth_events}
         kind = max(sizes, key=lambda k: sizes[k])
         size, total = sizes[kind], sum(sizes.values())
@@ -144,7 +166,7 @@ class ColumnLearner:
             else:
                 numbers = learn_numbers(values, bins, self._base or 0.0)
         elif kind is Kind.BOOLEAN:
-            counts = [self._truths[name] for name in TRUTH.values()]
+            counts = [truths.get(name, 0) for name in TRUTH.values()]
             categories = Categories(
                 names=list(TRUTH.values()),
                 counts=np.array(counts, np.uint32),
@@ -153,10 +175,10 @@ class ColumnLearner:
                 uncertain=0,
                 every=1,
             )
-        elif are_date_texts(self._texts, first_ms, last_ms):
+        elif are_date_texts(texts, first_ms, last_ms):
             unwatched = Unwatched.CALENDAR
         else:
-            categories = self._categories()
+            categories = self._categories(texts)
             if categories is None:
                 unwatched = Unwatched.HIGH_CARDINALITY
         return Profile(
@@ -176,22 +198,22 @@ class ColumnLearner:
             return False
         return are_dates((distinct.astype(np.float64) + (self._base or 0.0)).tolist(), first_ms, last_ms)
 
-    def _categories(self) -> Categories | None:
+    def _categories(self, texts: Mapping[str, int]) -> Categories | None:
         # By count, then by name: the order must not depend on which came first in memory.
-        everything = sorted(self._texts.items(), key=lambda item: (-item[1], item[0]))
+        everything = sorted(texts.items(), key=lambda item: (-item[1], item[0]))
         ranked, rest = everything[: self._max_categories], everything[self._max_categories :]
         counts = np.array([count for _, count in ranked], np.uint32)
         covered = int(counts.sum())
         if covered < _COVERED * self._text_events:
             return None
-        singletons = sum(1 for count in self._texts.values() if count == 1)
+        singletons = sum(1 for count in texts.values() if count == 1)
         alike = float(((counts / self._text_events) ** 2).sum())
         repeats = self._repeats / max(self._text_events - 1, 1)
         dependent = alike < 1 and (repeats - alike) / (1 - alike) > _DEPENDENT
         names = [name for name, _ in ranked]
         complete = self._uncertain == 0
         every = _EVERY if dependent else 1
-        if self._slots.sum() < self._text_events:
+        if self._slots is None or self._slots.sum() < self._text_events:
             # Some of it was learned before texts were counted by slot.
             return Categories(
                 names=names,
@@ -220,12 +242,12 @@ class ColumnLearner:
         return ColumnLearnerState(
             name=self.name,
             events=ColumnCounts(self._events, self._missing, self._text_events, self._repeats, self._uncertain),
-            texts=dict(self._texts),
-            truths=dict(self._truths),
+            texts=dict(self._texts or {}),
+            truths=dict(self._truths or {}),
             numbers=np.array(self._numbers, np.float32) if self._numbers else None,
             last=self._last,
             base=self._base,
-            slots=self._slots.copy() if self._slots.any() else None,
+            slots=None if self._slots is None else self._slots.copy(),
         )
 
     def restore(self, state: object) -> None:
@@ -239,7 +261,8 @@ class ColumnLearner:
             self._numbers.frombytes(np.asarray(saved.numbers, np.float32).tobytes())
             # Older states kept numbers as they are.
             self._base = 0.0 if saved.base is None else saved.base
-        self._texts, self._truths = Counter(saved.texts), Counter(saved.truths)
+        self._texts = Counter(saved.texts) if saved.texts else None
+        self._truths = Counter(saved.truths) if saved.truths else None
         self._last = saved.last
         if saved.slots is not None:
             self._slots = np.array(saved.slots, np.int64)

@@ -61,7 +61,7 @@ class Reference:
         #: Features that came after the reference was learned, and in how many events each.
         self.late: dict[str, int] = {}
         self._learners: dict[str, ColumnLearner] = {}
-        self._prediction = ColumnLearner(PREDICTION, settings.max_categories)
+        self._prediction: ColumnLearner | None = None
         #: How to read features and predictions, once learned.
         self._ready: tuple[Lookup, Lookup] | None = None
         self._names: list[str] = []
@@ -121,12 +121,17 @@ class Reference:
             learner.update([row.get(name) for row in rows])
         self._feature_events += len(rows)
         answers = [event.prediction for event in batch.events if event.error is None]
-        self._prediction.update(answers)
+        self._prediction_learner().update(answers)
         self.events += len(batch)
         self.first_ms = min(int(batch.time_ms.min()), self.first_ms if self.first_ms is not None else _LATEST_MS)
         self.last_ms = max(int(batch.time_ms.max()), self.last_ms)
         if self.events >= self.settings.events:
             self._freeze()
+
+    def _prediction_learner(self) -> ColumnLearner:
+        if self._prediction is None:
+            self._prediction = ColumnLearner(PREDICTION, self.settings.max_categories)
+        return self._prediction
 
     def _admit(self, row: Mapping[str, FeatureValue]) -> None:
         for name in row:
@@ -154,13 +159,14 @@ class Reference:
         self._give_up_rare()
         learned = self.settings.bins, self.first_ms or 0, self.last_ms
         self._set(
-            [learner.profile(*learned) for learner in self._learners.values()], self._prediction.profile(*learned)
+            [learner.profile(*learned) for learner in self._learners.values()],
+            self._prediction_learner().profile(*learned),
         )
 
     def _set(self, features: Sequence[Profile], prediction: Profile) -> None:
         self._ready = Lookup(Profiles(features)), Lookup(Profiles([prediction]))
         self._learners = {}
-        self._prediction = ColumnLearner(PREDICTION, self.settings.max_categories)
+        self._prediction = None
         self._names = [profile.name for profile in features]
         self._getter = itemgetter(*self._names) if len(features) > 1 else None
 
@@ -240,7 +246,7 @@ class Reference:
             last_ms=self.last_ms,
             feature_events=self._feature_events,
             learners=[learner.state() for learner in self._learners.values()],
-            prediction_learner=self._prediction.state(),
+            prediction_learner=self._prediction_learner().state(),
         )
 
     def restore(self, state: object) -> None:
@@ -260,7 +266,7 @@ class Reference:
             learner.restore(kept)
             self._learners[learner.name] = learner
         if saved.prediction_learner is not None:
-            self._prediction.restore(saved.prediction_learner)
+            self._prediction_learner().restore(saved.prediction_learner)
 
 
 def _rows(batch: PredictionBatch) -> list[dict[str, FeatureValue]]:

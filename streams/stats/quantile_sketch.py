@@ -19,6 +19,8 @@ _GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 _LOG_GAMMA = math.log(_GAMMA)
 _OFFSET = math.floor(math.log(LOWEST) / _LOG_GAMMA)
 _BINS = math.ceil(math.log(HIGHEST) / _LOG_GAMMA) - _OFFSET + 1
+#: The counts of all sketches that are empty.
+_EMPTY: npt.NDArray[np.uint32] = np.zeros(0, np.uint32)
 
 
 class SketchState(Versioned, frozen=True):
@@ -29,7 +31,10 @@ class SketchState(Versioned, frozen=True):
 
 
 class QuantileSketch:
-    """Counts in logarithmic bins: DDSketch (Masson, Rim, Lee, VLDB 2019) over a fixed range, so memory is constant.
+    """Counts in logarithmic bins: DDSketch (Masson, Rim, Lee, VLDB 2019) over a fixed range, so memory is bounded.
+
+    Only the bins from the first to the last occupied one are kept: a model's latencies fill a few dozen of the hundreds, and
+    each model has several sketches.
 
     >>> sketch = QuantileSketch()
     >>> sketch.update(np.arange(1.0, 1001.0))
@@ -37,8 +42,12 @@ class QuantileSketch:
     True
     """
 
+    __slots__ = ("_counts", "_first")
+
     def __init__(self) -> None:
-        self._counts: npt.NDArray[np.uint32] = np.zeros(_BINS, dtype=np.uint32)
+        self._first = 0
+        #: Of the bins from ``_first`` on.
+        self._counts: npt.NDArray[np.uint32] = _EMPTY
 
     def __len__(self) -> int:
         return int(self._counts.sum())
@@ -47,11 +56,28 @@ class QuantileSketch:
         """Count ``values``, shape (n,), none of them NaN."""
         clipped = np.clip(values, LOWEST, HIGHEST)
         index = np.ceil(np.log(clipped) / _LOG_GAMMA).astype(np.int64) - _OFFSET
-        self._counts += np.bincount(index, minlength=_BINS).astype(np.uint32)
+        if len(index):
+            self._cover(int(index.min()), int(index.max()) + 1)
+            self._counts += np.bincount(index - self._first, minlength=len(self._counts)).astype(np.uint32)
+
+    def _cover(self, first: int, end: int) -> None:
+        """Keep the bins from ``first`` to before ``end``, too."""
+        kept = len(self._counts)
+        if kept and self._first <= first and end <= self._first + kept:
+            return
+        if kept:
+            first, end = min(first, self._first), max(end, self._first + kept)
+        counts = np.zeros(end - first, np.uint32)
+        counts[self._first - first : self._first - first + kept] = self._counts
+        self._first, self._counts = first, counts
 
     def merge(self, other: QuantileSketch) -> None:
         """Add the counts of ``other``."""
-        self._counts += other._counts
+        count = len(other._counts)
+        if count:
+            self._cover(other._first, other._first + count)
+            start = other._first - self._first
+            self._counts[start : start + count] += other._counts
 
     def quantile(self, share: float) -> float | None:
         """The value that ``share`` of the values do not exceed; None while empty."""
@@ -59,20 +85,30 @@ class QuantileSketch:
         if total == 0:
             return None
         rank = max(1, math.ceil(share * total))
-        index = int(np.searchsorted(np.cumsum(self._counts), rank))
+        index = self._first + int(np.searchsorted(np.cumsum(self._counts), rank))
         return 2.0 * _GAMMA ** (index + _OFFSET) / (_GAMMA + 1.0)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._counts[:] = 0
+        self._first, self._counts = 0, _EMPTY
 
     def state(self) -> SketchState:
         """The occupied bins only: latencies usually fill a few dozen."""
         used = np.flatnonzero(self._counts)
-        return SketchState(bins=used.astype(np.uint16), counts=self._counts[used])
+        return SketchState(bins=(used + self._first).astype(np.uint16), counts=self._counts[used])
 
     def restore(self, state: object) -> None:
-        """Continue from ``state``."""
+        """Continue from ``state``.
+
+        Raises:
+            ValueError: it has other bins.
+        """
         saved = SketchState.read(state)
-        self._counts[:] = 0
-        self._counts[np.asarray(saved.bins, dtype=np.int64)] = saved.counts
+        self.clear()
+        bins = np.asarray(saved.bins, dtype=np.int64)
+        if not len(bins):
+            return
+        if bins.min() < 0 or bins.max() >= _BINS:
+            raise ValueError(f"a sketch has {_BINS} bins, the state one from {bins.min()} to {bins.max()}")
+        self._cover(int(bins.min()), int(bins.max()) + 1)
+        self._counts[bins - self._first] = saved.counts

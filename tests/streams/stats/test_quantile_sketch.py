@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftbell.streams.stats import QuantileSketch
-from driftbell.streams.stats.quantile_sketch import HIGHEST, LOWEST, RELATIVE_ERROR
+from driftbell.streams.stats.quantile_sketch import HIGHEST, LOWEST, RELATIVE_ERROR, SketchState
 
 LATENCIES = st.lists(st.floats(LOWEST, HIGHEST, allow_nan=False), min_size=1, max_size=300)
 
@@ -54,3 +54,24 @@ def test_absurd_latencies_count_as_the_ends_of_the_range(value: float) -> None:
 
 def test_empty_has_no_quantile() -> None:
     assert QuantileSketch().quantile(0.5) is None
+
+
+@given(LATENCIES, LATENCIES)
+def test_only_the_bins_that_are_needed_are_kept_whatever_the_order(first: list[float], second: list[float]) -> None:
+    once, twice = QuantileSketch(), QuantileSketch()
+    once.update(np.array(first + second))
+    for values in (second, [], first):
+        twice.update(np.array(values, np.float64))
+
+    shown, wanted = twice.state(), once.state()
+    assert shown.bins.tolist() == wanted.bins.tolist()
+    assert shown.counts.tolist() == wanted.counts.tolist()
+    assert len(twice._counts) == wanted.bins[-1] - wanted.bins[0] + 1
+
+
+@pytest.mark.parametrize("bins", [[-1, 4], [4, 60_000]])
+def test_a_state_with_other_bins_is_refused(bins: list[int]) -> None:
+    damaged = SketchState(bins=np.array(bins), counts=np.array([1, 1], np.uint32))
+
+    with pytest.raises(ValueError, match="a sketch has"):
+        QuantileSketch().restore(damaged)

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 
+from driftbell.alerting.api.startable import refusals as api_refusals
 from driftbell.alerting.channels.registry import MODEL, refusals
 from driftbell.errors import UsageError
 from driftbell.runtime.config.document import Path
@@ -59,6 +60,8 @@ def check_everything(
 
     def channels(config: Config) -> Iterator[tuple[Path, str]]:
         for wrong in asyncio.run(refusals(config.router, with_environment=with_environment)):
+            yield ("router", *wrong.path), f"{wrong.message}; {wrong.fix}"
+        for wrong in api_refusals(config.router.api) if with_environment else ():
             yield ("router", *wrong.path), f"{wrong.message}; {wrong.fix}"
 
     _read(options, channels, with_environment=with_environment, warn=warn)

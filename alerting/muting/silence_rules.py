@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from driftbell.alerting.routing.routes import quoted
 from driftbell.alerting.state.records import Group
 from driftbell.alerting.state.silence import Answer, ExpireSilence, PutSilence, Silence, SilenceMatcher
 from driftbell.alerting.state.state import Draft
@@ -123,13 +124,13 @@ def check(action: PutSilence, starts_ms: int, now_ms: int) -> None:
     if len(action.matchers) > MOST_MATCHERS or any(len(text) > LONGEST_TEXT for text in _texts(action)):
         raise BadSilenceError(f"at most {MOST_MATCHERS} matchers, and {LONGEST_TEXT:,} characters in a text")
     matches_all = True
-    for stored in action.matchers:
+    for index, stored in enumerate(action.matchers):
         if not is_label_name(stored.name):
-            raise BadSilenceError(f"invalid label name {stored.name[:100]!r}")
+            raise BadSilenceError(f"invalid label matcher {index}: invalid label name {quoted(stored.name[:100])}")
         try:
             matcher = matcher_of(stored)
         except BadMatcherError as error:
-            raise BadSilenceError(str(error)) from error
+            raise BadSilenceError(f"invalid label matcher {index}: {error}") from error
         # As Alertmanager has it, a matcher that says "not" is never one that matches everything.
         matches_all = matches_all and stored.is_equal and matcher.matches({})
     if matches_all:
@@ -151,12 +152,12 @@ def put_silence(draft: Draft, command_id: str, action: PutSilence, now_ms: int) 
     starts_ms = action.starts_ms
     if starts_ms is None:
         starts_ms = now_ms if previous is None else previous.starts_ms
+    if action.silence_id and previous is None:
+        return answer(SilenceReason.NOT_FOUND, error=f"there is no silence {action.silence_id[:100]}")
     try:
         check(action, starts_ms, now_ms)
     except BadSilenceError as error:
         return answer(SilenceReason.INVALID, error=str(error))
-    if action.silence_id and previous is None:
-        return answer(SilenceReason.NOT_FOUND, error=f"there is no silence {action.silence_id[:100]}")
     in_place = previous is not None and can_change(previous, action, starts_ms, now_ms)
     silence = Silence(
         id=action.silence_id if in_place else command_id,

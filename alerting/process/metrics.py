@@ -100,13 +100,23 @@ class RouterMetrics:
         self.left_out = Counter(
             "driftbell_router_state_left_out_total", "Damaged records of the state left out.", registry=registry
         )
+        #: Requests to the API that were answered, by the class of the status: ``2xx``.
+        self.requests = Counter(
+            "driftbell_router_api_requests_total", "Requests to the API.", ["status"], registry=registry
+        )
         self._show_zeros(integrations)
+
+    def count_request(self, status: int) -> None:
+        """One request to the API was answered."""
+        self.requests.labels(f"{status // 100}xx").inc()
 
     def _show_zeros(self, integrations: Iterable[str]) -> None:
         for result in [*Observation, "bad_record"]:
             self.records.labels(str(result))
         for reason in ("unavailable", "fenced", "lost_writes"):
             self.store_failures.labels(reason)
+        for code in ("2xx", "4xx", "5xx"):
+            self.requests.labels(code)
         for integration in integrations:
             for decision in DecisionReason:
                 self.decisions.labels(integration, decision.value)

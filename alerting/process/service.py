@@ -12,17 +12,24 @@ from random import SystemRandom
 from aiokafka.errors import KafkaError
 from msgspec import structs
 
+from driftbell.alerting.api.access import Access
+from driftbell.alerting.api.application import application
+from driftbell.alerting.api.port import Rules
+from driftbell.alerting.api.server import ApiServer
+from driftbell.alerting.api.startable import refusals
 from driftbell.alerting.channels import registry
 from driftbell.alerting.channels.http import new_session, request_seconds
 from driftbell.alerting.channels.registry import LOG_ONLY, Endpoint, build
 from driftbell.alerting.errors import FencedError, RefusedError, StoreUnavailableError
-from driftbell.alerting.incidents.configured import dispatch_of
+from driftbell.alerting.incidents.configured import dispatch_of, muters_of
 from driftbell.alerting.incidents.failover import Failover
+from driftbell.alerting.process.api.router_port import RouterPort
 from driftbell.alerting.process.clock import ForwardClock
 from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
 from driftbell.alerting.process.leader import Leader
 from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.process.router import Router
+from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.memory import MemoryStore
 from driftbell.alerting.state.redis import RedisStore
 from driftbell.runtime.config.model import Config
@@ -77,6 +84,14 @@ async def run(config: Config, *, stop: asyncio.Event, on_ready: Callable[[], Non
                 ready=service.ready,
             )
             await stack.enter_async_context(ops)
+        if settings.api.listen is not None:
+            app = application(
+                service.api_port(),
+                Access(settings.api),
+                max_body_bytes=settings.api.max_body_bytes,
+                count=service.metrics.count_request,
+            )
+            await stack.enter_async_context(ApiServer(settings.api, app))
         await service.run(stop, on_ready)
 
 
@@ -89,8 +104,8 @@ def effective(router: RouterConfig) -> RouterConfig:
     if router.is_default:
         log.warning("no receiver is configured (router.route, router.receivers): messages go to this log only")
         # Its other settings (ports, timeouts) hold all the same.
-        return structs.replace(router, route=LOG_ONLY.route, receivers=LOG_ONLY.receivers)
-    problems = [*check(router), *registry.check(router)]
+        router = structs.replace(router, route=LOG_ONLY.route, receivers=LOG_ONLY.receivers)
+    problems = [*check(router), *registry.check(router), *refusals(router.api)]
     if problems:
         raise RefusedError(str(RouterConfigError(problems)))
     return router
@@ -131,6 +146,7 @@ class _Service:
         self._consumer = AlertsConsumer(
             aiokafka_settings(config.kafka), config.topics.alerts, group_of(config), settings.session_timeout
         )
+        self._rules = Rules(settings, compile_tree(route), muters_of(settings))
         self._leader: Leader | None = None
         #: The assignment that ``_leader`` serves, or that was refused.
         self._served: Assignment | None = None
@@ -138,6 +154,16 @@ class _Service:
         self._topic_missing = False
         self._brokers = Outage("Kafka")
         self._turned = self._answered = time.monotonic()
+
+    def api_port(self) -> RouterPort:
+        """This process as its API sees it."""
+        return RouterPort(
+            self._router,
+            self._store,
+            lambda: self._rules,
+            leads=lambda: self._leader is not None,
+            ready=self.ready,
+        )
 
     def health(self) -> Health:
         """Whether the main loop turns."""

@@ -45,7 +45,7 @@ def notify(
         group_labels=_short(group.labels),
         common_labels=_short(common(alert.labels for alert in everything)),
         common_annotations=_short(common(alert.annotations for alert in everything)),
-        alerts=[_bounded(alert) for alert in sorted(shown, key=cmp_to_key(_compare))],
+        alerts=[_bounded(alert) for alert in sorted(shown, key=cmp_to_key(compare))],
         firing=len(firing),
         resolved=len(resolved),
         decided_ms=now_ms,
@@ -102,18 +102,22 @@ def _rank(one: Severity) -> int:
     return one.rank
 
 
-def _compare(one: Alert, other: Alert) -> int:
-    """Alertmanager's order: with a ``job`` first, by it; then so by ``instance``; then fewer labels; then by labels.
-
-    By labels means: the one that lacks the first name that the other has, and then the lower value.
-    """
+def compare(one: Alert, other: Alert) -> int:
+    """Alertmanager's order of alerts: with a ``job`` first, by it; then so by ``instance``; then by all labels."""
     first, second = (
-        (*((name not in alert.labels, alert.labels.get(name, "")) for name in ("job", "instance")), len(alert.labels))
+        tuple((name not in alert.labels, alert.labels.get(name, "")) for name in ("job", "instance"))
         for alert in (one, other)
     )
     if first != second:
         return -1 if first < second else 1
-    for mine, theirs in zip(sorted(one.labels.items()), sorted(other.labels.items()), strict=True):
+    return compare_labels(one.labels, other.labels)
+
+
+def compare_labels(one: Mapping[str, str], other: Mapping[str, str]) -> int:
+    """Alertmanager's order: fewer labels first, then what lacks the first name that the other has, then by value."""
+    if len(one) != len(other):
+        return -1 if len(one) < len(other) else 1
+    for mine, theirs in zip(sorted(one.items()), sorted(other.items()), strict=True):
         if mine[0] != theirs[0]:
             return -1 if mine[0] > theirs[0] else 1
         if mine[1] != theirs[1]:

@@ -202,10 +202,4 @@ DIFFERENCES = (
         "the one with the lowest fingerprint",
         "every run says the same",
     ),
-    Difference(
-        "the HTTP API",
-        "there",
-        "silences are added, listed and expired by driftbell silence",
-        "not there yet",
-    ),
 )

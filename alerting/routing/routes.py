@@ -135,7 +135,7 @@ def _ms(seconds: float | None, inherited: int) -> int:
 def group_key(node: Node, labels: Mapping[str, str]) -> str:
     """Alertmanager's text of a group: route key and group labels."""
     # The texts are sorted, not the names: a1="x" comes before a="x".
-    shown = ", ".join(sorted(f"{name}={_quote(value)}" for name, value in labels.items()))
+    shown = ", ".join(sorted(f"{name}={quoted(value)}" for name, value in labels.items()))
     return f"{node.key}:{{{shown}}}"
 
 
@@ -154,8 +154,8 @@ _ESCAPES = {
 }  # fmt: skip
 
 
-def _quote(value: str) -> str:
-    """Go's strconv.Quote."""
+def quoted(value: str) -> str:
+    """A text as Go quotes it (``strconv.Quote``)."""
     return '"' + "".join(_ESCAPES.get(one) or (one if one.isprintable() else _code(one)) for one in value) + '"'
 
 

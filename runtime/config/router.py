@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
+from driftbell.runtime.config.router_api import ApiConfig
 from driftbell.runtime.config.section import Duration, Secret, Section
 
 
@@ -152,6 +153,8 @@ class RouterConfig(Section, frozen=True):
     http_host: str = "127.0.0.1"
     #: Port of /healthz, /readyz and /metrics; 0 picks a free one, null switches it off.
     http_port: int | None = 8082
+    #: Alertmanager's HTTP API.
+    api: ApiConfig = ApiConfig()
 
     @property
     def is_default(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from driftbell.runtime.config.document import Path
 from driftbell.runtime.config.router import InhibitRule, Route, RouterConfig
+from driftbell.runtime.config.router_api import api_problems
 from driftbell.runtime.config.router_intervals import interval_problems
 from driftbell.runtime.config.rules import BadSetting, host_and_port, http_url, one_form
 from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, Operator, is_label_name, parse_matchers
@@ -26,8 +27,14 @@ class RouterConfigError(ValueError):
 def check(router: RouterConfig) -> list[BadSetting]:
     """Everything that is wrong with a router's configuration; an empty list when nothing is."""
     if router.is_default:
-        return []
-    return [*_receivers(router), *_tree(router), *_inhibition(router), *interval_problems(router)]
+        return [*api_problems(router.api)]
+    return [
+        *_receivers(router),
+        *_tree(router),
+        *_inhibition(router),
+        *interval_problems(router),
+        *api_problems(router.api),
+    ]
 
 
 def _tree(router: RouterConfig) -> Iterator[BadSetting]:

@@ -12,12 +12,24 @@ from dataclasses import dataclass, field
 
 from driftbell.runtime.matching.regex import BadRegexError, Regex
 
-_MATCHER = re.compile(r"^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*(.*?)\s*$", re.DOTALL)
+# Go's blanks: Python knows more of them.
+_MATCHER = re.compile(
+    r"[\t\n\f\r ]*([a-zA-Z_:][a-zA-Z0-9_:]*)[\t\n\f\r ]*(=~|=|!=|!~)[\t\n\f\r ]*(.*?)[\t\n\f\r ]*", re.DOTALL
+)
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 class BadMatcherError(ValueError):
-    """The text is not a matcher; the message says why."""
+    """The text is not a matcher; the message says why.
+
+    Args:
+        message: for people.
+        alertmanager: what Alertmanager says of it, for those who ask as they ask it.
+    """
+
+    def __init__(self, message: str, alertmanager: str = "") -> None:
+        super().__init__(message)
+        self.alertmanager = alertmanager or message
 
 
 class Operator(enum.StrEnum):
@@ -50,7 +62,7 @@ class Matcher:
             try:
                 object.__setattr__(self, "_pattern", Regex(self.value))
             except BadRegexError as error:
-                raise BadMatcherError(str(error)) from error
+                raise BadMatcherError(str(error), f"error parsing regexp: {error}") from error
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether an alert with these labels matches."""
@@ -128,14 +140,17 @@ def parse_matcher(text: str) -> Matcher:
     Raises:
         BadMatcherError: the message quotes the text.
     """
-    found = _MATCHER.match(text)
+    found = _MATCHER.fullmatch(text)
     if found is None:
-        raise BadMatcherError(f'{text!r} is not a matcher; write label="value", with =, !=, =~ or !~')
+        raise BadMatcherError(
+            f'{text!r} is not a matcher; write label="value", with =, !=, =~ or !~', f"bad matcher format: {text}"
+        )
     name, operator, raw = found.groups()
     return Matcher(name, Operator(operator), _unquote(raw))
 
 
 def _unquote(raw: str) -> str:
+    unescaped = f"matcher value contains unescaped double quote: {raw}"
     quoted = raw.startswith('"')
     body = raw[1:] if quoted else raw
     value: list[str] = []
@@ -149,10 +164,10 @@ def _unquote(raw: str) -> str:
             escaped = True
         elif character == '"':
             if not (quoted and last):
-                raise BadMatcherError(f"{raw!r} has an unescaped double quote")
+                raise BadMatcherError(f"{raw!r} has an unescaped double quote", unescaped)
             quoted = False
         else:
             value.append(character)
     if quoted:
-        raise BadMatcherError(f"{raw!r} lacks its closing double quote")
+        raise BadMatcherError(f"{raw!r} lacks its closing double quote", unescaped)
     return "".join(value)

@@ -41,7 +41,8 @@ MAY_IMPORT: dict[str, dict[str, set[str]]] = {
         "incidents": {"life", "muting", "outbox", "rendering", "routing", "state"},
         "channels": {"outbox", "rendering", "state"},
         "commands": {"life", "muting", "state"},
-        "process": {"channels", "commands", "incidents", "muting", "outbox", "rendering", "routing", "state"},
+        "api": {"channels", "commands", "muting", "rendering", "routing", "state"},
+        "process": {"api", "channels", "commands", "incidents", "muting", "outbox", "rendering", "routing", "state"},
     },
 }
 

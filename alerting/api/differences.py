@@ -1,0 +1,62 @@
+"""Where the API differs from Alertmanager 0.25's on purpose: as data, so that documentation and tests can go through it."""
+
+from __future__ import annotations
+
+from driftbell.alerting.routing.differences import Difference
+
+API_DIFFERENCES = (
+    Difference(
+        "times",
+        "in the zone in which they were sent",
+        "in UTC",
+        "a moment is stored, not a text",
+    ),
+    Difference(
+        "endsAt of an alert of driftbell's own",
+        "every alert has an end",
+        "the present and global.resolve_timeout, as long as it fires",
+        "it is over when its worker says so",
+    ),
+    Difference(
+        "null in place of an alert or a matcher",
+        "the connection breaks (a panic)",
+        "taken for an empty one, which is refused with 422",
+        "who asks should hear why",
+    ),
+    Difference(
+        "texts about JSON, times and regular expressions that cannot be read",
+        "Go's own",
+        "others, behind the same beginning and with the same status",
+        "another parser finds them",
+    ),
+    Difference(
+        "requests from web pages of others (CORS)",
+        "allowed to all",
+        "not allowed",
+        "any page that a person opens could silence alerts",
+    ),
+    Difference(
+        "a silence until the end of the year 9999",
+        "refused",
+        "accepted",
+        "nothing is wrong with it",
+    ),
+    Difference(
+        "a silence of more than 100 matchers or with a text of more than 10,000 characters",
+        "accepted",
+        "refused",
+        "what is kept is bounded",
+    ),
+    Difference(
+        "no leader, or no store",
+        "not a case",
+        "503, and nothing was done or it is safe to ask again",
+        "an answer means that it is saved",
+    ),
+    Difference(
+        "version 1 of the API, /metrics and the web page",
+        "there",
+        "404; metrics are on router.http_port",
+        "amtool, Grafana and Prometheus need none of them",
+    ),
+)

@@ -1,0 +1,113 @@
+"""What a request asks for, in its address: filters, switches, a receiver. Read as Go reads a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from driftbell.alerting.api.wire.refusal import refused
+from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, Operator, parse_matcher
+from driftbell.runtime.matching.regex import BadRegexError, Regex
+
+#: What Alertmanager takes for yes; anything else is no.
+_YES: Final = frozenset({"true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"})
+_HEX: Final = frozenset(b"0123456789abcdefABCDEF")
+
+
+def parameters(raw_query: str) -> dict[str, list[bytes]]:
+    """The parameters by name, in order. A pair with a bad escape or a semicolon is passed over, as Go does."""
+    found: dict[str, list[bytes]] = {}
+    for pair in raw_query.split("&"):
+        if not pair or ";" in pair:
+            continue
+        name, _, value = pair.partition("=")
+        decoded = [_unescaped(part) for part in (name, value)]
+        if decoded[0] is not None and decoded[1] is not None:
+            found.setdefault(decoded[0].decode(errors="replace"), []).append(decoded[1])
+    return found
+
+
+def _unescaped(text: str) -> bytes | None:
+    raw = text.replace("+", " ").encode("utf-8", "surrogateescape")
+    for index, byte in enumerate(raw):
+        if byte == ord("%") and not (len(raw) > index + 2 and raw[index + 1] in _HEX and raw[index + 2] in _HEX):
+            return None
+    return unquote_to_bytes(raw)
+
+
+def filters(asked: Mapping[str, list[bytes]]) -> list[Matcher]:
+    """The matchers of ``filter``.
+
+    Raises:
+        RequestRefusedError: one is none.
+    """
+    found = []
+    for raw in asked.get("filter", ()):
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            raise refused(400, f"matcher value not valid UTF-8: {raw.decode(errors='replace')}") from None
+        try:
+            found.append(parse_matcher(text))
+        except BadMatcherError as error:
+            raise refused(400, error.alertmanager) from error
+    return found
+
+
+def switch(asked: Mapping[str, list[bytes]], name: str) -> bool:
+    """A switch that is on unless it says otherwise."""
+    values = asked.get(name)
+    return values is None or not values[-1] or values[-1].decode(errors="replace").lower() in _YES
+
+
+def receiver(asked: Mapping[str, list[bytes]]) -> Regex | None:
+    """The pattern that a receiver's name must match as a whole.
+
+    Raises:
+        RequestRefusedError: it is no pattern.
+    """
+    values = asked.get("receiver")
+    if values is None or not values[-1]:
+        return None
+    try:
+        return Regex(values[-1].decode(errors="replace"))
+    except BadRegexError as error:
+        raise refused(400, f"failed to parse receiver param: error parsing regexp: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class AlertQuery:
+    """Which alerts are asked for."""
+
+    matchers: tuple[Matcher, ...] = ()
+    active: bool = True
+    silenced: bool = True
+    inhibited: bool = True
+    receiver: Regex | None = None
+
+    @classmethod
+    def of(cls, raw_query: str) -> AlertQuery:
+        """Of an address.
+
+        Raises:
+            RequestRefusedError: it cannot be answered.
+        """
+        asked = parameters(raw_query)
+        return cls(
+            matchers=tuple(filters(asked)),
+            active=switch(asked, "active"),
+            silenced=switch(asked, "silenced"),
+            inhibited=switch(asked, "inhibited"),
+            receiver=receiver(asked),
+        )
+
+
+def keeps(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+    """Whether labels pass a filter. Other than in a route, ``=`` and ``=~`` want the label to be there."""
+    return all(
+        matcher.matches(labels)
+        and (matcher.name in labels or matcher.operator in (Operator.NOT_EQUAL, Operator.NOT_REGEX))
+        for matcher in matchers
+    )

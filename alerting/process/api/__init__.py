@@ -1,0 +1,1 @@
+"""The router's process as the server of its API."""

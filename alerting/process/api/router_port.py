@@ -1,0 +1,88 @@
+"""The router's process as its API sees it: the leader answers from memory, who stands by from what the leader saved."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+
+from driftbell.alerting.api.port import Rules
+from driftbell.alerting.commands.asking import ask
+from driftbell.alerting.commands.obeying import obey
+from driftbell.alerting.errors import RefusedError
+from driftbell.alerting.process.router import Router
+from driftbell.alerting.state.silence import Action, Answer, Command
+from driftbell.alerting.state.state import State
+from driftbell.alerting.state.store import CommandBox, Table, Tables
+from driftbell.alerting.state.tables import load
+from driftbell.runtime.observability.ops import Health
+
+#: How long a leader elsewhere has to take a command up, seconds. It looks every second.
+_WAIT_SECONDS = 10.0
+
+#: What an answer of the API is made of.
+_SHOWN = (Table.ENTRIES, Table.GROUPS, Table.SILENCES)
+
+
+class RouterPort:
+    """See ``driftbell.alerting.api.port.ApiPort``.
+
+    Args:
+        router: of this process.
+        box: of the store that all routers share.
+        rules: the configuration in force.
+        leads: whether this process leads now.
+        ready: its readiness.
+    """
+
+    def __init__(
+        self,
+        router: Router,
+        box: CommandBox,
+        rules: Callable[[], Rules],
+        *,
+        leads: Callable[[], bool],
+        ready: Callable[[], Health],
+    ) -> None:
+        self._router = router
+        self._box = box
+        self._rules = rules
+        self._leads = leads
+        self._ready = ready
+        self.started_ms = router.clock()
+        self._looking = asyncio.Lock()
+
+    @property
+    def rules(self) -> Rules:
+        """See ``ApiPort.rules``."""
+        return self._rules()
+
+    def now_ms(self) -> int:
+        """See ``ApiPort.now_ms``."""
+        return self._router.clock()
+
+    def ready(self) -> Health:
+        """See ``ApiPort.ready``."""
+        return self._ready()
+
+    async def state(self) -> State:
+        """See ``ApiPort.state``."""
+        if self._leads():
+            return self._router.state
+        # One at a time: the whole state is read, and many readers must not fill the memory.
+        async with self._looking:
+            tables: Tables = {table: {} for table in Table}
+            for table in _SHOWN:
+                tables[table] = await self._box.look(table)
+            return load(tables)
+
+    async def command(self, action: Action) -> Answer:
+        """See ``ApiPort.command``."""
+        command = Command(id=str(uuid.uuid4()), action=action)
+        if self._leads():
+            return await self._router.change(lambda draft, now_ms: obey(draft, command, now_ms))
+        return await ask(self._box, command, seconds=_WAIT_SECONDS)
+
+    async def reload(self) -> None:
+        """See ``ApiPort.reload``."""
+        raise RefusedError("this router cannot read its configuration again; restart it, which loses nothing")

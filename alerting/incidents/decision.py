@@ -7,9 +7,13 @@ their group lives (Alertmanager's do, and the resolve of a long quiet group is l
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from driftbell.alerting.life.taken import Taken, TakenChange
+from driftbell.alerting.muting.muter import Muted
+from driftbell.alerting.outbox.delivery_queue import Queued
 from driftbell.alerting.state.records import LogEntry
 
 
@@ -26,6 +30,10 @@ class DecisionReason(enum.StrEnum):
     ACKNOWLEDGED = "acknowledged"
     #: A snooze is over, or an alert was given back, and it fires on.
     ACKNOWLEDGEMENT_OVER = "acknowledgement_over"
+    #: Nobody has taken it on in time: a step of the escalation.
+    ESCALATED = "escalated"
+    #: Nobody has taken it on: people are called once more.
+    REMINDER = "reminder"
     REPEAT = "repeat_interval_elapsed"
     NOTHING_FIRING = "nothing_firing"
     UP_TO_DATE = "up_to_date"
@@ -34,6 +42,11 @@ class DecisionReason(enum.StrEnum):
     def sends(self) -> bool:
         """Whether this reason makes a notification."""
         return self not in (DecisionReason.NOTHING_FIRING, DecisionReason.UP_TO_DATE)
+
+    @property
+    def calls_again(self) -> bool:
+        """Whether it calls people for what is open already."""
+        return self in (DecisionReason.ESCALATED, DecisionReason.REMINDER)
 
 
 def needs_update(
@@ -66,6 +79,22 @@ def needs_update(
     return DecisionReason.REPEAT if last.at_ms < now_ms - repeat_ms else DecisionReason.UP_TO_DATE
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one flush decided for one destination."""
+
+    group_id: str
+    group_key: str
+    destination: str
+    reason: DecisionReason
+    queued: Queued | None
+    firing: int
+    resolved: int
+    muted: Mapping[str, Muted]
+    #: How long the group has existed.
+    age_ms: int
+
+
 def with_taken(reason: DecisionReason, taken: Taken) -> DecisionReason:
     """What is new of acknowledgements is told where nothing else is."""
     if reason not in (DecisionReason.UP_TO_DATE, DecisionReason.REPEAT):
@@ -73,3 +102,17 @@ def with_taken(reason: DecisionReason, taken: Taken) -> DecisionReason:
     if taken.change is TakenChange.GIVEN_BACK:
         return DecisionReason.ACKNOWLEDGEMENT_OVER
     return DecisionReason.ACKNOWLEDGED if taken.change is TakenChange.TAKEN else reason
+
+
+def with_waiting(reason: DecisionReason, *, escalated: bool, reminder: bool) -> DecisionReason:
+    """What nobody has taken on in time is told where it is not known, or where nothing else is new.
+
+    Args:
+        reason: of what fires and is not held back.
+        escalated: a step of the escalation has just reached this destination.
+        reminder: people there were called too long ago.
+    """
+    quiet = reason in (DecisionReason.UP_TO_DATE, DecisionReason.REPEAT, DecisionReason.ACKNOWLEDGED)
+    if escalated and (quiet or reason is DecisionReason.FIRST_NOTIFICATION):
+        return DecisionReason.ESCALATED
+    return DecisionReason.REMINDER if reminder and quiet else reason

@@ -8,15 +8,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 import msgspec
 
 from driftbell.alerting.incidents.correlation import Placement, is_of, leave, note, place
-from driftbell.alerting.incidents.decision import DecisionReason, needs_update, with_taken
+from driftbell.alerting.incidents.decision import Decision, DecisionReason, needs_update, with_taken, with_waiting
 from driftbell.alerting.incidents.observation import Observation, judge
 from driftbell.alerting.incidents.several import of_several, take_in
 from driftbell.alerting.incidents.stand_ins import follow
+from driftbell.alerting.life.escalation import arm, called_ms, escalate, is_to_be_reminded, receivers, waits
 from driftbell.alerting.life.taken import Taken
 from driftbell.alerting.muting.muter import MuteContext, Muted, Muter, muted
 from driftbell.alerting.muting.silence_rules import forget
@@ -34,22 +34,6 @@ log = logging.getLogger(__name__)
 
 #: How long the router remembers that an episode is over, to know a late repetition of it; Alertmanager's retention.
 RETENTION_MS = 120 * 3_600_000
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What one flush decided for one destination."""
-
-    group_id: str
-    group_key: str
-    destination: str
-    reason: DecisionReason
-    queued: Queued | None
-    firing: int
-    resolved: int
-    muted: Mapping[str, Muted]
-    #: How long the group has existed.
-    age_ms: int
 
 
 class Dispatch:
@@ -119,8 +103,10 @@ class Dispatch:
         state = draft.state
         context = MuteContext(node, group, state.firing, now_ms, state.silences, acknowledgement=draft.acknowledgement)
         mutes = {fingerprint: muted(self._muters, alert, context) for fingerprint, alert in alerts.items()}
+        held = {fingerprint for fingerprint, mute in mutes.items() if mute}
+        called = escalate(group, node, now_ms) if waits(group, alerts, held) else []
         decisions = [
-            self._decide(draft, group, node, destination, alerts, mutes, now_ms)
+            self._decide(draft, group, node, destination, alerts, mutes, now_ms, called)
             for destination in self._destinations_of(group, node)
         ]
         group.flushed = True
@@ -129,6 +115,7 @@ class Dispatch:
         # What is held back goes out when the mute ends, not up to a group_interval later.
         ends = (mute.changes_ms for mute in mutes.values() if mute and mute.changes_ms is not None)
         group.next_flush_ms = min([group.next_flush_ms, *(end_ms for end_ms in ends if end_ms > now_ms)])
+        arm(group, node, waits(group, alerts, held), now_ms)
         for fingerprint in list(group.members):
             alert = alerts.get(fingerprint)
             if alert is None or alert.status == "resolved":
@@ -163,7 +150,7 @@ class Dispatch:
             self._insert(draft, entry, entry.alert, now_ms, only=missing)
         for saved in list(draft.state.groups.values()):
             node = self._nodes.get(saved.route_id)
-            current = {destination.id for destination in self._destinations(node)}
+            current = {destination.id for destination in self._destinations(saved, node)}
             if node is None or not {name for name, entry in saved.log.items() if entry.firing} <= current:
                 group = draft.group(saved.id)
                 if group is not None:
@@ -230,12 +217,16 @@ class Dispatch:
             # What is over everywhere need not be kept whole; that it is over is remembered.
             entry.alert = None
 
-    def _destinations(self, node: Node | None) -> list[Destination]:
-        return [] if node is None else self._by_receiver.get(node.options.receiver, [])
+    def _destinations(self, group: Group, node: Node | None) -> list[Destination]:
+        """Those of the route's receiver, then those of the receivers that an escalation has reached."""
+        if node is None:
+            return []
+        names = dict.fromkeys([node.options.receiver, *receivers(group, node.options.escalate)])
+        return [destination for name in names for destination in self._by_receiver.get(name, [])]
 
     def _destinations_of(self, group: Group, node: Node | None) -> list[Destination]:
         """The destinations of the group's route, then those that were notified of it under an older configuration."""
-        current = self._destinations(node)
+        current = self._destinations(group, node)
         ids = {destination.id for destination in current}
         older = [
             self.destinations[name]
@@ -253,10 +244,11 @@ class Dispatch:
         alerts: Mapping[str, Alert],
         mutes: Mapping[str, Muted],
         now_ms: int,
+        called: Sequence[str] = (),
     ) -> Decision:
         last = group.log.get(destination.id)
         notified = last.firing if last else frozenset()
-        is_current = node is not None and node.options.receiver == destination.receiver
+        is_current = destination in self._destinations(group, node)
         firing: dict[str, Alert] = {}
         resolved: dict[str, Alert] = {}
         held_back: dict[str, Muted] = {}
@@ -286,9 +278,16 @@ class Dispatch:
             resolved = {name: _closed(alert, now_ms) for name, alert in _present(draft, notified).items()}
         taken = Taken.of(draft, firing, last, now_ms)
         reason = with_taken(reason, taken)
+        if node is not None and not firing.keys() <= held_back.keys():
+            reason = with_waiting(
+                reason,
+                escalated=destination.receiver in called,
+                reminder=is_to_be_reminded(last, node.options.remind_ms, now_ms),
+            )
         queued = None
         if reason.sends:
             risen = bool(firing) and worst(firing.values()) < worst(_present(draft, notified).values())
+            calls_again = risen or taken.calls_again or reason.calls_again
             queued = self._queue(
                 draft,
                 group,
@@ -297,15 +296,17 @@ class Dispatch:
                 list(resolved.values()),
                 reason,
                 now_ms,
-                calls_again=risen or taken.calls_again,
+                calls_again=calls_again,
                 taken=taken,
             )
+            before_ms = msgspec.UNSET if last is None else called_ms(last)
             group.log[destination.id] = LogEntry(
                 at_ms=now_ms,
                 firing=frozenset(firing),
                 resolved=frozenset(resolved),
                 worst=worst(firing.values()) if firing else msgspec.UNSET,
                 acknowledged=frozenset(taken.now) or msgspec.UNSET,
+                called_ms=now_ms if calls_again or reason is DecisionReason.FIRST_NOTIFICATION else before_ms,
             )
         return Decision(
             group.id,
@@ -346,6 +347,8 @@ class Dispatch:
             external_url=self._external_url,
         )
         notification = taken.told(notification)
+        if reason.calls_again:
+            notification = msgspec.structs.replace(notification, waiting_ms=group.waiting_ms)
         if firing:
             if not destination.send_resolved:
                 notification = without_resolved(notification)

@@ -19,7 +19,8 @@ from typing import TypeVar
 
 from driftbell.alerting.commands.obeying import obey_at
 from driftbell.alerting.errors import FencedError, LostWritesError, StoreUnavailableError
-from driftbell.alerting.incidents.dispatch import Decision, Dispatch
+from driftbell.alerting.incidents.decision import Decision
+from driftbell.alerting.incidents.dispatch import Dispatch
 from driftbell.alerting.incidents.failover import FAILOVER_MS, Failover
 from driftbell.alerting.incidents.given_up import bury, hasten, notify_again
 from driftbell.alerting.incidents.observation import Observation

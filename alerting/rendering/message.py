@@ -130,7 +130,10 @@ def _status(notification: Notification, incident: Incident) -> str:
     if notification.resolved:
         counts += f", {notification.resolved:,} resolved"
     taken = acknowledged(notification)
-    return f"{counts}, {notification.severity}, since {clock_time(started)}" + (f"; {taken}" if taken else "")
+    counts += f", {notification.severity}, since {clock_time(started)}" + (f"; {taken}" if taken else "")
+    if notification.waiting_ms:
+        counts += f"; nobody has acknowledged it for {length(notification.decided_ms - notification.waiting_ms)}"
+    return counts
 
 
 def acknowledged(notification: Notification) -> str:

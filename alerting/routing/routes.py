@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from driftbell.runtime.config.router import Route
+from driftbell.runtime.config.router import Escalation, Route
 from driftbell.runtime.matching.matchers import Matcher, all_match, all_matchers, describe
 
 #: Alertmanager's defaults (``dispatch.DefaultRouteOpts``), milliseconds.
@@ -21,6 +21,14 @@ REPEAT_INTERVAL_MS = 4 * 3_600_000
 
 #: ``group_by: ["..."]`` groups by all labels.
 ALL_LABELS = "..."
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationStep:
+    """Who is told of an incident that nobody has taken on for so long."""
+
+    after_ms: int
+    receiver: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,10 @@ class RouteOptions:
     active_time_intervals: tuple[str, ...] = ()
     #: How far apart alerts of one cause may begin (``driftbell.alerting.incidents.correlation``); None: not correlated.
     correlate_ms: int | None = None
+    #: In the order of time.
+    escalate: tuple[EscalationStep, ...] = ()
+    #: After how long people are called once more for what nobody has taken on; None: never.
+    remind_ms: int | None = None
 
     def group_labels(self, labels: Mapping[str, str]) -> dict[str, str]:
         """The labels that decide which group an alert is in, sorted by name."""
@@ -124,8 +136,14 @@ def _inherit(route: Route, above: RouteOptions) -> RouteOptions:
         repeat_interval_ms=_ms(route.repeat_interval, above.repeat_interval_ms),
         mute_time_intervals=tuple(route.mute_time_intervals),
         active_time_intervals=tuple(route.active_time_intervals),
+        escalate=above.escalate if route.escalate is None else _steps(route.escalate),
+        remind_ms=above.remind_ms if route.remind is None else _ms(route.remind, 0) or None,
         correlate_ms=above.correlate_ms if route.correlate is None else _ms(route.correlate.window, 0) or None,
     )
+
+
+def _steps(given: Sequence[Escalation]) -> tuple[EscalationStep, ...]:
+    return tuple(EscalationStep(_ms(step.after, 0), step.receiver) for step in given)
 
 
 def _ms(seconds: float | None, inherited: int) -> int:

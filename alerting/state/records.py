@@ -108,6 +108,8 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     worst: int | msgspec.UnsetType = msgspec.UNSET
     #: Those of the firing that it was told are acknowledged; unset: none.
     acknowledged: frozenset[str] | msgspec.UnsetType = msgspec.UNSET
+    #: When people there were called last; unset: when it was sent something.
+    called_ms: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Group(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -121,6 +123,10 @@ class Group(msgspec.Struct, kw_only=True, omit_defaults=True):
     created_ms: int
     next_flush_ms: int
     flushed: bool = False
+    #: Since when something of it fires that people were told of and nobody has taken on; 0: there is nothing.
+    waiting_ms: int = 0
+    #: How many steps of its escalation were reached.
+    escalated: int = 0
     #: Fingerprints.
     members: set[str] = msgspec.field(default_factory=set)
     #: By destination.
@@ -166,6 +172,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     #: Firing alerts that are acknowledged, and the latest acknowledgement of one of them.
     acknowledged: int = 0
     acknowledgement: Acknowledgement | None = None
+    #: Of an escalation or a reminder: since when nobody has taken it on; 0: it is none.
+    waiting_ms: int = 0
 
     @property
     def is_taken(self) -> bool:

@@ -1,8 +1,9 @@
 """The router's configuration: Alertmanager's file under the key ``router``, as typed sections.
 
 The keys, their meaning and their defaults are Alertmanager's (prometheus.io/docs/alerting/latest/configuration).
-driftbell's own are: ``log_configs``, ``external_url``, a route's ``name`` and ``correlate``, the ``*_env`` form of every
-secret, Slack's ``bot_token``, and ``send_resolved``, which is true for every channel (Alertmanager: false for some).
+driftbell's own are: ``log_configs``, ``external_url``, a route's ``name``, ``correlate``, ``escalate`` and ``remind``, the
+``*_env`` form of every secret, Slack's ``bot_token``, and ``send_resolved``, which is true for every channel (Alertmanager:
+false for some).
 ``driftbell.runtime.config.router_check`` holds the rules that types cannot say. The settings of each channel stand in its
 folder (``alerting/channels``).
 """
@@ -46,6 +47,14 @@ class Correlate(Section, frozen=True):
     window: Duration = 900.0
 
 
+class Escalation(Section, frozen=True):
+    """One step: a receiver that is told of an incident too if nobody has acknowledged it for so long."""
+
+    #: Since the first page, or since nobody has it any more.
+    after: Duration
+    receiver: str
+
+
 class Route(Section, frozen=True):
     """A node of the routing tree. What is absent is inherited; the root's defaults are Alertmanager's."""
 
@@ -66,6 +75,10 @@ class Route(Section, frozen=True):
     repeat_interval: Duration | None = None
     #: driftbell's own: makes one incident of each cause, not one of all alerts with the same labels of `group_by`.
     correlate: Correlate | None = None
+    #: driftbell's own: who is told as well if nobody acknowledges in time, step by step; an empty list: nobody.
+    escalate: list[Escalation] | None = None
+    #: driftbell's own: time after which people are called once more for what nobody has acknowledged; absent or 0s: never.
+    remind: Duration | None = None
     #: Names of time intervals in which this route notifies nobody. Children do not inherit them.
     mute_time_intervals: list[str] = []
     #: Names of time intervals outside of which this route notifies nobody. Children do not inherit them.

@@ -77,8 +77,22 @@ def _route(route: Route, path: Path, receivers: set[str], names: dict[str, Path]
     for key in ("group_interval", "repeat_interval"):
         if getattr(route, key) == 0:
             yield BadSetting((*path, key), f"{key} cannot be zero", "give it a duration such as 5m, or leave it out")
+    yield from _escalation(route, path, receivers)
     for index, child in enumerate(route.routes):
         yield from _route(child, (*path, "routes", index), receivers, names)
+
+
+def _escalation(route: Route, path: Path, receivers: set[str]) -> Iterator[BadSetting]:
+    before = 0.0
+    for index, step in enumerate(route.escalate or ()):
+        place = (*path, "escalate", index)
+        if step.receiver not in receivers:
+            known = ", ".join(sorted(receivers)) or "none"
+            yield BadSetting((*place, "receiver"), f"receiver {step.receiver!r} is not defined", f"use one of: {known}")
+        if step.after <= before:
+            problem = "after must be longer than that of the step before" if index else "after cannot be zero"
+            yield BadSetting((*place, "after"), problem, "order the steps by time, the first of them such as 10m")
+        before = step.after
 
 
 def _inhibition(router: RouterConfig) -> Iterator[BadSetting]:

@@ -11,8 +11,8 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from driftbell.alerting.channels.channel import Rate
-from driftbell.alerting.incidents.decision import DecisionReason
-from driftbell.alerting.incidents.dispatch import Decision, Dispatch
+from driftbell.alerting.incidents.decision import Decision, DecisionReason
+from driftbell.alerting.incidents.dispatch import Dispatch
 from driftbell.alerting.incidents.failover import Failover
 from driftbell.alerting.incidents.observation import Observation
 from driftbell.alerting.muting.muter import Muter

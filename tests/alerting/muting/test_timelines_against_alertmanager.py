@@ -21,8 +21,8 @@ import pytest
 
 from driftbell.alerting.commands.obeying import obey
 from driftbell.alerting.incidents.configured import muters_of
-from driftbell.alerting.incidents.decision import DecisionReason
-from driftbell.alerting.incidents.dispatch import Decision, Dispatch
+from driftbell.alerting.incidents.decision import Decision, DecisionReason
+from driftbell.alerting.incidents.dispatch import Dispatch
 from driftbell.alerting.muting.muter import MuteAnswer, MuteContext, Muted, Muter
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.state.records import Group
@@ -210,11 +210,12 @@ class AsAlertmanager(Dispatch):
         alerts: Mapping[str, Alert],
         mutes: Mapping[str, Muted],
         now_ms: int,
+        called: Sequence[str] = (),
     ) -> Decision:
         loud = {fingerprint: alert for fingerprint, alert in alerts.items() if not mutes[fingerprint]}
         if not loud:
             return Decision(group.id, group.key, destination.id, DecisionReason.UP_TO_DATE, None, 0, 0, mutes, 0)
-        return super()._decide(draft, group, node, destination, loud, dict.fromkeys(loud, Muted()), now_ms)
+        return super()._decide(draft, group, node, destination, loud, dict.fromkeys(loud, Muted()), now_ms, called)
 
 
 @dataclass

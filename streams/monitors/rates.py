@@ -112,6 +112,7 @@ class Rates:
         "_detector",
         "_has_quiet",
         "_quiet",
+        "_quiet_most",
         "_quiet_start_ms",
         "_tolerated",
         "alarms",
@@ -135,7 +136,8 @@ class Rates:
         self.alarms: dict[int, RateAlarm] = {}
         self._quiet: Floats = np.zeros(len(self.baseline))
         self._quiet_start_ms = 0
-        #: Whether there are any. Asking the array takes as long as adding to it.
+        #: The largest of them, and whether there are any. Asking the array takes as long as adding to it.
+        self._quiet_most = 0.0
         self._has_quiet = False
 
     @property
@@ -145,15 +147,27 @@ class Rates:
             self._detector = BernoulliESR(np.array(self._tolerated), self._budget, coarse=self._coarse)
         return self._detector
 
+    def quiet(self, events: int, start_ms: int) -> bool:
+        """Take a batch in which every row has so many events and none counts, in short; False: it must be taken at length."""
+        if self.alarms or self._quiet_most >= _LONGEST_QUIET:
+            return False
+        self._quiet += events
+        self._quiet_most += events
+        if not self._has_quiet:
+            self._quiet_start_ms = start_ms
+            self._has_quiet = True
+        return True
+
     def update(self, events: npt.ArrayLike, bad: npt.ArrayLike, start_ms: int) -> None:
         """Take a batch: per row its events, and those (or the sum of shares) that count against it."""
         n = np.asarray(events, np.float64)
         k = np.asarray(bad, np.float64)
         if not len(n):
             return
-        if not self.alarms and not k.any() and self._quiet.max() < _LONGEST_QUIET:
+        if not self.alarms and self._quiet_most < _LONGEST_QUIET and not k.any():
             # Most rates are quiet most of the time. Batches may be merged: the statistic holds at any batch boundaries.
             self._quiet += n
+            self._quiet_most = float(self._quiet.max())
             if not self._has_quiet:
                 self._quiet_start_ms = start_ms
                 self._has_quiet = bool(self._quiet.any())
@@ -161,6 +175,7 @@ class Rates:
         if self._has_quiet:
             self.detector.update(self._quiet, np.zeros_like(n), self._quiet_start_ms)
             self._quiet[:] = 0
+            self._quiet_most = 0.0
             self._has_quiet = False
         known = set(self.alarms)
         self.detector.update(n, k, start_ms)
@@ -211,6 +226,7 @@ class Rates:
             # What is tolerated follows the configuration, which may have changed since.
             self.detector.retarget(tolerated)
         self._quiet = np.array(saved.quiet, np.float64)
-        self._has_quiet = bool(self._quiet.any())
+        self._quiet_most = float(self._quiet.max(initial=0.0))
+        self._has_quiet = self._quiet_most > 0
         self._quiet_start_ms = saved.quiet_start_ms
         self.alarms = {alarm.row: copy.copy(alarm) for alarm in saved.alarms}

@@ -65,6 +65,10 @@ class FeatureRates(BaseMonitor[RateOptions]):
         """The reference's (events, events that count against the rate)."""
         raise NotImplementedError
 
+    def none_counts(self, columns: Columns) -> bool:
+        """Whether no value of a batch counts against the rate, though all are there and of the right type."""
+        raise NotImplementedError
+
     def counted(self, columns: Columns) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """The batch's (events, events that count against the rate), each of shape (profiles,)."""
         raise NotImplementedError
@@ -92,6 +96,9 @@ class FeatureRates(BaseMonitor[RateOptions]):
         rates = self._rates or self._begin()
         columns = self.context.reference.columns(batch)
         if columns is None or not len(self._rows):
+            return
+        # Of an ordinary batch all rates can be told at once, which is most of what a small one costs.
+        if columns.whole and self.none_counts(columns) and rates.quiet(columns.events, columns.start_ms):
             return
         events, bad = self.counted(columns)
         rates.update(events[self._rows], bad[self._rows], columns.start_ms)

@@ -76,6 +76,10 @@ class Missing(FeatureRates):
         """Events and missing values of the reference."""
         return profile.events, profile.missing
 
+    def none_counts(self, columns: Columns) -> bool:
+        """No value is missing."""
+        return True
+
     def counted(self, columns: Columns) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Events and missing values of the batch."""
         return np.full_like(columns.missing, columns.events), columns.missing

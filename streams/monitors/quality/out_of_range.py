@@ -39,6 +39,10 @@ class OutOfRange(FeatureRates):
         """Values of the reference; two of them are its ends."""
         return profile.present, 2
 
+    def none_counts(self, columns: Columns) -> bool:
+        """Whether all numbers are within the range."""
+        return not columns.outside.any()
+
     def counted(self, columns: Columns) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Values of the batch and those in the outer bins."""
         outside = np.zeros_like(columns.missing)

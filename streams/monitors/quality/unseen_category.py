@@ -44,6 +44,10 @@ class UnseenCategory(FeatureRates):
         unknown = 0 if known is None else known.singletons + (known.other if known.known is None else 0)
         return profile.present, min(unknown, profile.present)
 
+    def none_counts(self, columns: Columns) -> bool:
+        """Whether all texts are known."""
+        return columns.all_known
+
     def counted(self, columns: Columns) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Values and unseen values of the batch."""
         return columns.present, columns.unseen

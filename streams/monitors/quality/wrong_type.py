@@ -54,6 +54,10 @@ class WrongType(FeatureRates):
         """Values and wrong values of the reference."""
         return profile.events - profile.missing, profile.wrong
 
+    def none_counts(self, columns: Columns) -> bool:
+        """No value is of another type."""
+        return True
+
     def counted(self, columns: Columns) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Values and wrong values of the batch."""
         return columns.events - columns.missing, columns.wrong
@@ -72,6 +76,8 @@ class WrongType(FeatureRates):
         rates = self._prediction or self._begin_prediction()
         columns = self.context.reference.predictions(batch)
         if columns is not None and self.concerns(self._profile):
+            if columns.whole and rates.quiet(columns.events, columns.start_ms):
+                return
             events, bad = self.counted(columns)
             rates.update(events, bad, columns.start_ms)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason
+from driftbell.schemas import Alert
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,20 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Let go of what the channel opened itself; called once, when the router ends."""
+
+
+@runtime_checkable
+class KeepsAlive(Protocol):
+    """A channel to a program that takes an alert for over unless it hears of it again."""
+
+    #: How often it must hear.
+    keep_seconds: float
+
+    async def keep(self, firing: Callable[[], Sequence[Alert]]) -> Outcome:
+        """Say again what fires there.
+
+        ``firing`` is asked when nothing else is on its way, so that what has just been closed is not said to fire.
+        """
 
 
 async def send_or_minimal(

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 
+from driftbell.alerting.channels.http_config.request_settings import RequestSettings
 from driftbell.alerting.channels.secrets import redact
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed
 from driftbell.alerting.rendering.text import one_line, truncate
@@ -65,14 +66,20 @@ async def post(
     body: bytes,
     headers: Mapping[str, str] | None = None,
     secrets: tuple[str, ...] = (),
+    options: RequestSettings | None = None,
 ) -> HttpResponse | Outcome:
     """POST JSON. An ``Outcome`` says that there was no answer, and whether the request may have arrived."""
+    given = options or RequestSettings()
+    secrets += given.secrets
     try:
         async with session.post(
             url,
             # aiohttp takes large bytes only from a file object: it writes those in pieces.
             data=io.BytesIO(body),
-            headers={"Content-Type": "application/json", **(headers or {})},
+            headers={"Content-Type": "application/json", **(headers or {}), **given.headers},
+            proxy=given.proxy,
+            ssl=given.tls or True,
+            server_hostname=given.server_name,
             # A redirect would carry the secret to another host.
             allow_redirects=False,
         ) as response:
@@ -86,6 +93,9 @@ async def post(
         return failed(OutcomeReason.CONNECTION_FAILED, _describe(error, secrets))
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         return failed(OutcomeReason.NO_ANSWER, _describe(error, secrets))
+    except ValueError:  # after those above: a certificate's error is one too
+        # Without the error's own text: it may repeat the header.
+        return failed(OutcomeReason.CLIENT_ERROR, "the request cannot be written: a header has a line break")
 
 
 def classify(status: int) -> OutcomeReason:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from driftbell.alerting.channels.alertmanager.kind import ALERTMANAGER
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.email.kind import EMAIL
 from driftbell.alerting.channels.kind import BuildContext, ChannelKind, Refusal
@@ -38,6 +39,7 @@ KINDS: tuple[ChannelKind[Any], ...] = (
     TEAMS,
     NTFY,
     PUSHOVER,
+    ALERTMANAGER,
     LOG,
 )
 

@@ -8,9 +8,12 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from driftbell.alerting.channels.channel import KeepsAlive
+from driftbell.alerting.channels.keeper import Keeper
 from driftbell.alerting.channels.registry import Endpoint
 from driftbell.alerting.commands.taking_up import take_up
 from driftbell.alerting.errors import FencedError, StoreUnavailableError
+from driftbell.alerting.outbox.firing_there import firing_there
 from driftbell.alerting.process.alert_records import AlertRecord
 from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
 from driftbell.alerting.process.router import Router
@@ -71,6 +74,8 @@ class Leader:
             sender = Sender(self._router, endpoint.destination, endpoint.channel, limits)
             for _ in range(sender.in_flight):
                 self._spawn(sender.run(self._stop), sender.destination)
+            if isinstance(endpoint.channel, KeepsAlive):
+                self._spawn(self._keep(endpoint, endpoint.channel), f"{sender.destination} again")
         log.info(
             "leading",
             extra={
@@ -186,6 +191,13 @@ class Leader:
                 await take_up(self._box, self._router)
             except StoreUnavailableError as error:
                 log.debug("store unavailable, commands wait", extra={"error": str(error)})
+
+    async def _keep(self, endpoint: Endpoint, channel: KeepsAlive) -> None:
+        # Before all has been read, what is over already may look as if it fired.
+        await self._caught_up.wait()
+        name = endpoint.destination.id
+        keeper = Keeper(name, channel, lambda: firing_there(self._router.state, name), self._router.heartbeat)
+        await keeper.run(self._stop)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))

@@ -148,10 +148,11 @@ def acknowledged(notification: Notification) -> str:
 
 
 def _item(alert: Alert, decided_ms: int) -> Item:
-    return Item(summary(alert), alert.status == "firing", tuple(_facts(alert, decided_ms)))
+    return Item(summary(alert), alert.status == "firing", tuple(facts(alert, decided_ms)))
 
 
-def _facts(alert: Alert, decided_ms: int) -> Iterator[Fact]:
+def facts(alert: Alert, decided_ms: int) -> Iterator[Fact]:
+    """What is to be known of an alert, in the order of reading."""
     labels = ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()))
     yield Fact("Labels", labels)
     description = alert.annotations.get("description")

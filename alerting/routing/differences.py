@@ -187,7 +187,7 @@ DIFFERENCES = (
     Difference(
         "receivers",
         "many more, and more fields of each",
-        "Slack, PagerDuty, email, Teams, Pushover, webhook; ntfy and the log, which it lacks; an unknown field is refused",
+        "Slack, PagerDuty, email, Teams, Pushover, webhook; ntfy, forwarding and the log, which it lacks",
         "not there yet",
     ),
     Difference(

@@ -124,7 +124,7 @@ def test_a_channel_that_does_not_exist_is_answered_with_those_that_do(
     text = "router:\n  route: {receiver: a}\n  receivers:\n    - {name: a, teams_configs: []}\n"
     told = told_by(text, tmp_path, capsys)
 
-    assert has(told, 4, "unknown key; known here: email_configs, ") and "did you mean" not in told[0]
+    assert has(told, 4, "unknown key; known here: alertmanager_configs, ") and "did you mean" not in told[0]
 
 
 def test_a_value_of_the_wrong_type_does_not_hide_the_other_mistakes(

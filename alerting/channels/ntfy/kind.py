@@ -10,7 +10,8 @@ from driftbell.alerting.channels.secrets import secret_of
 
 def build(ntfy: NtfyConfig, context: BuildContext) -> Channel:
     """The channel of checked settings."""
-    from driftbell.alerting.channels.ntfy.ntfy import Account, NtfyChannel
+    from driftbell.alerting.channels.http_config.options import HttpOptions
+    from driftbell.alerting.channels.ntfy.ntfy import NtfyChannel
 
     topic = context.readable(secret_of(ntfy, "topic"))
     context.examine(topic, topic_problems)
@@ -19,9 +20,9 @@ def build(ntfy: NtfyConfig, context: BuildContext) -> Channel:
         context.session,
         ntfy.server,
         topic,
-        account=Account(
-            token=None if token is None else context.readable(token),
-            username=ntfy.username,
+        options=HttpOptions(
+            credentials=None if token is None else context.readable(token),
+            username=ntfy.username or "",
             password=None if password is None else context.readable(password),
         ),
         priority=context.optional_template(ntfy.priority, "priority"),

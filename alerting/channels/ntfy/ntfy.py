@@ -5,9 +5,7 @@ Contract: docs.ntfy.sh/publish. Success is 200 and the message as JSON; errors c
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -15,6 +13,7 @@ import msgspec
 
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.http import HttpResponse, post, refused
+from driftbell.alerting.channels.http_config.options import HttpOptions
 from driftbell.alerting.channels.ntfy.publication import publication
 from driftbell.alerting.channels.secrets import SecretSource, fingerprint
 from driftbell.alerting.errors import SecretError
@@ -32,30 +31,6 @@ BURST = 30
 _NO_TOPIC = frozenset({40009, 40010})
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """How the server knows us: a token, a name with a password, or nothing."""
-
-    token: SecretSource | None = None
-    username: str | None = None
-    password: SecretSource | None = None
-
-    def read(self) -> tuple[dict[str, str], tuple[str, ...]]:
-        """The headers, and the secrets in them.
-
-        Raises:
-            SecretError: one of them cannot be read.
-        """
-        if self.token is not None:
-            token = self.token.read()
-            return {"Authorization": f"Bearer {token}"}, (token,)
-        if self.password is not None:
-            password = self.password.read()
-            pair = base64.b64encode(f"{self.username}:{password}".encode()).decode()
-            return {"Authorization": f"Basic {pair}"}, (password, pair)
-        return {}, ()
-
-
 class NtfyChannel:
     """One topic.
 
@@ -71,7 +46,7 @@ class NtfyChannel:
         server: str,
         topic: SecretSource,
         *,
-        account: Account | None = None,
+        options: HttpOptions | None = None,
         priority: Template | None = None,
         tags: Sequence[str] = (),
         click: str | None = None,
@@ -82,7 +57,7 @@ class NtfyChannel:
         self._session = session
         self._server = server
         self._topic = topic
-        self._account = account or Account()
+        self._options = options or HttpOptions()
         self._priority = priority
         self._tags = tuple(tags)
         self._click = click
@@ -95,13 +70,13 @@ class NtfyChannel:
         """See ``Channel.send``."""
         try:
             topic = self._topic.read()
-            headers, secrets = self._account.read()
+            options = self._options.read()
         except SecretError as error:
             return failed(OutcomeReason.SECRET_MISSING, str(error))
 
         async def attempt(fields: dict[str, Any]) -> Outcome:
             body = msgspec.json.encode({"topic": topic, **fields})
-            answer = await post(self._session, self._server, body, headers, secrets=(topic, *secrets))
+            answer = await post(self._session, self._server, body, secrets=(topic,), options=options)
             return judge(answer) if isinstance(answer, HttpResponse) else answer
 
         return await send_or_minimal(lambda: self._full(delivery), lambda: _minimal(delivery), attempt)

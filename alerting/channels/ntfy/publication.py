@@ -37,6 +37,8 @@ _TAGS = {
     Severity.INFO: "information_source",
 }
 _OVER = "white_check_mark"
+#: Somebody has taken it on.
+_TAKEN = "yellow_circle"
 
 
 def publication(
@@ -52,11 +54,11 @@ def publication(
 ) -> dict[str, Any]:
     """All fields but the topic. Publications with the same ``sequence_id`` replace each other on the telephone (ntfy 2.16)."""
     severity = delivery.notification.severity
-    over = urgency(delivery) is Urgency.OVER
+    tag = _OVER if urgency(delivery) is Urgency.OVER else _TAKEN if message.taken else _TAGS[severity]
     fields: dict[str, Any] = {
         "title": truncate(one_line(message.subject if title is None else title), MAX_TITLE) or "driftbell alert",
         "priority": _priority(delivery, priority),
-        "tags": [_OVER if over else _TAGS[severity], *tags],
+        "tags": [tag, *tags],
         "sequence_id": delivery.incident.id,
     }
     href = click or next((href for _, href in links(message, MAX_ADDRESS)), None)

@@ -74,12 +74,12 @@ class PushoverChannel:
         self.rate: Rate | None = Rate(f"pushover:{_name(token)}", PER_SECOND, BURST)
 
     async def send(self, delivery: Delivery) -> Outcome:
-        """See ``Channel.send``. A close first stops the repetitions of everything that the incident has sent."""
+        """See ``Channel.send``. A close, or an acknowledgement elsewhere, first stops what Pushover repeats of it."""
         try:
             keys = {"token": self._token.read(), "user": self._user.read()}
         except SecretError as error:
             return failed(OutcomeReason.SECRET_MISSING, str(error))
-        if delivery.kind is Kind.RESOLVE:
+        if delivery.kind is Kind.RESOLVE or delivery.notification.is_taken:
             stopped = await self._cancel(delivery, keys)
             if not stopped.ok:
                 return stopped

@@ -29,6 +29,8 @@ MAX_ADDRESS = 1_000
 
 #: Shown before the headline, so that open and closed differ in a list of messages.
 _MARKS = {True: "\N{LARGE RED CIRCLE}", False: "\N{WHITE HEAVY CHECK MARK}"}
+#: Somebody has taken it on.
+_TAKEN = "\N{LARGE YELLOW CIRCLE}"
 
 
 def card(message: Message, *, title: str | None = None, text: str | None = None) -> dict[str, Any]:
@@ -39,10 +41,10 @@ def card(message: Message, *, title: str | None = None, text: str | None = None)
         title: replaces the headline.
         text: replaces the facts.
     """
-    firing = not message.state.startswith("resolved")
+    mark = _TAKEN if message.taken else _MARKS[not message.state.startswith("resolved")]
     head = one_line(message.subject if title is None else title) or "driftbell alert"
     body = [
-        _block([_run(f"{_MARKS[firing]} {truncate(head, MAX_TITLE)}", weight="Bolder", size="Large")]),
+        _block([_run(f"{mark} {truncate(head, MAX_TITLE)}", weight="Bolder", size="Large")]),
         _block([_run(truncate(one_line(message.state), MAX_FACT), isSubtle=True)]),
     ]
     actions: list[dict[str, Any]] = []

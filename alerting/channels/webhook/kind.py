@@ -10,9 +10,15 @@ from driftbell.alerting.channels.webhook.settings import WebhookConfig, check
 
 def build(webhook: WebhookConfig, context: BuildContext) -> Channel:
     """The channel of checked settings."""
+    from driftbell.alerting.channels.http_config.options import options_of
     from driftbell.alerting.channels.webhook.webhook import WebhookChannel
 
-    return WebhookChannel(context.session, context.web_address(secret_of(webhook, "url")), webhook.max_alerts)
+    return WebhookChannel(
+        context.session,
+        context.web_address(secret_of(webhook, "url")),
+        webhook.max_alerts,
+        options_of(webhook.http_config, context),
+    )
 
 
 WEBHOOK = ChannelKind("webhook", WebhookConfig, check, build)

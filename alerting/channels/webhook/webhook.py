@@ -14,6 +14,7 @@ import msgspec
 
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.http import HttpResponse, post, refused
+from driftbell.alerting.channels.http_config.options import HttpOptions
 from driftbell.alerting.channels.secrets import SecretSource
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
@@ -35,8 +36,15 @@ class WebhookChannel:
     in_flight = 8
     rate: Rate | None = None
 
-    def __init__(self, session: aiohttp.ClientSession, url: SecretSource, max_alerts: int = 0) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: SecretSource,
+        max_alerts: int = 0,
+        options: HttpOptions | None = None,
+    ) -> None:
         self._session = session
+        self._options = options or HttpOptions()
         self._url = url
         self._max_alerts = max_alerts
 
@@ -44,11 +52,12 @@ class WebhookChannel:
         """See ``Channel.send``. Any 2xx is success, as for Alertmanager."""
         try:
             url = self._url.read()
+            options = self._options.read()
         except SecretError as error:
             return failed(OutcomeReason.SECRET_MISSING, str(error))
 
         async def attempt(body: bytes) -> Outcome:
-            answer = await post(self._session, url, body, secrets=(url,))
+            answer = await post(self._session, url, body, secrets=(url,), options=options)
             if not isinstance(answer, HttpResponse):
                 return answer
             return sent() if 200 <= answer.status < 300 else refused(answer)

@@ -73,6 +73,14 @@ async def test_a_bad_url_is_an_outcome_that_does_not_show_it(url: str) -> None:
     assert outcome.reason in (OutcomeReason.CLIENT_ERROR, OutcomeReason.CONNECTION_FAILED)
 
 
+async def test_a_header_that_cannot_be_written_is_an_outcome_that_does_not_show_it(chatty: Chatty) -> None:
+    async with new_session() as session:
+        outcome = await post(session, f"{chatty.address}/1", b"{}", headers={"X": "SECRET\r\nBcc: x"})
+
+    assert isinstance(outcome, Outcome)
+    assert (outcome.reason, "SECRET" in outcome.detail) == (OutcomeReason.CLIENT_ERROR, False)
+
+
 async def test_a_name_that_does_not_exist_is_a_failed_connection() -> None:
     async with new_session() as session:
         outcome = await post(session, "http://host.invalid/SECRET", b"{}", secrets=("http://host.invalid/SECRET",))

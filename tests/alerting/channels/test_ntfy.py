@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from driftbell.alerting.channels.channel import Channel
-from driftbell.alerting.channels.ntfy.ntfy import Account, NtfyChannel
+from driftbell.alerting.channels.http_config.options import HttpOptions
+from driftbell.alerting.channels.ntfy.ntfy import NtfyChannel
 from driftbell.alerting.channels.secrets import SecretSource
 from driftbell.alerting.channels.urgency import REPEAT
 from driftbell.alerting.incidents.decision import DecisionReason
@@ -23,7 +24,7 @@ from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault
 from tests.alerting.alerts import make_alert
 from tests.alerting.channels.contract import Bench, ChannelContract, new_sessions
-from tests.alerting.channels.deliveries import delivery
+from tests.alerting.channels.deliveries import delivery, taken
 from tests.alerting.channels.fake_ntfy import Ntfy, problem_of
 from tests.alerting.channels.statuses import ANSWERS
 
@@ -46,16 +47,16 @@ async def bench(fake: Ntfy) -> AsyncIterator[Bench]:
             template: Template | None = None,
             *,
             impatient: bool = False,
-            account: Account | None = None,
-            **options: Any,
+            options: HttpOptions | None = None,
+            **fields: Any,
         ) -> Channel:
             return NtfyChannel(
                 sessions(impatient=impatient),
                 address,
                 SecretSource("topic", Ntfy.topic),
-                account=account or Account(secret or SecretSource("token", TOKEN)),
+                options=options or HttpOptions(credentials=secret or SecretSource("token", TOKEN)),
                 text=template,
-                **options,
+                **fields,
             )
 
         yield Bench(
@@ -122,13 +123,14 @@ class TestNtfy(ChannelContract):
 
     async def test_an_incident_is_one_message_on_the_telephone(self, bench: Bench, fake: Ntfy) -> None:
         channel = bench.make()
-        for number, kind in enumerate((Kind.TRIGGER, Kind.UPDATE, Kind.RESOLVE)):
-            assert (await channel.send(delivery(kind, number=number))).ok
+        for each in (delivery(), taken(delivery(Kind.UPDATE)), delivery(Kind.RESOLVE)):
+            assert (await channel.send(each)).ok
 
         [shown] = fake.shown.values()
         assert shown["tags"] == ["white_check_mark"]
         assert shown["message"].startswith("resolved after 12 min")
         assert [body["priority"] for body in fake.published] == [5, 2, 3]
+        assert fake.published[1]["tags"] == ["yellow_circle"]
 
     async def test_only_what_calls_is_loud(self, bench: Bench, fake: Ntfy) -> None:
         again = dataclasses.replace(delivery(Kind.UPDATE), calls_again=True)
@@ -147,12 +149,12 @@ class TestNtfy(ChannelContract):
         assert fake.published[0]["priority"] == sent
 
     async def test_a_name_and_a_password_open_the_server_too(self, bench: Bench, fake: Ntfy) -> None:
-        sound = Account(username=Ntfy.username, password=SecretSource("password", Ntfy.password))
-        wrong = Account(username=Ntfy.username, password=SecretSource("password", "no"))
+        sound = HttpOptions(username=Ntfy.username, password=SecretSource("password", Ntfy.password))
+        wrong = HttpOptions(username=Ntfy.username, password=SecretSource("password", "no"))
 
-        assert (await bench.make(account=sound).send(delivery())).ok
-        assert (await bench.make(account=wrong).send(delivery())).reason is OutcomeReason.AUTH_ERROR
-        assert (await bench.make(account=Account()).send(delivery())).ok is False
+        assert (await bench.make(options=sound).send(delivery())).ok
+        assert (await bench.make(options=wrong).send(delivery())).reason is OutcomeReason.AUTH_ERROR
+        assert (await bench.make(options=HttpOptions()).send(delivery())).ok is False
 
     async def test_tags_and_addresses_of_the_configuration_are_sent(self, bench: Bench, fake: Ntfy) -> None:
         await bench.make(tags=["ml"], click="https://example.org/c", icon="https://example.org/i.png").send(delivery())

@@ -20,7 +20,7 @@ from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault
 from tests.alerting.alerts import make_alert
 from tests.alerting.channels.contract import Bench, ChannelContract, new_sessions
-from tests.alerting.channels.deliveries import delivery
+from tests.alerting.channels.deliveries import delivery, taken
 from tests.alerting.channels.fake_pushover import Pushover, problems
 from tests.alerting.channels.statuses import ANSWERS
 
@@ -109,6 +109,15 @@ class TestPushover(ChannelContract):
         assert (await channel.send(delivery(Kind.RESOLVE))).ok
         assert fake.repeated == {}
         assert fake.messages[-1]["priority"] == "0"
+
+    async def test_what_somebody_has_taken_on_elsewhere_is_repeated_no_more(self, bench: Bench, fake: Pushover) -> None:
+        channel = bench.make()
+        assert (await channel.send(delivery())).ok
+        assert (await channel.send(taken(delivery(Kind.UPDATE)))).ok
+
+        assert fake.repeated == {}
+        assert [one["priority"] for one in fake.messages] == ["2", "-1"]
+        assert "acknowledged by ann" in fake.messages[-1]["message"]
 
     @pytest.mark.parametrize("fault", [Fault(status=500), Fault("drop"), Fault("lose")])
     async def test_a_close_that_cannot_stop_the_repetitions_is_tried_again(

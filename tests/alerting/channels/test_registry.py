@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from driftbell.alerting.channels.alertmanager.alertmanager import AlertmanagerChannel
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.email.email import EmailChannel
 from driftbell.alerting.channels.http import new_session
@@ -48,6 +49,7 @@ async def test_every_kind_of_channel_is_built_under_its_own_name() -> None:
             "msteamsv2_configs": [{"webhook_url": "https://example.org/workflow"}],
             "ntfy_configs": [{"topic": "driftbell"}],
             "pushover_configs": [{"user_key": "u" * 30, "token": "a" * 30}],
+            "alertmanager_configs": [{"addresses": ["http://alertmanager:9093"]}],
             "log_configs": [{}],
         },
         slack_bot_token="xoxb-1",
@@ -64,6 +66,7 @@ async def test_every_kind_of_channel_is_built_under_its_own_name() -> None:
         "r/msteamsv2[0]": TeamsChannel,
         "r/ntfy[0]": NtfyChannel,
         "r/pushover[0]": PushoverChannel,
+        "r/alertmanager[0]": AlertmanagerChannel,
         "r/log[0]": LogChannel,
     }
     assert {name.partition("/")[2].partition("[")[0] for name in found} == {kind.integration for kind in KINDS}

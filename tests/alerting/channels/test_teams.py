@@ -18,7 +18,7 @@ from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault
 from tests.alerting.channels.contract import Bench, ChannelContract, new_sessions
-from tests.alerting.channels.deliveries import delivery, huge
+from tests.alerting.channels.deliveries import delivery, huge, taken
 from tests.alerting.channels.fake_teams import Teams, nodes, problems, texts
 from tests.alerting.channels.statuses import ANSWERS
 
@@ -112,11 +112,11 @@ class TestTeams(ChannelContract):
 
     async def test_the_close_is_a_card_of_its_own_that_is_not_red(self, bench: Bench, fake: Teams) -> None:
         channel = bench.make()
-        for kind in (Kind.TRIGGER, Kind.UPDATE, Kind.RESOLVE):
-            assert (await channel.send(delivery(kind))).ok
+        for each in (delivery(), taken(delivery(Kind.UPDATE)), delivery(Kind.RESOLVE)):
+            assert (await channel.send(each)).ok
 
         heads = [card["body"][0]["inlines"][0]["text"][0] for card in fake.cards]
-        assert heads == ["\N{LARGE RED CIRCLE}", "\N{LARGE RED CIRCLE}", "\N{WHITE HEAVY CHECK MARK}"]
+        assert heads == ["\N{LARGE RED CIRCLE}", "\N{LARGE YELLOW CIRCLE}", "\N{WHITE HEAVY CHECK MARK}"]
 
     async def test_runbook_and_router_are_buttons(self, bench: Bench, fake: Teams) -> None:
         await bench.make().send(delivery())

@@ -1,0 +1,3 @@
+"""Forwarding to an Alertmanager."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""How channels talk HTTP: Alertmanager's ``http_config``."""
+
+from __future__ import annotations

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from driftbell.runtime.config.model import Config
+from tests.services.http_get import http_get
 from tests.services.ports import claim_port
 from tests.services.process import ServiceProcess
 
@@ -44,11 +44,7 @@ class _DriftbellProcess(ServiceProcess):
 
     def get(self, path: str) -> int:
         """The status code of an ops endpoint; 0 when it does not answer."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=2) as answer:
-                return int(answer.status)
-        except OSError as error:
-            return int(getattr(error, "code", 0))
+        return http_get(f"http://127.0.0.1:{self.port}{path}")[0]
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal and do not wait."""

@@ -87,7 +87,7 @@ BAD: list[tuple[str, bytes, DeadLetterReason, str]] = [
     ("Python's notation", str(GOOD).encode(), R.NOT_JSON, "json.dumps"),
     ("encoded twice", json.dumps(prediction().decode()).encode(), R.WRONG_TYPE, "encoded twice"),
     ("several in an array", b"[" + prediction() + b"]", R.WRONG_TYPE, "one event per record"),
-    ("very deep", raw("extra", "[" * 100_000), R.NOT_JSON, "deep"),
+    ("very deep", raw("extra", "[" * 1_000_000), R.NOT_JSON, "deep"),
     ("an array", b"[" + prediction() + b"]", R.WRONG_TYPE, "Expected `object`, got `array`"),
     ("null text", b"null", R.WRONG_TYPE, "got `null`"),
     ("a fraction for a version", prediction(version=1.5), R.WRONG_TYPE, "`$.version`; write it as text"),

@@ -6,7 +6,6 @@ import http.client
 import json
 import shutil
 import time
-import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from driftbell.fakes.server import FakeServer
+from tests.services.http_get import http_get
 from tests.services.missing import missing
 from tests.services.ports import claim_port
 from tests.services.process import ServiceProcess
@@ -50,11 +50,7 @@ class Alertmanager(ServiceProcess):
         ]
 
     def answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        return http_get(f"http://127.0.0.1:{self.port}/-/ready")[0] == 200
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """One request to its API, ``/api/v2`` left out: status, and the answer's JSON (or text)."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from tests.services.http_get import http_get
 from tests.services.missing import missing
 from tests.services.ports import claim_port
 from tests.services.process import ServiceProcess
@@ -53,11 +54,7 @@ class PrometheusServer(ServiceProcess):
 
     def answers(self) -> bool:
         """See ``ServiceProcess``."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=1) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        return http_get(f"http://127.0.0.1:{self.port}/-/ready")[0] == 200
 
     def ask(self, path: str, **parameters: str) -> Any:
         """``data`` of an answer of its HTTP API, ``/api/v1/<path>``.
@@ -70,7 +67,9 @@ class PrometheusServer(ServiceProcess):
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/{path}?{query}", timeout=5) as answer:
                 body = json.load(answer)
         except urllib.error.HTTPError as error:
-            raise AssertionError(f"{path} {parameters}: {error.read().decode()}") from error
+            with error:
+                said = error.read().decode()
+            raise AssertionError(f"{path} {parameters}: {said}") from error
         assert body["status"] == "success", body
         return body["data"]
 

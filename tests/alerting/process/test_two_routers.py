@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +15,7 @@ import pytest
 from tests.alerting.alerts import make_alert
 from tests.alerting.vendors import Vendors, publish, until
 from tests.services.fixtures import FreshTopics
+from tests.services.http_get import http_get
 from tests.services.kafka import KafkaCluster
 from tests.services.ports import claim_port
 from tests.services.process import ServiceProcess
@@ -43,8 +43,7 @@ class RouterProcess(ServiceProcess):
 
     def noted(self, integration: str) -> bool:
         """Whether the router has written down that a channel took its page."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as answer:
-            text = answer.read().decode()
+        _, text = http_get(f"http://127.0.0.1:{self.port}/metrics")
         return f'notifications_total{{integration="{integration}",kind="trigger"}} 1.0' in text
 
     @property
@@ -56,11 +55,8 @@ class RouterProcess(ServiceProcess):
 
     def state(self) -> str:
         """What /readyz gives as its reason; empty when there is no answer."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
-                return str(json.load(answer)["reason"])
-        except OSError:
-            return ""
+        status, body = http_get(f"http://127.0.0.1:{self.port}/readyz")
+        return str(json.loads(body)["reason"]) if status == 200 else ""
 
 
 @pytest.fixture

@@ -34,11 +34,17 @@ class Channel(Protocol):
     put no secret into its outcome.
     """
 
-    #: Whether the vendor recognises a repeated delivery, so that an attempt of unknown outcome may be repeated freely.
-    repeatable: bool
-    rate: Rate | None
-    #: How many deliveries, of different incidents, may be on their way at once.
-    in_flight: int
+    @property
+    def repeatable(self) -> bool:
+        """Whether the vendor recognises a repeated delivery, so that an attempt of unknown outcome may be repeated freely."""
+
+    @property
+    def rate(self) -> Rate | None:
+        """How fast the vendor may be sent messages."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many deliveries, of different incidents, may be on their way at once."""
 
     async def send(self, delivery: Delivery) -> Outcome:
         """Make one attempt."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from driftbell.alerting.channels.address import Address
 from driftbell.alerting.channels.secrets import SecretSource
 from driftbell.alerting.errors import RefusedError, SecretError
 from driftbell.runtime.config.document import Path
@@ -130,6 +131,11 @@ class BuildContext:
         self.refusals.append(Refusal(f"{place}.{secret.key}", BadSetting((*above, secret.key), message, fix), error))
 
 
+def unfilled(settings: S, defaults: Global) -> S:
+    """Of a kind that takes nothing from ``global``."""
+    return settings
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelKind(Generic[S]):
     """One kind of channel.
@@ -140,12 +146,17 @@ class ChannelKind(Generic[S]):
         check: what types cannot say; paths are keys and indices within the settings.
         build: makes the channel of checked settings. What only shows now is refused through the context; it raises
             ``RefusedError`` where there can be no channel at all.
+        address: of filled settings, what makes the place another place: what is open there can be closed nowhere else. What
+            may change while the place stays (tokens, mentions, templates) is left out.
+        filled: the settings with what they take from ``global``, so that they can be kept alone.
     """
 
     integration: str
     settings: type[S]
     check: Callable[[S, Global], Iterable[BadSetting]]
     build: Callable[[S, BuildContext], Channel]
+    address: Callable[[S], Address]
+    filled: Callable[[S, Global], S] = unfilled
 
     @property
     def key(self) -> str:

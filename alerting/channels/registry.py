@@ -6,26 +6,31 @@ A new kind is a folder and a line here (docs/architecture.md, "Where does the ne
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from driftbell.alerting.channels.address import identity_of, settings_digest
 from driftbell.alerting.channels.alertmanager.kind import ALERTMANAGER
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.email.kind import EMAIL
+from driftbell.alerting.channels.kept import put_together, taken_apart
 from driftbell.alerting.channels.kind import BuildContext, ChannelKind, Refusal
 from driftbell.alerting.channels.log.kind import LOG
 from driftbell.alerting.channels.log.settings import LogConfig
 from driftbell.alerting.channels.ntfy.kind import NTFY
 from driftbell.alerting.channels.pagerduty.kind import PAGERDUTY
 from driftbell.alerting.channels.pushover.kind import PUSHOVER
+from driftbell.alerting.channels.retired import RetiredChannel
 from driftbell.alerting.channels.slack.kind import SLACK
 from driftbell.alerting.channels.teams.kind import TEAMS
 from driftbell.alerting.channels.webhook.kind import WEBHOOK
 from driftbell.alerting.errors import RefusedError
 from driftbell.alerting.outbox.destination import Destination
+from driftbell.alerting.outbox.identity import identify
+from driftbell.alerting.state.records import KnownDestination
 from driftbell.runtime.config.channels import with_channels
 from driftbell.runtime.config.document import Path
-from driftbell.runtime.config.router import Correlate, Receiver, Route, RouterConfig
+from driftbell.runtime.config.router import ChannelConfig, Correlate, Receiver, Route, RouterConfig
 from driftbell.runtime.config.rules import BadSetting
 
 if TYPE_CHECKING:
@@ -46,6 +51,7 @@ KINDS: tuple[ChannelKind[Any], ...] = (
 
 def check(router: RouterConfig) -> Iterator[BadSetting]:
     """What is wrong with the settings of channels; paths are below ``router``."""
+    named: set[tuple[str, str | None]] = set()
     for index, each in enumerate(router.receivers):
         if not isinstance(each, MODEL.receiver):
             yield BadSetting(
@@ -59,6 +65,10 @@ def check(router: RouterConfig) -> Iterator[BadSetting]:
                 path: Path = ("receivers", index, kind.key, number)
                 for wrong in kind.check(settings, router.global_):
                     yield wrong.below(path)
+                if settings.name is not None and (kind.key, settings.name) in named:
+                    fix = "give each its own name: what is open there is known by it"
+                    yield BadSetting((*path, "name"), f"two {kind.key} have the name {settings.name!r}", fix)
+                named.add((kind.key, settings.name))
 
 
 #: The configuration with the settings of these channels, for ``driftbell.runtime.config.loader.load``.
@@ -83,6 +93,9 @@ class Endpoint:
 
     destination: Destination
     channel: Channel
+    #: What is remembered of it (``driftbell.alerting.channels.kept``).
+    settings: dict[str, Any] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def build(router: RouterConfig, session: aiohttp.ClientSession) -> list[Endpoint]:
@@ -134,7 +147,50 @@ def _build(
                     if not context.refusals:
                         context.refuse("", str(error), "correct it")
                 else:
-                    destination = Destination(place, each.name, kind.integration, send_resolved=settings.send_resolved)
-                    endpoints.append(Endpoint(destination, channel))
+                    filled = kind.filled(settings, router.global_)
+                    destination = _destination(kind, filled, each.name, place)
+                    endpoints.append(Endpoint(destination, channel, *taken_apart(filled)))
                 found += context.refusals
-    return endpoints, found
+    named = identify([endpoint.destination for endpoint in endpoints])
+    return [replace(one, destination=destination) for one, destination in zip(endpoints, named, strict=True)], found
+
+
+def retired(record: KnownDestination, router: RouterConfig, session: aiohttp.ClientSession) -> Channel:
+    """The channel of a destination that is remembered and not in the configuration ``router``."""
+
+    def settled() -> tuple[ChannelKind[Any], ChannelConfig]:
+        kind = next((one for one in KINDS if one.integration == record.integration), None)
+        if kind is None or not record.settings:
+            raise RefusedError("an older version did not keep its settings")
+        try:
+            return kind, put_together(record.settings, record.secrets, kind.settings)
+        except ValueError as error:
+            raise RefusedError("its settings are of another version") from error
+
+    def check() -> None:
+        kind, settings = settled()
+        if identity_of(kind.integration, settings, kind.address(settings)) != record.address:
+            raise RefusedError("its secret is gone, or leads to another place now")
+
+    def build() -> Channel:
+        kind, settings = settled()
+        context = BuildContext(session, router, record.label)
+        channel: Channel = kind.build(settings, context)
+        if context.refusals:
+            raise RefusedError("; ".join(map(str, context.refusals)))
+        return channel
+
+    return RetiredChannel(build, check)
+
+
+def _destination(kind: ChannelKind[Any], filled: ChannelConfig, receiver: str, label: str) -> Destination:
+    address = identity_of(kind.integration, filled, kind.address(filled))
+    return Destination(
+        id=address,
+        receiver=receiver,
+        integration=kind.integration,
+        send_resolved=filled.send_resolved,
+        label=label,
+        address=address,
+        settings=settings_digest(filled),
+    )

@@ -20,7 +20,7 @@ from driftbell.alerting.life.escalation import arm, called_ms, escalate, is_to_b
 from driftbell.alerting.life.taken import Taken
 from driftbell.alerting.muting.muter import MuteContext, Muted, Muter, muted
 from driftbell.alerting.muting.silence_rules import forget
-from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enqueue_resolved, new_queue
+from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enqueue_resolved, queue_of
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.rendering.message import subject
 from driftbell.alerting.rendering.notification import notify, without_resolved, worst
@@ -49,7 +49,7 @@ class Dispatch:
         self.tree = tree
         self.destinations = {destination.id: destination for destination in destinations}
         self._by_receiver: dict[str, list[Destination]] = {}
-        for destination in destinations:
+        for destination in (one for one in destinations if not one.retired):
             self._by_receiver.setdefault(destination.receiver, []).append(destination)
         self._nodes = {node.id: node for node in tree.walk()}
         self._muters = muters
@@ -333,10 +333,7 @@ class Dispatch:
         calls_again: bool,
         taken: Taken,
     ) -> Queued:
-        fresh = new_queue(group.id, destination.id)
-        queue = draft.queue(fresh.id)
-        if queue is None:
-            queue = draft.queues[fresh.id] = fresh
+        queue = queue_of(draft, group.id, destination.id)
         notification = notify(
             group,
             destination.receiver,

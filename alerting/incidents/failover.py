@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from driftbell.alerting.incidents.given_up import reported
+from driftbell.alerting.incidents.orphans import orphans
 from driftbell.alerting.incidents.stand_ins import stand_in_of
 from driftbell.alerting.outbox.delivery_queue import (
     Queued,
@@ -22,6 +23,7 @@ from driftbell.alerting.outbox.delivery_queue import (
     enqueue_resolved,
     kind_of,
     new_queue,
+    queue_of,
 )
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.rendering.message import subject
@@ -49,7 +51,7 @@ class Failover:
         self._destinations = {destination.id: destination for destination in destinations}
         self._fallback: dict[str, Destination | None] = {}
         for sick in destinations:
-            others = [other for other in destinations if other.id != sick.id]
+            others = [other for other in destinations if other.id != sick.id and not other.retired]
             # Another kind of channel is less likely to be ill of the same thing.
             others.sort(
                 key=lambda other: (
@@ -59,12 +61,7 @@ class Failover:
                 )
             )
             self._fallback[sick.id] = others[0] if others else None
-        self._alarms = {
-            sick: new_queue(_group_id(sick), fallback.id).id
-            for sick, fallback in self._fallback.items()
-            if fallback is not None
-        }
-        self._alarm_groups = {_group_id(sick) for sick in self._fallback}
+        self._alarm_groups = {alarm_group_id(sick) for sick in self._fallback}
 
     def take_over(self, draft: Draft, overdue: Iterable[tuple[str, str]], now_ms: int) -> int:
         """Use other destinations for messages that have waited for too long: (queue, delivery). Returns for how many."""
@@ -102,33 +99,37 @@ class Failover:
             now_ms: the router's clock.
             recovered: a destination that has just taken a message: one about it that nobody saw yet is not sent.
         """
-        for sick, alarm_id in self._alarms.items():
-            alarm = draft.queue_to_read(alarm_id)
-            if alarm is None or not alarm.incidents:
-                continue
-            unseen = alarm.incidents[-1].delivered == "no"
-            if (unseen and sick != recovered) or (alarm.rows and not unseen) or _is_ill(draft, sick):
-                continue
-            self._all_clear(draft, sick, now_ms)
+        for sick in self._destinations.values():
+            for alarm in self._alarms(draft, sick.id):
+                unseen = alarm.incidents[-1].delivered == "no"
+                if (unseen and sick.id != recovered) or (alarm.rows and not unseen) or _is_ill(draft, sick.id):
+                    continue
+                self._all_clear(draft, alarm, sick, now_ms)
 
     def close_orphans(self, draft: Draft, now_ms: int) -> None:
-        """At a start: close the pages on fallbacks whose own destination or group is gone; nothing else ever would."""
-        for saved in list(draft.state.queues.values()):
-            fallback = self._destinations.get(saved.destination)
-            if not saved.stands_for or fallback is None:
+        """At a start: close what is open though its group or, of a page on a fallback, its own destination is gone."""
+        lost = [queue for queue in orphans(draft, self._destinations) if not self.is_alarm(queue)]
+        for saved in lost:
+            there = self._destinations.get(saved.destination)
+            queue = draft.queue(saved.id)
+            if there is None or queue is None:
                 continue
-            if draft.group_to_read(saved.group_id) is not None and saved.via in self._destinations:
-                continue
-            stand_in = draft.queue(saved.id)
-            assert stand_in is not None
-            opened = stand_in.incidents[-1] if stand_in.incidents else None
-            text = opened.subject if opened is not None else ""
-            opened_ms = opened.opened_ms if opened is not None else now_ms
-            alert = _alert(saved.via, "", text, "", Severity.INFO, opened_ms, ended_ms=now_ms)
-            about = _group(saved.via, now_ms)
-            notification = notify(about, fallback.receiver, [], [alert], reason="routing_changed", now_ms=now_ms)
-            enqueue_resolved(stand_in, notification if fallback.send_resolved else None, now_ms)
-            draft.drop_if_empty(stand_in)
+            opened, about = queue.incidents[-1], saved.via or saved.destination
+            label = self._label(about)
+            alert = _alert(label, "", opened.subject, "", Severity.INFO, opened.opened_ms, ended_ms=now_ms)
+            group = _group(about, label, now_ms)
+            notification = notify(group, there.receiver, [], [alert], reason="routing_changed", now_ms=now_ms)
+            enqueue_resolved(queue, notification if there.send_resolved else None, now_ms)
+            draft.drop_if_empty(queue)
+
+    def _alarms(self, draft: Draft, sick: str) -> list[DeliveryQueue]:
+        """The open messages about a destination, on whatever fallback it had when each was opened; to be read only."""
+        group_id, fallback = alarm_group_id(sick), self._fallback[sick]
+        ids = dict.fromkeys(queue.id for queue in draft.state.queues_of_group(group_id))
+        if fallback is not None:
+            ids.setdefault(new_queue(group_id, fallback.id).id)
+        found = (draft.queue_to_read(queue_id) for queue_id in ids)
+        return [queue for queue in found if queue is not None and queue.incidents]
 
     def is_alarm(self, queue: DeliveryQueue) -> bool:
         """Whether a queue carries messages about a destination; they have no failover of their own."""
@@ -138,13 +139,14 @@ class Failover:
         fallback = self._fallback.get(queue.destination)
         if fallback is None or queue.stands_for:
             return
-        if _shows(draft, new_queue(queue.group_id, fallback.id).id):
-            return
         fresh = stand_in_of(queue, fallback.id)
-        if _shows(draft, fresh.id):
+        there = draft.state.queues_of_group(queue.group_id)
+        shown = [one.id for one in there if one.destination == fallback.id and one.stands_for in ("", queue.id)]
+        if any(_shows(draft, one) for one in (*shown, fresh.id, new_queue(queue.group_id, fallback.id).id)):
             return
         draft.queues[fresh.id] = fresh
-        passed_on = msgspec.structs.replace(notification, receiver=fallback.receiver, via=queue.destination)
+        via = self._label(queue.destination)
+        passed_on = msgspec.structs.replace(notification, receiver=fallback.receiver, via=via)
         enqueue_firing(fresh, passed_on, subject(passed_on), now_ms)
 
     def _alarm(self, draft: Draft, destination: str, letter: DeadDelivery | None, now_ms: int) -> Queued | None:
@@ -154,30 +156,38 @@ class Failover:
             return None
         alerts = [] if letter is None else [_given_up(letter, now_ms)]
         failing = ((queue, row) for queue in draft.queues_of(destination) for row in queue.rows if row.failed_over)
-        alerts += [_failing(queue, row, now_ms) for queue, row in itertools.islice(failing, MAX_NAMED)]
+        label = self._label(destination)
+        alerts += [_failing(label, row, now_ms) for _, row in itertools.islice(failing, MAX_NAMED)]
         if not alerts:
             return None
         notification = notify(
-            _group(destination, now_ms),
+            _group(destination, label, now_ms),
             fallback.receiver,
             alerts,
             [],
             reason="notification_failed",
             now_ms=now_ms,
         )
-        return enqueue_firing(_queue(draft, destination, fallback), notification, subject(notification), now_ms)
+        shown = self._alarms(draft, destination)
+        # Where people see one already, it goes on: a change of the configuration may have made another the fallback.
+        at = shown[0].destination if shown else fallback.id
+        queue = queue_of(draft, alarm_group_id(destination), at)
+        return enqueue_firing(queue, notification, subject(notification), now_ms)
 
-    def _all_clear(self, draft: Draft, destination: str, now_ms: int) -> None:
-        fallback = self._fallback[destination]
-        assert fallback is not None
-        queue = _queue(draft, destination, fallback)
-        group = _group(destination, now_ms)
-        opened_ms = queue.incidents[-1].opened_ms if queue.incidents else now_ms
-        text = f"nothing waits for {destination} any more"
-        alert = _alert(destination, "", text, "", Severity.INFO, opened_ms, ended_ms=now_ms)
+    def _all_clear(self, draft: Draft, alarm: DeliveryQueue, sick: Destination, now_ms: int) -> None:
+        queue, fallback = draft.queue(alarm.id), self._destinations.get(alarm.destination)
+        if queue is None or fallback is None:
+            return
+        group = _group(sick.id, sick.label, now_ms)
+        text = f"nothing waits for {sick.label} any more"
+        alert = _alert(sick.label, "", text, "", Severity.INFO, queue.incidents[-1].opened_ms, ended_ms=now_ms)
         notification = notify(group, fallback.receiver, [], [alert], reason="recovered", now_ms=now_ms)
         enqueue_resolved(queue, notification if fallback.send_resolved else None, now_ms)
         draft.drop_if_empty(queue)
+
+    def _label(self, destination: str) -> str:
+        known = self._destinations.get(destination)
+        return destination if known is None else known.label
 
 
 def _must_wake(kind: Kind, notification: Notification, calls_again: bool) -> bool:
@@ -202,25 +212,18 @@ def _is_ill(draft: Draft, destination: str) -> bool:
     return any(entry is not None and entry.at_ms == 0 and entry.firing for entry in found)
 
 
-def _queue(draft: Draft, sick: str, fallback: Destination) -> DeliveryQueue:
-    fresh = new_queue(_group_id(sick), fallback.id)
-    queue = draft.queue(fresh.id)
-    if queue is None:
-        queue = draft.queues[fresh.id] = fresh
-    return queue
-
-
-def _group_id(destination: str) -> str:
+def alarm_group_id(destination: str) -> str:
+    """The group of the messages about a destination, by its id."""
     # The word is part of identities in stored states and at vendors: it stays.
     return digest("escalation", destination)
 
 
-def _group(destination: str, now_ms: int) -> Group:
+def _group(destination: str, label: str, now_ms: int) -> Group:
     """Not a group of the state: it has no alerts, timers or route, only a name on a message."""
-    labels = {"alertname": ALERTNAME, "destination": destination}
-    key = f'{{}}:{{alertname="{ALERTNAME}", destination="{destination}"}}'
+    labels = {"alertname": ALERTNAME, "destination": label}
+    key = f'{{}}:{{alertname="{ALERTNAME}", destination="{label}"}}'
     return Group(
-        id=_group_id(destination), route_id="", key=key, labels=labels, created_ms=now_ms, next_flush_ms=now_ms
+        id=alarm_group_id(destination), route_id="", key=key, labels=labels, created_ms=now_ms, next_flush_ms=now_ms
     )
 
 
@@ -234,14 +237,14 @@ def _given_up(letter: DeadDelivery, now_ms: int) -> Alert:
     return _alert(letter.destination, letter.delivery_id, text, letter.last_error, severity, now_ms)
 
 
-def _failing(queue: DeliveryQueue, row: Row, now_ms: int) -> Alert:
+def _failing(label: str, row: Row, now_ms: int) -> Alert:
     why = f"({row.last_reason})" if row.last_reason else "(not tried yet, others are before it)"
     text = (
-        f"driftbell cannot notify {queue.destination} since {clock_time(row.since_ms)} "
+        f"driftbell cannot notify {label} since {clock_time(row.since_ms)} "
         f"{why} and keeps trying: {subject(row.notification)}"
     )
     severity = row.notification.severity
-    return _alert(queue.destination, row.incident_id, text, row.last_error, severity, row.since_ms)
+    return _alert(label, row.incident_id, text, row.last_error, severity, row.since_ms)
 
 
 def _alert(

@@ -42,7 +42,8 @@ def follow(
             continue
         told = msgspec.structs.replace(notification, receiver=destination.receiver)
         if notification.status == "firing":
-            told = msgspec.structs.replace(told, via=stand_in.via)
+            own = destinations.get(stand_in.via)
+            told = msgspec.structs.replace(told, via=stand_in.via if own is None else own.label)
             enqueue_firing(stand_in, told, subject(told), now_ms, calls_again=calls_again)
         else:
             enqueue_resolved(stand_in, told if destination.send_resolved else None, now_ms)

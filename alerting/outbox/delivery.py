@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from driftbell.alerting.state.records import Incident, Kind, Notification
+from driftbell.alerting.outbox.delivery_queue import kind_of
+from driftbell.alerting.state.records import DeliveryQueue, Incident, Kind, Notification, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +28,18 @@ class Delivery:
     def calls(self) -> bool:
         """Whether people are to be called: the incident opens, or has become more severe, and nobody has taken it on."""
         return (self.kind is Kind.TRIGGER or self.calls_again) and not self.notification.is_taken
+
+
+def delivery_of(queue: DeliveryQueue, row: Row) -> Delivery:
+    """What is handed over for a row of a queue."""
+    incident = queue.incident(row.incident_id)
+    *older, key = queue.keys(incident)
+    return Delivery(
+        row.delivery_id,
+        kind_of(queue, row),
+        row.notification,
+        incident.copy(),
+        key,
+        older_keys=tuple(older),
+        calls_again=row.calls_again,
+    )

@@ -21,6 +21,7 @@ from driftbell.alerting.outbox.backoff import (
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, Retry
 from driftbell.alerting.routing.routes import digest
 from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Incident, Kind, Notification, Row
+from driftbell.alerting.state.state import Draft
 
 #: Calls of one incident at most, each with a key of its own; what flaps for longer updates the last.
 MAX_CALLS = 20
@@ -84,6 +85,21 @@ class Settlement:
 def new_queue(group_id: str, destination: str) -> DeliveryQueue:
     """An empty queue. Its id is sha256 of group and destination, so it is the same after any restart."""
     return DeliveryQueue(id=digest("lane", group_id, destination), group_id=group_id, destination=destination)
+
+
+def queue_of(draft: Draft, group_id: str, destination: str) -> DeliveryQueue:
+    """The queue of a group on a destination; an empty one, added to the draft, if there is none."""
+    fresh = new_queue(group_id, destination)
+    # Not by its id alone: what an older version opened was named after the destination as that version named it.
+    found = next((one.id for one in draft.state.queues_of_group(group_id) if _is_own(one, destination)), fresh.id)
+    queue = draft.queue(found)
+    if queue is None:
+        queue = draft.queues[fresh.id] = fresh
+    return queue
+
+
+def _is_own(queue: DeliveryQueue, destination: str) -> bool:
+    return queue.destination == destination and not queue.stands_for
 
 
 def kind_of(queue: DeliveryQueue, row: Row) -> Kind:
@@ -178,7 +194,9 @@ def claim(queue: DeliveryQueue, now_ms: int) -> Row | None:
     return row
 
 
-def settle(queue: DeliveryQueue, outcome: Outcome, now_ms: int, random: Random, *, repeatable: bool) -> Settlement:
+def settle(
+    queue: DeliveryQueue, outcome: Outcome, now_ms: int, random: Random, *, repeatable: bool, label: str = ""
+) -> Settlement:
     """Note the result of the delivery that was claimed.
 
     Args:
@@ -187,6 +205,7 @@ def settle(queue: DeliveryQueue, outcome: Outcome, now_ms: int, random: Random, 
         now_ms: the router's clock.
         random: for the jitter.
         repeatable: whether the channel recognises a repeated delivery, so that an unknown outcome is no risk.
+        label: the destination's name for people, on what is given up.
     """
     row = queue.rows[0]
     incident = queue.incident(row.incident_id)
@@ -214,7 +233,7 @@ def settle(queue: DeliveryQueue, outcome: Outcome, now_ms: int, random: Random, 
         return Settlement(_collapse(queue))
     letter = DeadDelivery(
         delivery_id=row.delivery_id,
-        destination=queue.destination,
+        destination=label or queue.destination,
         kind=kind,
         reason=verdict,
         last_reason=outcome.reason,

@@ -40,13 +40,10 @@ _IDLE_SECONDS = 60.0
 class Leader:
     """One term of leadership. ``start``, then ``turn`` for every batch of records, then ``stop``."""
 
-    def __init__(
-        self, router: Router, consumer: AlertsConsumer, endpoints: Sequence[Endpoint], box: CommandBox
-    ) -> None:
+    def __init__(self, router: Router, consumer: AlertsConsumer, box: CommandBox) -> None:
         self._router = router
         self._box = box
         self._consumer = consumer
-        self._endpoints = endpoints
         self._stop = asyncio.Event()
         self._caught_up = asyncio.Event()
         self._ends: dict[int, int] = {}
@@ -70,7 +67,7 @@ class Leader:
         self._spawn(self._timers(), "timers")
         self._spawn(self._heartbeat(), "heartbeat")
         self._spawn(self._commands(), "commands")
-        for endpoint in self._endpoints:
+        for endpoint in self._router.endpoints.values():
             sender = Sender(self._router, endpoint.destination, endpoint.channel, limits)
             for _ in range(sender.in_flight):
                 self._spawn(sender.run(self._stop), sender.destination)

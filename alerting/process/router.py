@@ -18,20 +18,22 @@ from random import Random
 from typing import TypeVar
 
 from driftbell.alerting.commands.obeying import obey_at
+from driftbell.alerting.destinations.retirement import forget, keep_secrets
 from driftbell.alerting.errors import FencedError, LostWritesError, StoreUnavailableError
 from driftbell.alerting.incidents.decision import Decision
-from driftbell.alerting.incidents.dispatch import Dispatch
-from driftbell.alerting.incidents.failover import FAILOVER_MS, Failover
+from driftbell.alerting.incidents.failover import FAILOVER_MS
 from driftbell.alerting.incidents.given_up import bury, hasten, notify_again
 from driftbell.alerting.incidents.observation import Observation
 from driftbell.alerting.incidents.stand_ins import forget_unsent
-from driftbell.alerting.outbox.delivery import Delivery
-from driftbell.alerting.outbox.delivery_queue import Settled, Settlement, claim, interrupted, kind_of, recover, settle
+from driftbell.alerting.outbox.delivery import Delivery, delivery_of
+from driftbell.alerting.outbox.delivery_queue import Settled, Settlement, claim, settle
 from driftbell.alerting.outbox.outcome import Outcome
 from driftbell.alerting.process.alert_records import AlertRecord, record_by_record_on_failure
 from driftbell.alerting.process.gauges import measure
 from driftbell.alerting.process.metrics import RouterMetrics
-from driftbell.alerting.state.records import DeliveryQueue, Row
+from driftbell.alerting.process.reloading.force import put_in_force, rename_old, take_up
+from driftbell.alerting.process.reloading.plan import Plan, Rules, record_of
+from driftbell.alerting.state.records import KnownDestination
 from driftbell.alerting.state.silence import Answer, Command
 from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.state.store import Changes, RouterStore, Table
@@ -70,8 +72,7 @@ class Router:
     """State, store and rules in one place. All methods may be called from several tasks of one event loop.
 
     Args:
-        dispatch: the rules.
-        failover: where to complain about a destination.
+        plan: the configuration, put in force by ``claim``.
         store: where decisions are saved.
         clock: epoch milliseconds.
         random: for the jitter of retries.
@@ -81,8 +82,7 @@ class Router:
 
     def __init__(
         self,
-        dispatch: Dispatch,
-        failover: Failover,
+        plan: Plan,
         store: RouterStore,
         *,
         clock: Callable[[], int],
@@ -93,8 +93,7 @@ class Router:
         self.state = State()
         self.clock = clock
         self.metrics = metrics
-        self._dispatch = dispatch
-        self._failover = failover
+        self._plan = plan
         self._store = store
         self._random = random
         self._crash = crash
@@ -102,7 +101,10 @@ class Router:
         #: What writes without an answer may have changed in the store: the next write sets it to what is known here.
         self._unsure: dict[Table, set[str]] = {}
         #: Set whenever a destination may have something to do.
-        self.wake = {destination: asyncio.Event() for destination in dispatch.destinations}
+        self.wake: dict[str, asyncio.Event] = {}
+        #: What must be remembered of destinations with a secret in the configuration, while something is open there.
+        self._secret: dict[str, KnownDestination] = {}
+        self._follow(plan.in_force(plan.endpoints, {}))
         self._outage = Outage("the router's store")
         #: Why the last write did not succeed; empty when it did.
         self.store_trouble = ""
@@ -119,34 +121,40 @@ class Router:
             self.state = load(await self._store.claim(generation))
             self.metrics.left_out.inc(len(self.state.left_out))
             self._unsure = {}
+            renamed = Draft(self.state)
+            rename_old(renamed, self._plan, self.clock())
+            await self._write(renamed)
             draft = Draft(self.state)
-            now_ms = self.clock()
-            for queue_id, saved in self.state.queues.items():
-                if saved.destination not in self._dispatch.destinations:
-                    log.error(
-                        "destination is gone from the configuration; what was open there stays open",
-                        extra={
-                            "destination": saved.destination,
-                            "incidents": len(saved.incidents),
-                        },
-                    )
-                    draft.queues[queue_id] = None
-                elif interrupted(saved):
-                    queue = draft.queue(queue_id)
-                    assert queue is not None
-                    log.info("delivery was interrupted, making it again", extra={"queue": queue_id})
-                    recover(queue, now_ms)
-                    draft.drop_if_empty(queue)
-                elif any(row.refused for row in saved.rows[:1]):
-                    # Perhaps the configuration, or whoever gives the permission, has changed.
-                    queue = draft.queue(queue_id)
-                    assert queue is not None
-                    queue.rows[0].next_attempt_ms = now_ms
-            self._dispatch.reconcile(draft, now_ms)
-            self._failover.close_orphans(draft, now_ms)
-            self._dispatch.prune(draft, now_ms)
+            take_up(draft, self.clock())
+            rules = put_in_force(draft, self._plan, self.clock())
             await self._write(draft)
+            self._follow(rules)
         self._wake_all()
+
+    async def reload(self, plan: Plan) -> None:
+        """Put another configuration in force, in one write: all of it, or nothing where that fails.
+
+        Raises:
+            FencedError, StoreUnavailableError: see the store; the configuration of before is in force.
+        """
+        async with self._lock:
+            draft = Draft(self.state)
+            rules = put_in_force(draft, plan, self.clock())
+            await self._write(draft)
+            self._plan = plan
+            self._follow(rules)
+        self._wake_all()
+
+    def prepare(self, plan: Plan) -> None:
+        """Have another configuration put in force by the next ``claim``: this router does not lead."""
+        self._plan = plan
+
+    def _follow(self, rules: Rules) -> None:
+        self._dispatch, self._failover, self.endpoints = rules.dispatch, rules.failover, rules.endpoints
+        records = (record_of(one) for one in rules.endpoints.values() if one.secrets)
+        self._secret = {record.id: record for record in records}
+        for destination in rules.endpoints:
+            self.wake.setdefault(destination, asyncio.Event())
 
     async def apply(self, records: Sequence[AlertRecord]) -> list[Observation]:
         """Take a batch of records in, with their offsets, in one write. Records below the saved offset are skipped.
@@ -202,7 +210,7 @@ class Router:
             row = claim(queue, now_ms)
             assert row is not None
         self._crash("claimed")
-        return ClaimedDelivery(queue.id, _delivery(queue, row), row.attempts, row.since_ms, now_ms)
+        return ClaimedDelivery(queue.id, delivery_of(queue, row), row.attempts, row.since_ms, now_ms)
 
     async def confirm(self, claimed: ClaimedDelivery) -> None:
         """Make sure, right before a request, that the state is still ours: this process may have been frozen since.
@@ -224,7 +232,8 @@ class Router:
             now_ms = self.clock()
             queue = draft.queue(claimed.queue_id)
             assert queue is not None
-            settlement = settle(queue, outcome, now_ms, self._random, repeatable=repeatable)
+            label = self.label(queue.destination)
+            settlement = settle(queue, outcome, now_ms, self._random, repeatable=repeatable, label=label)
             self._failover.after_attempt(draft, queue, settlement, now_ms)
             if settlement.dead_delivery is not None:
                 bury(draft, settlement.dead_delivery)
@@ -256,11 +265,20 @@ class Router:
         async with self._lock:
             draft = Draft(self.state)
             self._dispatch.prune(draft, self.clock())
+            forgotten = forget(draft)
             await self._write(draft, even_if_empty=True)
+        for destination in forgotten:
+            log.info("all is closed at a destination that is gone", extra={"destination": self.label(destination)})
+        self.endpoints = {name: one for name, one in self.endpoints.items() if name not in forgotten}
 
     def measure(self) -> None:
         """Bring the gauges up to date."""
         measure(self.metrics, self.state, self._dispatch.destinations.values(), self.clock())
+
+    def label(self, destination: str) -> str:
+        """The name of a destination for people: ``oncall/pagerduty[0]``."""
+        known = self._dispatch.destinations.get(destination)
+        return destination if known is None else known.label
 
     async def _take_in_batch(self, records: Sequence[AlertRecord]) -> list[Observation]:
         async with self._commit() as draft:
@@ -306,13 +324,14 @@ class Router:
         return result
 
     def _report(self, decision: Decision) -> None:
-        name = self._dispatch.destinations[decision.destination].integration
+        destination = self._dispatch.destinations[decision.destination]
+        name = destination.integration
         self.metrics.decisions.labels(name, decision.reason.value).inc()
         log.info(
             "group flushed",
             extra={
                 "group": decision.group_key,
-                "destination": decision.destination,
+                "destination": destination.label,
                 "reason": decision.reason.value,
                 "queued": decision.queued.value if decision.queued else None,
                 "firing": decision.firing,
@@ -327,6 +346,7 @@ class Router:
         async with self._lock:
             draft = Draft(self.state)
             yield draft
+            keep_secrets(draft, self._secret)
             self._crash("decided")
             await self._write(draft)
         self._notice(draft)
@@ -374,17 +394,3 @@ class Router:
         self.timers.set()
         for event in self.wake.values():
             event.set()
-
-
-def _delivery(queue: DeliveryQueue, row: Row) -> Delivery:
-    incident = queue.incident(row.incident_id)
-    *older, key = queue.keys(incident)
-    return Delivery(
-        row.delivery_id,
-        kind_of(queue, row),
-        row.notification,
-        incident.copy(),
-        key,
-        older_keys=tuple(older),
-        calls_again=row.calls_again,
-    )

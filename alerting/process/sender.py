@@ -149,7 +149,9 @@ class Sender:
             outcome = await self._channel.send(claimed.delivery)
         except Exception as error:  # A channel must not raise; if it does, its message is not lost with it.
             # Without the error's own text, which may repeat an address with its secret.
-            log.error("channel raised", extra={"destination": self.destination, "error": _where(error)})
+            log.error(
+                "channel raised", extra={"destination": self._router.label(self.destination), "error": _where(error)}
+            )
             outcome = failed(OutcomeReason.CHANNEL_BUG, type(error).__name__)
         self._router.metrics.attempts.labels(self._integration).inc()
         self._router.metrics.attempt_seconds.labels(self._integration).observe(time.perf_counter() - started)
@@ -167,7 +169,7 @@ class Sender:
         metrics, now_ms = self._router.metrics, self._router.clock()
         delivery = claimed.delivery
         fields = {
-            "destination": self.destination,
+            "destination": self._router.label(self.destination),
             "delivery": delivery.id,
             "kind": delivery.kind.value,
             "group": delivery.notification.group_key,

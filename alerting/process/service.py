@@ -19,21 +19,21 @@ from driftbell.alerting.api.server import ApiServer
 from driftbell.alerting.api.startable import refusals
 from driftbell.alerting.channels import registry
 from driftbell.alerting.channels.http import new_session, request_seconds
-from driftbell.alerting.channels.registry import LOG_ONLY, Endpoint, build
+from driftbell.alerting.channels.registry import LOG_ONLY, build
 from driftbell.alerting.errors import FencedError, RefusedError, StoreUnavailableError
-from driftbell.alerting.incidents.configured import dispatch_of, muters_of
-from driftbell.alerting.incidents.failover import Failover
+from driftbell.alerting.incidents.configured import muters_of
 from driftbell.alerting.process.api.router_port import RouterPort
 from driftbell.alerting.process.clock import ForwardClock
 from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
 from driftbell.alerting.process.leader import Leader
 from driftbell.alerting.process.metrics import RouterMetrics
+from driftbell.alerting.process.reloading.plan import Plan, plan_of
 from driftbell.alerting.process.router import Router
 from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.memory import MemoryStore
 from driftbell.alerting.state.redis import RedisStore
 from driftbell.runtime.config.model import Config
-from driftbell.runtime.config.router import Route, RouterConfig
+from driftbell.runtime.config.router import RouterConfig
 from driftbell.runtime.config.router_check import RouterConfigError, check
 from driftbell.runtime.kafka import aiokafka_settings
 from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
@@ -74,7 +74,7 @@ async def run(config: Config, *, stop: asyncio.Event, on_ready: Callable[[], Non
             stack.push_async_callback(endpoint.channel.close)
         store = store_of(config)
         stack.push_async_callback(store.close)
-        service = _Service(config, settings, endpoints, store)
+        service = _Service(config, settings, plan_of(settings, endpoints, session), store)
         if settings.http_port is not None:
             ops = OpsServer(
                 settings.http_host,
@@ -127,17 +127,13 @@ def store_of(config: Config) -> Store:
 class _Service:
     """One run of the router process."""
 
-    def __init__(self, config: Config, settings: RouterConfig, endpoints: list[Endpoint], store: Store) -> None:
+    def __init__(self, config: Config, settings: RouterConfig, plan: Plan, store: Store) -> None:
         self._settings = settings
-        self._endpoints = endpoints
         self._store = store
-        destinations = [endpoint.destination for endpoint in endpoints]
-        integrations = {destination.integration for destination in destinations}
+        integrations = {endpoint.destination.integration for endpoint in plan.endpoints}
         self.metrics = RouterMetrics(new_registry(), sorted(integrations))
-        route = settings.route or Route()
         self._router = Router(
-            dispatch_of(settings, destinations),
-            Failover(destinations, route.receiver or ""),
+            plan,
             store,
             clock=ForwardClock(),
             random=SystemRandom(),
@@ -259,7 +255,7 @@ class _Service:
         if not assignment.partitions:
             self._state = Health(True, "standby", "another router is the leader")
             return True
-        leader = Leader(self._router, self._consumer, self._endpoints, self._store)
+        leader = Leader(self._router, self._consumer, self._store)
         try:
             await leader.start(assignment)
         except (StoreUnavailableError, FencedError, KafkaError) as error:

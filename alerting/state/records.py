@@ -6,7 +6,7 @@ All times are epoch milliseconds of the router's clock. Records are changed only
 from __future__ import annotations
 
 import enum
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -288,3 +288,30 @@ class DeadDelivery(msgspec.Struct, kw_only=True, omit_defaults=True):
     at_ms: int
     #: Of the message; empty in what older versions wrote.
     severity: str = ""
+
+
+class KnownDestination(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the router remembers of a destination, so that what was opened there is closed under another configuration.
+
+    It is of the configuration in force, or retired.
+
+    ``settings`` names secrets by file or variable. A secret that stands in the configuration itself is kept in ``secrets``,
+    and only while something is open at the destination: without it nobody could close that after the configuration has
+    changed. The store keeps it as it is given.
+    """
+
+    id: str
+    integration: str
+    receiver: str
+    label: str
+    address: str
+    settings_digest: str = ""
+    send_resolved: bool = True
+    #: When it was found to be gone from the configuration; 0 while it is there.
+    retired_ms: int = 0
+    #: With what its channel is built, as in the file, without inline secrets. Empty: not known (it is of an older version).
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    secrets: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"KnownDestination(id={self.id!r}, label={self.label!r}, retired_ms={self.retired_ms})"

@@ -21,7 +21,16 @@ STALE_MS = 60_000
 #: Fields fetched at once when loading, so that no single answer blocks the server or us for long.
 _SCAN_COUNT = 5_000
 
-_TABLES = (Table.ENTRIES, Table.GROUPS, Table.QUEUES, Table.DEAD, Table.OFFSETS, Table.SILENCES, Table.ANSWERS)
+_TABLES = (
+    Table.ENTRIES,
+    Table.GROUPS,
+    Table.QUEUES,
+    Table.DEAD,
+    Table.OFFSETS,
+    Table.SILENCES,
+    Table.ANSWERS,
+    Table.DESTINATIONS,
+)
 
 
 T = TypeVar("T")

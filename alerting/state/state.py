@@ -9,13 +9,20 @@ from typing import Protocol, TypeVar
 
 from driftbell.alerting.state.due_deliveries import DueDeliveries, Undelivered
 from driftbell.alerting.state.firing import FiringAlerts
-from driftbell.alerting.state.records import Acknowledgement, DeadDelivery, DeliveryQueue, Entry, Group
+from driftbell.alerting.state.records import (
+    Acknowledgement,
+    DeadDelivery,
+    DeliveryQueue,
+    Entry,
+    Group,
+    KnownDestination,
+)
 from driftbell.alerting.state.silence import Answer, Silence, Silences
 from driftbell.schemas import Alert
 
 T = TypeVar("T", Entry, Group, DeliveryQueue)
 
-R = TypeVar("R", DeadDelivery, Answer)
+R = TypeVar("R", DeadDelivery, Answer, KnownDestination)
 
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)
@@ -38,6 +45,7 @@ class State:
         left_out: Sequence[str] = (),
         silences: Iterable[Silence] = (),
         answers: Iterable[Answer] = (),
+        destinations: Iterable[KnownDestination] = (),
     ) -> None:
         self.entries = {entry.fingerprint: entry for entry in entries}
         self.firing = FiringAlerts(self.entries.values())
@@ -50,11 +58,14 @@ class State:
         self.silences = Silences(silences)
         #: To commands, by their id.
         self.answers = {answer.id: answer for answer in answers}
+        #: Of the configuration in force, and retired; by id.
+        self.destinations = {one.id: one for one in destinations}
         #: What of the stored state could not be read: table and key.
         self.left_out = tuple(left_out)
         #: Grave messages that wait for their channel.
         self.undelivered = Undelivered(self.queues)
         self._queues_by_destination: dict[str, set[str]] = {}
+        self._queues_by_group: dict[str, set[str]] = {}
         self._stand_ins: dict[str, set[str]] = {}
         self._due_deliveries: dict[str, DueDeliveries] = {}
         self._incidents: dict[str, set[str]] = {}
@@ -96,6 +107,11 @@ class State:
         for queue_id in self._queues_by_destination.get(destination, ()):
             yield self.queues[queue_id]
 
+    def queues_of_group(self, group_id: str) -> Iterator[DeliveryQueue]:
+        """The queues of one group, on whatever destination."""
+        for queue_id in self._queues_by_group.get(group_id, ()):
+            yield self.queues[queue_id]
+
     def stand_ins(self, queue_id: str) -> Iterable[str]:
         """The queues on fallbacks that speak in the place of one."""
         return self._stand_ins.get(queue_id, ())
@@ -126,6 +142,7 @@ class State:
                 self._put_queue(queue)
         _take_over(self.dead_deliveries, draft.dead_deliveries)
         _take_over(self.answers, draft.answers)
+        _take_over(self.destinations, draft.destinations)
         for silence_id, silence in draft.silences.items():
             self.silences.note(silence_id, silence)
         self.offsets.update(draft.offsets)
@@ -142,7 +159,11 @@ class State:
             del self._incidents[group.base]
 
     def _put_queue(self, queue: DeliveryQueue) -> None:
+        known = self.queues.get(queue.id)
+        if known is not None and (known.destination, known.group_id) != (queue.destination, queue.group_id):
+            self._remove_queue(queue.id)
         self.queues[queue.id] = queue
+        self._queues_by_group.setdefault(queue.group_id, set()).add(queue.id)
         self._queues_by_destination.setdefault(queue.destination, set()).add(queue.id)
         self._due_of(queue.destination).put(queue)
         self.undelivered.put(queue)
@@ -154,6 +175,9 @@ class State:
         if gone is None:
             return
         self._queues_by_destination[gone.destination].discard(queue_id)
+        self._queues_by_group[gone.group_id].discard(queue_id)
+        if not self._queues_by_group[gone.group_id]:
+            del self._queues_by_group[gone.group_id]
         if gone.stands_for:
             self._stand_ins[gone.stands_for].discard(queue_id)
             if not self._stand_ins[gone.stands_for]:
@@ -183,6 +207,7 @@ class Draft:
         self.silences: dict[str, Silence | None] = {}
         self.answers: dict[str, Answer | None] = {}
         self._opened: dict[str, list[str]] = {}
+        self.destinations: dict[str, KnownDestination | None] = {}
 
     def entry(self, fingerprint: str) -> Entry | None:
         """What is known of a fingerprint."""
@@ -258,6 +283,7 @@ class Draft:
             self.dead_deliveries,
             self.silences,
             self.answers,
+            self.destinations,
         )
         return not any(changed)
 

@@ -24,6 +24,8 @@ class Table(enum.StrEnum):
     SILENCES = "silences"
     #: Command id to ``silence.Answer``.
     ANSWERS = "answers"
+    #: Destination id to ``records.KnownDestination``.
+    DESTINATIONS = "destinations"
 
 
 #: New values by key; None deletes.

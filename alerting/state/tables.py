@@ -10,7 +10,7 @@ import msgspec
 
 from driftbell.alerting.errors import DamagedRecordError
 from driftbell.alerting.state.encoding import decode, encode
-from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group
+from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group, KnownDestination
 from driftbell.alerting.state.silence import Answer, Silence
 from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.state.store import Changes, Table, Tables
@@ -26,6 +26,7 @@ _KNOWN: Final[dict[Table, Callable[[State], Mapping[str, Any]]]] = {
     Table.DEAD: lambda state: state.dead_deliveries,
     Table.SILENCES: lambda state: {silence.id: silence for silence in state.silences},
     Table.ANSWERS: lambda state: state.answers,
+    Table.DESTINATIONS: lambda state: state.destinations,
 }
 
 
@@ -57,6 +58,7 @@ def load(tables: Tables) -> State:
         left_out=left_out,
         silences=read(Table.SILENCES, Silence),
         answers=read(Table.ANSWERS, Answer),
+        destinations=read(Table.DESTINATIONS, KnownDestination),
     )
 
 
@@ -107,4 +109,5 @@ def changes(draft: Draft) -> dict[Table, dict[str, bytes | None]]:
         Table.OFFSETS: {str(partition): str(offset).encode() for partition, offset in draft.offsets.items()},
         Table.SILENCES: {key: None if one is None else encode(one) for key, one in draft.silences.items()},
         Table.ANSWERS: {key: None if one is None else encode(one) for key, one in draft.answers.items()},
+        Table.DESTINATIONS: {key: None if one is None else encode(one) for key, one in draft.destinations.items()},
     }

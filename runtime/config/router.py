@@ -10,6 +10,8 @@ folder (``alerting/channels``).
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from driftbell.runtime.config.router_api import ApiConfig
@@ -134,6 +136,9 @@ class ChannelConfig(Section, frozen=True):
     """What the configurations of all channels share."""
 
     send_resolved: bool = True
+    #: driftbell's own: keeps what is open here when the address changes but the place does not (a new routing key of the
+    #: same service). Absent: another address is another place.
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] | None = None
 
 
 class Receiver(Section, frozen=True):

@@ -11,6 +11,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from driftbell.alerting.channels.channel import Rate
+from driftbell.alerting.channels.registry import Endpoint
 from driftbell.alerting.incidents.decision import Decision, DecisionReason
 from driftbell.alerting.incidents.dispatch import Dispatch
 from driftbell.alerting.incidents.failover import Failover
@@ -21,6 +22,7 @@ from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.outbox.outcome import Outcome, sent
 from driftbell.alerting.process.alert_records import AlertRecord
 from driftbell.alerting.process.metrics import RouterMetrics
+from driftbell.alerting.process.reloading.plan import Plan
 from driftbell.alerting.process.router import Router, no_crash
 from driftbell.alerting.process.sender import RateLimits, Sender
 from driftbell.alerting.routing.routes import compile_tree
@@ -163,9 +165,14 @@ class Rig:
         self.channels = dict(channels or {})
         for destination in self.destinations:
             self.channels.setdefault(destination.id, VendorChannel(self.clock))
+        held_back_by = list(muters)
+        plan = Plan(
+            [Endpoint(destination, self.channels[destination.id]) for destination in self.destinations],
+            lambda destinations: (Dispatch(tree, destinations, held_back_by), Failover(destinations, "oncall")),
+            lambda record: self.channels.setdefault(record.id, VendorChannel(self.clock)),
+        )
         self.router = Router(
-            Dispatch(tree, self.destinations, list(muters)),
-            Failover(self.destinations, "oncall"),
+            plan,
             store or MemoryStore(),
             clock=self.clock,
             random=Random(seed),

@@ -39,10 +39,24 @@ MAY_IMPORT: dict[str, dict[str, set[str]]] = {
         "rendering": {"outbox", "state"},
         "life": {"routing", "state"},
         "incidents": {"life", "muting", "outbox", "rendering", "routing", "state"},
+        "destinations": {"incidents", "outbox", "state"},
         "channels": {"outbox", "rendering", "state"},
         "commands": {"life", "muting", "state"},
         "api": {"channels", "commands", "muting", "rendering", "routing", "state"},
-        "process": {"api", "channels", "commands", "incidents", "muting", "outbox", "rendering", "routing", "state"},
+        "process": {
+            *(
+                "api",
+                "channels",
+                "commands",
+                "destinations",
+                "incidents",
+                "muting",
+                "outbox",
+                "rendering",
+                "routing",
+                "state",
+            ),
+        },
     },
 }
 
@@ -52,7 +66,10 @@ PURE: dict[str, set[str]] = {
         *BASE["streams"],
         *("partition", "join", "reference", "windows", "detectors", "stats", "monitors", "alerts", "replay"),
     },
-    "alerting": {*BASE["alerting"], "routing", "muting", "life", "incidents", "outbox", "rendering"},
+    "alerting": {
+        *BASE["alerting"],
+        *("routing", "muting", "life", "incidents", "destinations", "outbox", "rendering"),
+    },
 }
 
 #: What reaches out of the process, or waits, or asks what time it is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from driftbell.alerting.channels.address import Address
 from driftbell.alerting.channels.alertmanager.settings import AlertmanagerConfig, check
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.kind import BuildContext, ChannelKind
@@ -21,4 +22,9 @@ def build(alertmanager: AlertmanagerConfig, context: BuildContext) -> Channel:
     )
 
 
-ALERTMANAGER = ChannelKind("alertmanager", AlertmanagerConfig, check, build)
+def address(alertmanager: AlertmanagerConfig) -> Address:
+    """The members, in any order."""
+    return tuple(sorted(alertmanager.addresses))
+
+
+ALERTMANAGER = ChannelKind("alertmanager", AlertmanagerConfig, check, build, address)

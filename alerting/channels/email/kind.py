@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from email.utils import getaddresses
+
+import msgspec
+
+from driftbell.alerting.channels.address import Address
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.email.settings import EmailConfig, check
 from driftbell.alerting.channels.kind import BuildContext, ChannelKind
 from driftbell.alerting.channels.secrets import secret_of
 from driftbell.alerting.errors import RefusedError
+from driftbell.runtime.config.router import Global
+from driftbell.runtime.config.rules import SECRET_FORMS, is_given
 
 
 def build(email: EmailConfig, context: BuildContext) -> Channel:
@@ -53,4 +60,23 @@ def build(email: EmailConfig, context: BuildContext) -> Channel:
         raise RefusedError(message) from error
 
 
-EMAIL = ChannelKind("email", EmailConfig, check, build)
+def filled(email: EmailConfig, defaults: Global) -> EmailConfig:
+    """With the server and the sender of ``global``."""
+    given = {
+        "smarthost": email.smarthost or defaults.smtp_smarthost,
+        "from_": email.from_ or defaults.smtp_from,
+        "hello": email.hello or defaults.smtp_hello,
+        "auth_username": email.auth_username or defaults.smtp_auth_username,
+        "require_tls": defaults.smtp_require_tls if email.require_tls is None else email.require_tls,
+    }
+    if not is_given(email, "auth_password"):
+        given |= {f"auth_password{form}": getattr(defaults, f"smtp_auth_password{form}") for form in SECRET_FORMS}
+    return msgspec.structs.replace(email, **given)
+
+
+def address(email: EmailConfig) -> Address:
+    """The recipients, by whatever server."""
+    return tuple(sorted(found.lower() for _, found in getaddresses([email.to or ""])))
+
+
+EMAIL = ChannelKind("email", EmailConfig, check, build, address, filled)

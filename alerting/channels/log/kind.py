@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from driftbell.alerting.channels.address import Address
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.kind import BuildContext, ChannelKind
 from driftbell.alerting.channels.log.settings import LogConfig, check
@@ -14,4 +15,9 @@ def build(log: LogConfig, context: BuildContext) -> Channel:
     return LogChannel()
 
 
-LOG = ChannelKind("log", LogConfig, check, build)
+def address(log: LogConfig) -> Address:
+    """There is one log."""
+    return ()
+
+
+LOG = ChannelKind("log", LogConfig, check, build, address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from driftbell.alerting.channels.address import Address
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.kind import BuildContext, ChannelKind
 from driftbell.alerting.channels.ntfy.settings import NtfyConfig, check, topic_problems
@@ -34,4 +35,9 @@ def build(ntfy: NtfyConfig, context: BuildContext) -> Channel:
     )
 
 
-NTFY = ChannelKind("ntfy", NtfyConfig, check, build)
+def address(ntfy: NtfyConfig) -> Address:
+    """The topic, whoever posts there."""
+    return (ntfy.server, secret_of(ntfy, "topic"))
+
+
+NTFY = ChannelKind("ntfy", NtfyConfig, check, build, address)

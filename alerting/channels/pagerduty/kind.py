@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
+from driftbell.alerting.channels.address import Address
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.kind import BuildContext, ChannelKind
 from driftbell.alerting.channels.pagerduty.settings import ROUTING_KEY_LENGTH, PagerDutyConfig, check
 from driftbell.alerting.channels.secrets import secret_of
+from driftbell.runtime.config.router import Global
 from driftbell.runtime.config.rules import BadSetting
 
 
@@ -38,4 +42,14 @@ def _routing_key(key: str) -> Iterator[BadSetting]:
         )
 
 
-PAGERDUTY = ChannelKind("pagerduty", PagerDutyConfig, check, build)
+def filled(pagerduty: PagerDutyConfig, defaults: Global) -> PagerDutyConfig:
+    """With the URL of ``global``."""
+    return msgspec.structs.replace(pagerduty, url=pagerduty.url or defaults.pagerduty_url)
+
+
+def address(pagerduty: PagerDutyConfig) -> Address:
+    """Another routing key is another service, which does not know the incidents of this one."""
+    return (pagerduty.url, secret_of(pagerduty, "routing_key"))
+
+
+PAGERDUTY = ChannelKind("pagerduty", PagerDutyConfig, check, build, address, filled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from driftbell.alerting.channels.address import Address
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.kind import BuildContext, ChannelKind
 from driftbell.alerting.channels.pushover.settings import PushoverConfig, check, key_problems
@@ -35,4 +36,9 @@ def build(pushover: PushoverConfig, context: BuildContext) -> Channel:
     )
 
 
-PUSHOVER = ChannelKind("pushover", PushoverConfig, check, build)
+def address(pushover: PushoverConfig) -> Address:
+    """Whose telephones; an emergency is ended by the application that began it."""
+    return (pushover.api_url, pushover.device, *(secret_of(pushover, name) for name in ("user_key", "token")))
+
+
+PUSHOVER = ChannelKind("pushover", PushoverConfig, check, build, address)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from driftbell.alerting.channels.address import Address
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.kind import BuildContext, ChannelKind
 from driftbell.alerting.channels.secrets import secret_of
 from driftbell.alerting.channels.slack.settings import SlackConfig, check
+from driftbell.runtime.config.router import Global
+from driftbell.runtime.config.rules import SECRET_FORMS, is_given
 
 
 def build(slack: SlackConfig, context: BuildContext) -> Channel:
@@ -35,4 +40,20 @@ def build(slack: SlackConfig, context: BuildContext) -> Channel:
     )
 
 
-SLACK = ChannelKind("slack", SlackConfig, check, build)
+def filled(slack: SlackConfig, defaults: Global) -> SlackConfig:
+    """With the token of ``global``, or its webhook if there is no token."""
+    if is_given(slack, "api_url") or is_given(slack, "bot_token"):
+        return slack
+    name = "bot_token" if is_given(defaults, "slack_bot_token") else "api_url"
+    given = {name + form: getattr(defaults, f"slack_{name}{form}") for form in SECRET_FORMS}
+    return msgspec.structs.replace(slack, **given)
+
+
+def address(slack: SlackConfig) -> Address:
+    """The channel, whatever token posts there; or the webhook's URL."""
+    if is_given(slack, "bot_token"):
+        return ("channel", slack.web_api_url, slack.channel)
+    return ("webhook", secret_of(slack, "api_url"))
+
+
+SLACK = ChannelKind("slack", SlackConfig, check, build, address, filled)

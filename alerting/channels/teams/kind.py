@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from driftbell.alerting.channels.address import Address
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.kind import BuildContext, ChannelKind
 from driftbell.alerting.channels.secrets import secret_of
@@ -20,4 +21,9 @@ def build(teams: TeamsConfig, context: BuildContext) -> Channel:
     )
 
 
-TEAMS = ChannelKind("msteamsv2", TeamsConfig, check, build)
+def address(teams: TeamsConfig) -> Address:
+    """The workflow's webhook."""
+    return (secret_of(teams, "webhook_url"),)
+
+
+TEAMS = ChannelKind("msteamsv2", TeamsConfig, check, build, address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from driftbell.alerting.channels.address import Address
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.kind import BuildContext, ChannelKind
 from driftbell.alerting.channels.secrets import secret_of
@@ -21,4 +22,9 @@ def build(webhook: WebhookConfig, context: BuildContext) -> Channel:
     )
 
 
-WEBHOOK = ChannelKind("webhook", WebhookConfig, check, build)
+def address(webhook: WebhookConfig) -> Address:
+    """The URL."""
+    return (secret_of(webhook, "url"),)
+
+
+WEBHOOK = ChannelKind("webhook", WebhookConfig, check, build, address)

@@ -36,7 +36,7 @@ async def built(receiver: dict[str, Any], **defaults: Any) -> dict[str, Channel]
     assert [*check(router), *check_channels(router)] == []
     async with new_session() as session:
         endpoints = build(router, session)
-    return {endpoint.destination.id: endpoint.channel for endpoint in endpoints}
+    return {endpoint.destination.label: endpoint.channel for endpoint in endpoints}
 
 
 async def test_every_kind_of_channel_is_built_under_its_own_name() -> None:
@@ -78,7 +78,7 @@ async def test_the_empty_configuration_is_a_log() -> None:
     async with new_session() as session:
         [endpoint] = build(LOG_ONLY, session)
 
-    assert endpoint.destination.id == "log/log[0]"
+    assert endpoint.destination.label == "log/log[0]"
 
 
 async def test_what_shares_a_vendors_account_shares_its_limit() -> None:

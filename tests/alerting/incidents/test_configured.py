@@ -9,10 +9,8 @@ import pytest
 from driftbell.alerting.incidents import configured
 from driftbell.alerting.incidents.dispatch import Dispatch
 from driftbell.alerting.muting.muter import MuteAnswer, MuteContext, MuteKind, Muting
-from driftbell.alerting.process import service
-from driftbell.alerting.state.memory import MemoryStore
+from driftbell.alerting.process.reloading import plan
 from driftbell.replay.messages import Messages
-from driftbell.runtime.config.model import Config
 from driftbell.runtime.config.router import Route, RouterConfig
 from driftbell.schemas import Alert
 from tests.alerting.alerts import make_alert
@@ -46,8 +44,7 @@ def test_the_router_decides_by_the_same_rules(monkeypatch: pytest.MonkeyPatch) -
         made.append(arguments)
         return configured.dispatch_of(*arguments)
 
-    monkeypatch.setattr(service, "dispatch_of", dispatch_of)
-    monkeypatch.setattr(service, "AlertsConsumer", lambda *arguments: None)
-    service._Service(Config(kafka={"bootstrap.servers": "localhost:1"}), SETTINGS, [], MemoryStore())
+    monkeypatch.setattr(plan, "dispatch_of", dispatch_of)
+    plan.plan_of(SETTINGS, [], None).in_force([], {})  # type: ignore[arg-type]
 
     assert made == [(SETTINGS, [])]

@@ -412,7 +412,7 @@ async def test_every_channel_is_closed_when_the_router_ends(vendors: Vendors, mo
         endpoints = build(router, session)
         for endpoint in endpoints:
 
-            async def close(name: str = endpoint.destination.id) -> None:
+            async def close(name: str = endpoint.destination.label) -> None:
                 assert not session.closed
                 closed.append(name)
 

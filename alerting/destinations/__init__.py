@@ -1,0 +1,1 @@
+"""Which destinations there are, beyond the configuration: what is remembered of them, renamed and retired (pure)."""

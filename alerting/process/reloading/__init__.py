@@ -1,0 +1,1 @@
+"""Putting a configuration in force, at a start and while the router runs."""

@@ -1,0 +1,3 @@
+"""Tests of `alerting/incidents`."""
+
+from __future__ import annotations

@@ -136,7 +136,8 @@ class Rig:
 
     Args:
         route: the routing tree as in the file, durations in seconds.
-        channels: by destination, ``oncall/pagerduty[0]``; made when absent.
+        destinations: their labels, which are their identities too where none are given.
+        channels: by identity; made when absent.
         store: a memory store when absent.
         topic: the alerts topic; share it between a router and its successor.
         clock, seed, crash, muters: as ``Router`` and ``Dispatch`` take them.
@@ -146,7 +147,7 @@ class Rig:
         self,
         route: Mapping[str, Any] | None = None,
         *,
-        destinations: Iterable[str] = ("oncall/pagerduty[0]",),
+        destinations: Iterable[str] | Mapping[str, str] = ("oncall/pagerduty[0]",),
         channels: Mapping[str, VendorChannel] | None = None,
         quiet: Iterable[str] = (),
         store: RouterStore | None = None,
@@ -158,8 +159,15 @@ class Rig:
     ) -> None:
         self.clock = clock or VirtualClock()
         tree = compile_tree(msgspec.convert({"receiver": "oncall", **(route or {})}, Route))
+        identities = destinations if isinstance(destinations, Mapping) else {}
         self.destinations = [
-            Destination(name, name.partition("/")[0], name.partition("/")[2].partition("[")[0], name not in set(quiet))
+            Destination(
+                id=identities.get(name, name),
+                receiver=name.partition("/")[0],
+                integration=name.partition("/")[2].partition("[")[0],
+                send_resolved=name not in set(quiet),
+                label=name,
+            )
             for name in destinations
         ]
         self.channels = dict(channels or {})

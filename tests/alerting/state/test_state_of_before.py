@@ -85,7 +85,7 @@ async def test_a_router_that_takes_over_from_the_older_version_closes_everything
     channels = {
         destination: VendorChannel(clock, open=dict.fromkeys(keys, 1)) for destination, keys in BEFORE["open"].items()
     }
-    rig = Rig(ROUTE, destinations=BEFORE["open"], channels=channels, store=MemoryStore(stored()), clock=clock)
+    rig = Rig(ROUTE, destinations=list(BEFORE["open"]), channels=channels, store=MemoryStore(stored()), clock=clock)
     rig.topic += [None] * 8  # type: ignore[list-item]  # read by the older router
     await rig.start(generation=2)
     begin = (clock() - START_MS) / 1000

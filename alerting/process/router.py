@@ -32,7 +32,7 @@ from driftbell.alerting.process.alert_records import AlertRecord, record_by_reco
 from driftbell.alerting.process.gauges import measure
 from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.process.reloading.force import put_in_force, rename_old, take_up
-from driftbell.alerting.process.reloading.plan import Plan, Rules, record_of
+from driftbell.alerting.process.reloading.plan import InForce, Plan, record_of
 from driftbell.alerting.state.records import KnownDestination
 from driftbell.alerting.state.silence import Answer, Command
 from driftbell.alerting.state.state import Draft, State
@@ -149,7 +149,7 @@ class Router:
         """Have another configuration put in force by the next ``claim``: this router does not lead."""
         self._plan = plan
 
-    def _follow(self, rules: Rules) -> None:
+    def _follow(self, rules: InForce) -> None:
         self._dispatch, self._failover, self.endpoints = rules.dispatch, rules.failover, rules.endpoints
         records = (record_of(one) for one in rules.endpoints.values() if one.secrets)
         self._secret = {record.id: record for record in records}

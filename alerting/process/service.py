@@ -33,7 +33,7 @@ from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.memory import MemoryStore
 from driftbell.alerting.state.redis import RedisStore
 from driftbell.runtime.config.model import Config
-from driftbell.runtime.config.router import RouterConfig
+from driftbell.runtime.config.router import Route, RouterConfig
 from driftbell.runtime.config.router_check import RouterConfigError, check
 from driftbell.runtime.kafka import aiokafka_settings
 from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
@@ -142,7 +142,7 @@ class _Service:
         self._consumer = AlertsConsumer(
             aiokafka_settings(config.kafka), config.topics.alerts, group_of(config), settings.session_timeout
         )
-        self._rules = Rules(settings, compile_tree(route), muters_of(settings))
+        self._rules = Rules(settings, compile_tree(settings.route or Route()), muters_of(settings))
         self._leader: Leader | None = None
         #: The assignment that ``_leader`` serves, or that was refused.
         self._served: Assignment | None = None

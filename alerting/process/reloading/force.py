@@ -7,7 +7,7 @@ import logging
 from driftbell.alerting.destinations.old_names import rename
 from driftbell.alerting.destinations.retirement import known, remember
 from driftbell.alerting.outbox.delivery_queue import interrupted, recover
-from driftbell.alerting.process.reloading.plan import Plan, Rules, record_of
+from driftbell.alerting.process.reloading.plan import InForce, Plan, record_of
 from driftbell.alerting.state.state import Draft
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def take_up(draft: Draft, now_ms: int) -> None:
         draft.drop_if_empty(queue)
 
 
-def put_in_force(draft: Draft, plan: Plan, now_ms: int) -> Rules:
+def put_in_force(draft: Draft, plan: Plan, now_ms: int) -> InForce:
     """Let the state follow a configuration: who is retired, where alerts belong now, what is to be closed.
 
     Timers of groups that are still there go on, and so does what is on its way.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class InForce:
     """What is in force: the rules, and the channel of every destination, retired ones too, by id."""
 
     dispatch: Dispatch
@@ -49,13 +49,13 @@ class Plan:
         named = identify([endpoint.destination for endpoint in self.endpoints], known)
         return [replace(one, destination=name) for one, name in zip(self.endpoints, named, strict=True)]
 
-    def in_force(self, configured: Iterable[Endpoint], known: Mapping[str, KnownDestination]) -> Rules:
+    def in_force(self, configured: Iterable[Endpoint], known: Mapping[str, KnownDestination]) -> InForce:
         """What follows for identified endpoints, and for what is remembered beside them."""
         endpoints = {endpoint.destination.id: endpoint for endpoint in configured}
         for record in known.values():
             if record.id not in endpoints:
                 endpoints[record.id] = Endpoint(destination_of(record), self.retired(record))
-        return Rules(*self.rules([endpoint.destination for endpoint in endpoints.values()]), endpoints)
+        return InForce(*self.rules([endpoint.destination for endpoint in endpoints.values()]), endpoints)
 
 
 def record_of(endpoint: Endpoint) -> KnownDestination:

@@ -19,10 +19,10 @@ from driftbell.alerting.api.application import Mounted, application
 from driftbell.alerting.api.port import Rules
 from driftbell.alerting.api.server import ApiServer
 from driftbell.alerting.channels.registry import MODEL
-from driftbell.alerting.incidents.configured import dispatch_of, muters_of
-from driftbell.alerting.incidents.failover import Failover
+from driftbell.alerting.incidents.configured import muters_of
 from driftbell.alerting.process.api.router_port import RouterPort
 from driftbell.alerting.process.metrics import RouterMetrics
+from driftbell.alerting.process.reloading.plan import plan_of
 from driftbell.alerting.process.router import Router
 from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.memory import MemoryStore
@@ -66,8 +66,7 @@ class Served:
 def router_of(settings: RouterConfig, store: MemoryStore, clock: Callable[[], int] = now_ms) -> Router:
     """A router without destinations."""
     return Router(
-        dispatch_of(settings, []),
-        Failover([], "a"),
+        plan_of(settings, [], None),  # type: ignore[arg-type]  # no channel is built
         store,
         clock=clock,
         random=Random(1),

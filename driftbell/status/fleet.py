@@ -6,8 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from driftbell.runtime.printable import printable
 from driftbell.streams.checkpoints.checkpoint import PartitionStatus
-from driftbell.streams.partition.summary import WatchSummary, pending_predictions, wrong_keys
+from driftbell.streams.partition.summary import (
+    UnwatchedModels,
+    WatchSummary,
+    pending_predictions,
+    unwatched_models,
+    wrong_keys,
+)
 
 #: A checkpoint older than this many seconds belongs to a worker that is gone, or that waits for its store.
 STALE_SECONDS = 30.0
@@ -28,6 +35,8 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
     #: What of its records belongs into other partitions: input and reason (``streams/partition/placement.py``).
     wrong_keys: list[tuple[str, str]] = []
+    #: Models that nobody watches, as it had no room for them lately.
+    unwatched_models: UnwatchedModels | None = None
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +85,13 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
             "predictions. `driftbell topics check` and the alert WrongKeys say what to do"
             for (source, reason), numbers in sorted(wrong.items())
         ]
+        found += [
+            f"partition {one.partition} has no room for about {crowd.models:,} models, such as "
+            f"{', '.join(map(printable, crowd.examples))}: {crowd.records:,} of their records are dead letters. Is what model "
+            "names a request or a customer? Else raise worker.max_models_per_partition, or add partitions"
+            for one in self.partitions
+            if (crowd := one.unwatched_models) is not None
+        ]
         return found
 
 
@@ -117,6 +133,7 @@ def fleet(
                 pending_predictions=pending_predictions(status.core) if status is not None and status.core else 0,
                 memory_bytes=status.memory_bytes if status is not None else 0,
                 wrong_keys=wrong_keys(status.core) if status is not None and status.core else [],
+                unwatched_models=unwatched_models(status.core) if status is not None and status.core else None,
             )
         )
     return Fleet(group=group, partitions=partitions, models=list(models), models_left_out=models_left_out)

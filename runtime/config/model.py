@@ -108,7 +108,7 @@ class Worker(Section, frozen=True):
     max_record_bytes: RecordBytes = 1_048_576
     #: Set a partition aside after this many bad records in a row without one good record in it (0: never).
     max_consecutive_dead_letters: Natural = 10_000
-    #: Further models are dead-lettered, so that a mistaken key cannot fill the memory.
+    #: Further models are dead-lettered, so that a mistaken name cannot fill the memory; the alert TooManyModels says so.
     max_models_per_partition: Positive = 10_000
     #: Versions (each in each of its variants) of one model that are watched one by one; further ones are watched together
     #: as version "other".
@@ -162,7 +162,7 @@ class Reference(Section, frozen=True):
     events: Positive = 5000
     #: Labelled predictions that make the reference of its performance.
     labels: Positive = 1000
-    #: Features watched per model: the first seen; the rest are counted as ignored.
+    #: Features watched per model: the first seen. The rest are not watched, which the alert TooManyFeatures says.
     max_features: Positive = 500
     #: A feature that first appears after the reference is learned: "list" names it as not watched, "relearn" learns the
     #: reference again once it was there for ``events`` predictions.

@@ -19,6 +19,7 @@ from driftbell.streams.monitors.base import BaseMonitor, Context, Options
 from driftbell.streams.monitors.budget import events_per_false_alarm
 from driftbell.streams.monitors.guard import Guard
 from driftbell.streams.monitors.monitor import Condition, Family
+from driftbell.streams.monitors.quality.too_many_features import too_many_features
 from driftbell.streams.monitors.registry import MODEL_REGISTRY, REGISTRY, Registry
 from driftbell.streams.monitors.service.silence import Silence
 from driftbell.streams.reference import Caveat, Reference, Unwatched
@@ -236,10 +237,18 @@ class Watch(_Watching):
         A condition that says the model got worse names the features that moved most.
         """
         found = super().conditions(now_ms)
+        found += self.guard.run(REFERENCE, lambda: too_many_features(self.reference, now_ms), [])
         if any(condition.family in _EXPLAINED for condition in found):
             movers = self.movers(_CAUSES)
             found = [replace(c, features=movers) if c.family in _EXPLAINED else c for c in found]
         return found
+
+    def due_ms(self) -> int | None:
+        """As ``_Watching.due_ms``; features for which there was no room are over when no more have come."""
+        due, unplaced = super().due_ms(), self.reference.unplaced
+        if not unplaced.events:
+            return due
+        return unplaced.due_ms if due is None else min(due, unplaced.due_ms)
 
     def movers(self, limit: int) -> list[FeatureShift]:
         """The features that moved most, largest evidence first."""

@@ -30,12 +30,13 @@ from driftbell.streams.partition.own_alerts.left_out import LeftOut
 from driftbell.streams.partition.own_alerts.lost_input import LostInput
 from driftbell.streams.partition.own_alerts.moment import Moments
 from driftbell.streams.partition.own_alerts.poison_records import PoisonRecords
+from driftbell.streams.partition.own_alerts.too_many_models import TooManyModels
 from driftbell.streams.partition.own_alerts.wrong_keys import WrongKeys
 from driftbell.streams.partition.placement import Placement
 from driftbell.streams.records import Input, OutboxRecord, Output, RecordLike
 from driftbell.streams.subject import Run, Subject, subject_key
 
-CORE_FORMAT = Format("partition", 9, compress_above=16_384, checksum_since=3)
+CORE_FORMAT = Format("partition", 10, compress_above=16_384, checksum_since=3)
 
 
 @CORE_FORMAT.migration(1)
@@ -60,6 +61,8 @@ CORE_FORMAT.reads_as_is(6)
 CORE_FORMAT.reads_as_is(7)
 # It wrote the evidence of every rate, whether or not there was any.
 CORE_FORMAT.reads_as_is(8)
+# It said nothing of models, and of features, for which there was no room.
+CORE_FORMAT.reads_as_is(9)
 
 #: Most records of one step: about 20 ms of work, so that the event loop breathes between steps.
 STEP_RECORDS = 4096
@@ -81,8 +84,7 @@ class Partition:
         self._models = Models(index, config)
         self._join = LabelJoin(config.join)
         self._waiting_joins: list[tuple[Subject, JoinedEvent]] = []
-        self._lost = LostInput(index, config)
-        self._left_out = LeftOut(index, config)
+        self._lost, self._left_out = LostInput(index, config), LeftOut(index, config)
         self._outbox: list[OutboxRecord] = []
         self._has_alerts = False
         self._since_safe_point = 0
@@ -97,12 +99,14 @@ class Partition:
         self._poison = PoisonRecords(index, config)
         self._placement = Placement(index, partitions, lambda model: config.monitoring_for(model).shards)
         self._wrong_keys = WrongKeys(index, config, self._placement, self.counts)
+        self._too_many_models = TooManyModels(index, config)
         #: The alerts about driftbell itself, by the name under which their state is stored.
         self._own: dict[str, Moments] = {
             "lost": self._lost,
             "left_out": self._left_out,
             "poison": self._poison,
             "wrong_keys": self._wrong_keys,
+            "too_many_models": self._too_many_models,
         }
         self._decoder = Decoder(index, config, self.counts, self._poison)
         #: By input, the offset up to which records are processed one by one, to find the one that fails. Not state.
@@ -446,6 +450,7 @@ class Partition:
                     if model is None:
                         model = self._models.admit(event.model)
                     if model is None:
+                        self._too_many_models.note(event.model, now_ms)
                         decoder.reject(step.input, record, decoder.too_many_models(event.model), len(good))
                         run_of = None
                         continue

@@ -8,6 +8,7 @@ from driftbell.runtime.config.model import Monitoring, Worker
 from driftbell.streams.encoding import BadStateError
 from driftbell.streams.partition.model import Model
 from driftbell.streams.partition.partition import CORE_FORMAT
+from driftbell.streams.stats import NameCount
 
 
 class WatchSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +87,32 @@ def watched(model: str, blob: bytes, settings: Monitoring) -> list[WatchSummary]
             )
         )
     return sorted(found, key=lambda one: (one.version, one.variant))
+
+
+class UnwatchedModels(msgspec.Struct, frozen=True, kw_only=True):
+    """Models of a partition that nobody watches, as there was no room for them lately."""
+
+    #: How many, about, and some of them.
+    models: int
+    examples: list[str]
+    #: Their records since it began, which went to the dead letters.
+    records: int
+
+
+def unwatched_models(core: bytes) -> UnwatchedModels | None:
+    """Models for which the partition had no room lately; None: there are none.
+
+    Args:
+        core: the partition's part of a checkpoint.
+
+    Raises:
+        driftbell.streams.errors.BadStateError: it is damaged, or was written by a newer driftbell.
+    """
+    crowd = CORE_FORMAT.decode(core).get("too_many_models", {}).get("crowd")
+    if crowd is None:
+        return None
+    names = NameCount(crowd["first"], crowd["hashes"])
+    return UnwatchedModels(models=names.count, examples=names.first, records=crowd["events"])
 
 
 def wrong_keys(core: bytes) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from driftbell.streams.batch import PredictionBatch
 from driftbell.streams.reference.columns import Columns, Lookup
 from driftbell.streams.reference.learner import MIN_VALUES, ColumnLearner, ColumnLearnerState
 from driftbell.streams.reference.profile import Caveat, Profile, Profiles
+from driftbell.streams.reference.unplaced import Unplaced, UnplacedState
 from driftbell.streams.versioned import Versioned
 
 #: The name under which predictions are profiled.
@@ -21,6 +22,8 @@ _features = attrgetter("features")
 _RARE = 0.05
 #: Rare features with too few values to compare that are kept, so that what is missing of them and wrong in them is watched.
 _MOST_RARE = 32
+#: Names of features that are looked at in a batch to say which have no room: an event may have thousands.
+_MOST_LOOKED_AT = 10_000
 _LATEST_MS = 2**63 - 1
 _DAY_MS = 86_400_000
 #: A reference of fewer events is small.
@@ -44,6 +47,9 @@ class ReferenceState(Versioned, frozen=True):
     first_ms: int | None = None
     last_ms: int = 0
     late: dict[str, int] = {}
+    #: Whether there was no room for one while it was learned; which had none lately.
+    full: bool = False
+    unplaced: UnplacedState | None = None
 
 
 class Reference:
@@ -60,6 +66,10 @@ class Reference:
         self.ignored: set[str] = set()
         #: Features that came after the reference was learned, and in how many events each.
         self.late: dict[str, int] = {}
+        #: Whether a feature came for which there was no room while it was learned: further ones are not new, but too many.
+        self._full = False
+        #: Those for which there was no room lately.
+        self.unplaced = Unplaced()
         self._learners: dict[str, ColumnLearner] = {}
         self._prediction: ColumnLearner | None = None
         #: How to read features and predictions, once learned.
@@ -114,9 +124,19 @@ class Reference:
     def learn(self, batch: PredictionBatch) -> None:
         """Take a batch while not ready."""
         rows = _rows(batch)
+        unplaced: dict[str, None] = {}
+        looked_at = crowded = 0
         for row in rows:
-            if not self._learners.keys() >= row.keys():
-                self._admit(row)
+            if self._learners.keys() >= row.keys():
+                continue
+            if looked_at < _MOST_LOOKED_AT or len(self._learners) < self.settings.max_features:
+                looked_at += len(row)
+                crowded += self._admit(row, unplaced)
+            else:
+                crowded += 1
+        if crowded:
+            self._full = True
+            self.unplaced.note(unplaced, crowded, batch.now_ms)
         for name, learner in self._learners.items():
             learner.update([row.get(name) for row in rows])
         self._feature_events += len(rows)
@@ -133,7 +153,9 @@ class Reference:
             self._prediction = ColumnLearner(PREDICTION, self.settings.max_categories)
         return self._prediction
 
-    def _admit(self, row: Mapping[str, FeatureValue]) -> None:
+    def _admit(self, row: Mapping[str, FeatureValue], unplaced: dict[str, None]) -> bool:
+        """Learn the features of a row from now on; whether there was no room for one, which is added to ``unplaced``."""
+        crowded = False
         for name in row:
             if name in self._learners:
                 continue
@@ -141,8 +163,11 @@ class Reference:
                 # Bounded too: an endless supply of names must not fill memory.
                 if len(self.ignored) < self.settings.max_features:
                     self.ignored.add(name)
+                unplaced[name] = None
+                crowded = True
                 continue
             self._learners[name] = ColumnLearner(name, self.settings.max_categories, self._feature_events)
+        return crowded
 
     def _give_up_rare(self) -> None:
         """Of rare columns with too few values to compare keep those with the most, then by name.
@@ -194,7 +219,7 @@ class Reference:
         if not rows:
             return None
         if not self._names:
-            self._count_late(rows)
+            self._count_unknown(rows, batch.now_ms)
             return None
         columns: list[Sequence[FeatureValue]]
         try:
@@ -202,17 +227,32 @@ class Reference:
                 raise KeyError
             columns = list(zip(*map(self._getter, rows), strict=True))
             if max(map(len, rows)) > len(self._names):
-                self._count_late(rows)
+                self._count_unknown(rows, batch.now_ms)
         except KeyError:
             columns = [[row.get(name) for row in rows] for name in self._names]
-            self._count_late(rows)
+            self._count_unknown(rows, batch.now_ms)
         return self._counted(self._lookups[0], columns, len(rows), batch)
 
-    def _count_late(self, rows: Sequence[Mapping[str, FeatureValue]]) -> None:
+    def _count_unknown(self, rows: Sequence[Mapping[str, FeatureValue]], now_ms: int) -> None:
         """Count features that the reference does not know: as many names as it may hold itself, so that none fill memory."""
-        for name in sorted(set().union(*rows).difference(self._names, self.ignored)):
-            if name in self.late or len(self.late) < self.settings.max_features:
-                self.late[name] = self.late.get(name, 0) + sum(name in row for row in rows)
+        if not self._full:
+            for name in sorted(set().union(*rows).difference(self._names, self.ignored)):
+                if name in self.late or len(self.late) < self.settings.max_features:
+                    self.late[name] = self.late.get(name, 0) + sum(name in row for row in rows)
+            if len(self.late) < self.settings.max_features:
+                return
+        placed = frozenset(self._names).union(() if self._full else (*self.late, *self.ignored))
+        unplaced: dict[str, None] = {}
+        looked_at = crowded = 0
+        for row in rows:
+            if placed.issuperset(row):
+                continue
+            crowded += 1
+            if looked_at < _MOST_LOOKED_AT:
+                looked_at += len(row)
+                unplaced.update((name, None) for name in row if name not in placed)
+        if crowded:
+            self.unplaced.note(unplaced, crowded, now_ms)
 
     def _read_predictions(self, batch: PredictionBatch) -> Columns | None:
         answers = [event.prediction for event in batch.events if event.error is None]
@@ -238,6 +278,8 @@ class Reference:
                 first_ms=self.first_ms,
                 last_ms=self.last_ms,
                 late=dict(self.late),
+                full=self._full,
+                unplaced=self.unplaced.state(),
             )
         return ReferenceState(
             events=self.events,
@@ -247,6 +289,8 @@ class Reference:
             feature_events=self._feature_events,
             learners=[learner.state() for learner in self._learners.values()],
             prediction_learner=self._prediction_learner().state(),
+            full=self._full,
+            unplaced=self.unplaced.state(),
         )
 
     def restore(self, state: object) -> None:
@@ -256,6 +300,8 @@ class Reference:
         self.ignored = set(saved.ignored)
         self.first_ms, self.last_ms, self.late = saved.first_ms, saved.last_ms, dict(saved.late)
         self._events_read = saved.events_read
+        self._full = saved.full
+        self.unplaced.restore(saved.unplaced)
         if saved.features is not None and saved.prediction is not None:
             self._set(saved.features, saved.prediction)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -105,6 +106,25 @@ def test_a_partition_that_is_held_and_was_never_saved_has_a_worker() -> None:
     assert seen.partitions[2].owner == "b/2"
     assert seen.partitions[2].pending_predictions == 0
     assert seen.problems == []
+
+
+def test_models_for_which_there_is_no_room_are_counted_and_named() -> None:
+    crowd = {
+        "first": ["customer-1", "customer-\x1b2"],
+        "hashes": [1, 5, 9],
+        "events": 12_345,
+        "start_ms": 1,
+        "last_ms": 2,
+    }
+    blob = CORE_FORMAT.encode({"join": {"slots": []}, "too_many_models": {"shown": {}, "crowd": crowd}})
+    held = {index: status(index, "a/1", predictions=1000, feedback=1000) for index in range(3)}
+    held[1] = dataclasses.replace(held[1], core=blob)
+    (problem,) = fleet("g", ENDS, held).problems
+
+    assert problem.startswith("partition 1 has no room for about 3 models, such as customer-1, customer-")
+    assert "12,345 of their records are dead letters" in problem
+    assert "worker.max_models_per_partition" in problem
+    assert "\x1b" not in problem
 
 
 def summary(version: str, **changes: Any) -> WatchSummary:

@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, dict[str, set[str]]] = {
         "monitors": {"detectors", "reference", "stats"},
         "alerts": {"monitors"},
         "checkpoints": {"join"},
-        "partition": {"alerts", "checkpoints", "join", "monitors", "reference", "windows"},
+        "partition": {"alerts", "checkpoints", "join", "monitors", "reference", "stats", "windows"},
         "engine": {"alerts", "checkpoints", "partition", "stats"},
         "kafka": {"engine", "partition"},
         "observability": {"alerts", "engine", "join", "kafka", "monitors", "partition", "stats"},

@@ -13,6 +13,7 @@ from driftbell.alerting.api.wire.query import AlertQuery, keeps
 from driftbell.alerting.muting.muter import MuteContext, Muted, MuteKind, muted
 from driftbell.alerting.rendering.notification import compare, compare_labels
 from driftbell.alerting.routing.routes import Node
+from driftbell.alerting.state.posted_alerts.posted import Posted
 from driftbell.alerting.state.records import Group
 from driftbell.alerting.state.state import State
 from driftbell.alerting.times import rfc3339, to_ms
@@ -82,7 +83,14 @@ class AlertView:
             )
         return shown
 
+    def _posted(self, alert: Alert) -> Posted | None:
+        entry = self.state.entries.get(alert.fingerprint)
+        return None if entry is None else entry.posted
+
     def _wanted(self, alert: Alert, query: AlertQuery) -> bool:
+        posted = self._posted(alert)
+        if posted is not None and posted.ends_ms < self.now_ms:
+            return False
         by = self._mutes(alert)
         if not query.active and not _suppressed(by):
             return False
@@ -120,6 +128,9 @@ class AlertView:
         return shown
 
     def _ends_ms(self, alert: Alert) -> int:
+        posted = self._posted(alert)
+        if posted is not None:
+            return posted.ends_ms
         # driftbell's own have no end while they fire; readers of the API want one, as of an alert that is sent again.
         return self.now_ms + round(self.rules.settings.global_.resolve_timeout * 1000)
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from driftbell.alerting.api import alerts as alert_posts
 from driftbell.alerting.api import silences, status
 from driftbell.alerting.api.access import Access, AccessReason
 from driftbell.alerting.api.alert_view import AlertView
@@ -90,6 +91,9 @@ def _routes(port: ApiPort) -> list[tuple[str, str, _Answer]]:
         query = AlertQuery.of(_query(request))
         return await AlertView(await port.state(), port.rules, port.now_ms()).alerts(query)
 
+    async def alerts_post(request: web.Request) -> Any:
+        await alert_posts.post(port, await body(request))
+
     async def groups(request: web.Request) -> Any:
         query = AlertQuery.of(_query(request))
         return await AlertView(await port.state(), port.rules, port.now_ms()).groups(query)
@@ -130,6 +134,7 @@ def _routes(port: ApiPort) -> list[tuple[str, str, _Answer]]:
         ("GET", f"{PREFIX}/status", state),
         ("GET", f"{PREFIX}/receivers", receivers),
         ("GET", f"{PREFIX}/alerts", alerts),
+        ("POST", f"{PREFIX}/alerts", alerts_post),
         ("GET", f"{PREFIX}/alerts/groups", groups),
         ("GET", f"{PREFIX}/silences", silence_list),
         ("POST", f"{PREFIX}/silences", silence_put),

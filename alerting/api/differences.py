@@ -48,6 +48,36 @@ API_DIFFERENCES = (
         "what is kept is bounded",
     ),
     Difference(
+        "a posted alert with exactly the labels of one of driftbell's own",
+        "not a case",
+        "changes nothing, and is answered with 200",
+        "the worker of a model says what its alerts do",
+    ),
+    Difference(
+        "a restart",
+        "posted alerts are forgotten",
+        "they are kept; what ended while no router led is over three minutes later, unless it is posted again",
+        "a restart is nothing to be paged for, nor to be told the end of",
+    ),
+    Difference(
+        "an alert of more than 100 labels, or with a label's value of more than 4,096 characters",
+        "accepted",
+        "refused, as one with a bad label; annotations are cut at the same length and number",
+        "what is kept is bounded; labels are an alert's identity, and a page shows no more of an annotation",
+    ),
+    Difference(
+        "more posted alerts than router.api.max_alerts fire",
+        "not bounded",
+        "503; those that are known already are taken",
+        "what is kept is bounded",
+    ),
+    Difference(
+        "a resolved alert that is posted again",
+        "is merged with what it was until the next sweep, every 30 minutes",
+        "until 30 minutes after its end",
+        "no sweep to wait for",
+    ),
+    Difference(
         "no leader, or no store",
         "not a case",
         "503, and nothing was done or it is safe to ask again",

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from driftbell.alerting.muting.muter import Muter
 from driftbell.alerting.routing.routes import Node
+from driftbell.alerting.state.posted_alerts.posted import PostedAlert
 from driftbell.alerting.state.silence import Action, Answer
 from driftbell.alerting.state.state import State
 from driftbell.runtime.config.router import RouterConfig
@@ -57,6 +58,13 @@ class ApiPort(Protocol):
         Raises:
             NoLeaderError: no router leads, and nothing was done.
             FencedError, StoreUnavailableError: whether it was done is not known; asking again is safe.
+        """
+
+    async def post(self, alerts: Sequence[PostedAlert]) -> str:
+        """Have the leader take checked alerts in; when this returns they are saved. Why some were not taken, or nothing.
+
+        Raises:
+            NoLeaderError, FencedError, StoreUnavailableError: as ``command``; posting again is safe.
         """
 
     async def reload(self) -> None:

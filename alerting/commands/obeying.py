@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from driftbell.alerting.life.acknowledging import acknowledge, give_back
 from driftbell.alerting.muting.silence_rules import expire_silence, put_silence
+from driftbell.alerting.state.posted_alerts.posted import PostAlerts
 from driftbell.alerting.state.silence import Acknowledge, Answer, Command, ExpireSilence, PutSilence
 from driftbell.alerting.state.state import Draft
 
@@ -14,6 +15,8 @@ def obey(draft: Draft, command: Command, now_ms: int) -> Answer:
     if known is not None:
         return known
     action = command.action
+    if isinstance(action, PostAlerts):
+        raise TypeError("alerts are taken in by driftbell.alerting.posting, which knows the routes")
     if isinstance(action, PutSilence):
         answer = put_silence(draft, command.id, action, now_ms)
     elif isinstance(action, ExpireSilence):

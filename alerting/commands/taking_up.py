@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeVar
 
-from driftbell.alerting.commands.obeying import obey
 from driftbell.alerting.errors import DamagedRecordError, NewerFormatError, RouterError
 from driftbell.alerting.muting.silence_rules import SilenceReason
 from driftbell.alerting.state.encoding import decode
@@ -19,12 +18,17 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_UNREADABLE = "the command cannot be read: is the router older than the command line that wrote it?"
+
 
 class Changes(Protocol):
     """What may change the state: the router."""
 
     async def change(self, change: Callable[[Draft, int], T]) -> T:
         """Make one change in one write."""
+
+    async def command(self, command: Command) -> Answer:
+        """Do what somebody asks for, once, in one write with its answer."""
 
 
 async def take_up(box: CommandBox, router: Changes) -> list[Answer]:
@@ -56,7 +60,9 @@ async def take_up(box: CommandBox, router: Changes) -> list[Answer]:
 
 async def _do(router: Changes, command_id: str, command: Command | str) -> Answer:
     try:
-        return await router.change(partial(_answer, command))
+        if isinstance(command, Command):
+            return await router.command(command)
+        return await router.change(partial(_refuse, command, _UNREADABLE))
     except RouterError:
         raise
     except Exception:
@@ -72,13 +78,6 @@ def _read(command_id: str, data: bytes) -> Command | str:
         log.error("a command cannot be read", extra={"command": command_id, "error": str(error)})
         return command_id
     return command if command.id == command_id else command_id
-
-
-def _answer(command: Command | str, draft: Draft, now_ms: int) -> Answer:
-    if isinstance(command, Command):
-        return obey(draft, command, now_ms)
-    error = "the command cannot be read: is the router older than the command line that wrote it?"
-    return _refuse(command, error, draft, now_ms)
 
 
 def _refuse(command_id: str, error: str, draft: Draft, now_ms: int) -> Answer:

@@ -25,6 +25,7 @@ from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.rendering.message import subject
 from driftbell.alerting.rendering.notification import notify, without_resolved, worst
 from driftbell.alerting.routing.routes import Node, group_id
+from driftbell.alerting.state.posted_alerts.posted import Posted
 from driftbell.alerting.state.records import Entry, Group, LogEntry
 from driftbell.alerting.state.state import Draft
 from driftbell.alerting.times import rfc3339, to_ms
@@ -55,8 +56,8 @@ class Dispatch:
         self._muters = muters
         self._external_url = external_url
 
-    def apply(self, draft: Draft, alert: Alert, now_ms: int) -> Observation:
-        """Take one alert record in.
+    def apply(self, draft: Draft, alert: Alert, now_ms: int, *, posted: Posted | None = None) -> Observation:
+        """Take one alert record in; ``posted``: of an alert that others post, all that they said of it.
 
         Raises:
             ValueError: a timestamp of the record is not RFC 3339.
@@ -66,6 +67,9 @@ class Dispatch:
         if alert.endsAt is not None:
             to_ms(alert.endsAt)
         entry = draft.entry(alert.fingerprint)
+        if posted is None and entry is not None and entry.posted is not None:
+            # One of driftbell's own with the same labels: from here on its worker says what it does.
+            entry.posted, entry.episode, entry.status = None, 0, "pending"
         several = of_several(entry, alert)
         observation = judge(entry, alert)
         if not several and not observation.changes:
@@ -83,9 +87,9 @@ class Dispatch:
             entry.alert = alert
         if not several:
             entry.episode, entry.status, entry.updated_ms = alert.episode, alert.status, updated_ms
-        entry.seen_ms = now_ms
+        entry.seen_ms, entry.posted = now_ms, posted
         if observation is Observation.FIRING:
-            entry.fired_ms = updated_ms
+            entry.fired_ms = updated_ms if posted is None else posted.starts_ms
             entry.acknowledgement = None
             self._insert(draft, entry, alert, now_ms)
         return observation

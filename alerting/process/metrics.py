@@ -10,6 +10,7 @@ from driftbell.alerting.incidents.decision import DecisionReason
 from driftbell.alerting.incidents.observation import Observation
 from driftbell.alerting.outbox.delivery_queue import Settled
 from driftbell.alerting.outbox.outcome import OutcomeReason
+from driftbell.alerting.posting.posting import PostResult
 from driftbell.alerting.state.records import Kind
 
 _FAILURES = [reason.value for reason in OutcomeReason if reason not in (OutcomeReason.SENT, OutcomeReason.SENT_MINIMAL)]
@@ -100,6 +101,10 @@ class RouterMetrics:
         self.left_out = Counter(
             "driftbell_router_state_left_out_total", "Damaged records of the state left out.", registry=registry
         )
+        #: Alerts that others posted, by what became of them (``PostResult``).
+        self.posted = Counter(
+            "driftbell_router_alerts_posted_total", "Alerts posted to the API.", ["result"], registry=registry
+        )
         #: Requests to the API that were answered, by the class of the status: ``2xx``.
         self.requests = Counter(
             "driftbell_router_api_requests_total", "Requests to the API.", ["status"], registry=registry
@@ -115,6 +120,8 @@ class RouterMetrics:
             self.records.labels(str(result))
         for reason in ("unavailable", "fenced", "lost_writes"):
             self.store_failures.labels(reason)
+        for posted in PostResult:
+            self.posted.labels(posted.value)
         for code in ("2xx", "4xx", "5xx"):
             self.requests.labels(code)
         for integration in integrations:

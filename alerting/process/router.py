@@ -28,11 +28,14 @@ from driftbell.alerting.incidents.stand_ins import forget_unsent
 from driftbell.alerting.outbox.delivery import Delivery, delivery_of
 from driftbell.alerting.outbox.delivery_queue import Settled, Settlement, claim, settle
 from driftbell.alerting.outbox.outcome import Outcome
+from driftbell.alerting.posting.posting import forget_posted, wait_for
 from driftbell.alerting.process.alert_records import AlertRecord, record_by_record_on_failure
 from driftbell.alerting.process.gauges import measure
 from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.process.reloading.force import put_in_force, rename_old, take_up
 from driftbell.alerting.process.reloading.plan import InForce, Plan, record_of
+from driftbell.alerting.process.telling.decisions import tell
+from driftbell.alerting.state.posted_alerts.posted import PostAlerts
 from driftbell.alerting.state.records import KnownDestination
 from driftbell.alerting.state.silence import Answer, Command
 from driftbell.alerting.state.state import Draft, State
@@ -126,6 +129,7 @@ class Router:
             await self._write(renamed)
             draft = Draft(self.state)
             take_up(draft, self.clock())
+            wait_for(draft, self.clock())
             rules = put_in_force(draft, self._plan, self.clock())
             await self._write(draft)
             self._follow(rules)
@@ -151,6 +155,8 @@ class Router:
 
     def _follow(self, rules: InForce) -> None:
         self._dispatch, self._failover, self.endpoints = rules.dispatch, rules.failover, rules.endpoints
+        #: How alerts are taken in that others post.
+        self.posting = rules.posting
         records = (record_of(one) for one in rules.endpoints.values() if one.secrets)
         self._secret = {record.id: record for record in records}
         for destination in rules.endpoints:
@@ -174,12 +180,20 @@ class Router:
     def next_timer_ms(self) -> int | None:
         """When ``flush_due`` has something to do; None when nothing waits. Never later than the truth."""
         oldest_ms = self.state.undelivered.oldest_ms()
-        times = [self.state.next_flush_ms(), None if oldest_ms is None else oldest_ms + FAILOVER_MS]
+        times = [
+            self.state.next_flush_ms(),
+            self.state.deadlines.next_ms(),
+            None if oldest_ms is None else oldest_ms + FAILOVER_MS,
+        ]
         return min((at_ms for at_ms in times if at_ms is not None), default=None)
 
     async def flush_due(self) -> list[Decision]:
         """Do what is due by the clock: flush groups, and use other destinations for what has waited for too long."""
         decisions: list[Decision] = []
+        ended = self.state.deadlines.due(self.clock())
+        for first in range(0, len(ended), FLUSH_BATCH):
+            # Before anything is flushed: a flush tells what is over.
+            await self.change(partial(self.posting.end, ended[first : first + FLUSH_BATCH]))
         overdue = self.state.undelivered.since(self.clock() - FAILOVER_MS)
         for first in range(0, len(overdue), FLUSH_BATCH):
             async with self._commit() as draft:
@@ -192,7 +206,7 @@ class Router:
                     made += self._dispatch.flush(draft, group_id, self.clock())
                 self._failover.review(draft, self.clock())
             for decision in made:
-                self._report(decision)
+                tell(decision, self._dispatch.destinations[decision.destination], self.metrics)
             decisions += made
             # A store in memory never waits, and a storm would keep the event loop for seconds.
             await asyncio.sleep(0)
@@ -253,6 +267,8 @@ class Router:
 
     async def command(self, command: Command) -> Answer:
         """Do what somebody asks for, once, whichever way it comes: the answer is saved with what it changed."""
+        if isinstance(command.action, PostAlerts):
+            return await self.change(partial(self.posting.answer, command))
         return await self.change(partial(obey_at, command))
 
     async def change(self, change: Callable[[Draft, int], T]) -> T:
@@ -266,6 +282,7 @@ class Router:
             draft = Draft(self.state)
             self._dispatch.prune(draft, self.clock())
             forgotten = forget(draft)
+            forget_posted(draft, self.clock())
             await self._write(draft, even_if_empty=True)
         for destination in forgotten:
             log.info("all is closed at a destination that is gone", extra={"destination": self.label(destination)})
@@ -323,24 +340,6 @@ class Router:
         )
         return result
 
-    def _report(self, decision: Decision) -> None:
-        destination = self._dispatch.destinations[decision.destination]
-        name = destination.integration
-        self.metrics.decisions.labels(name, decision.reason.value).inc()
-        log.info(
-            "group flushed",
-            extra={
-                "group": decision.group_key,
-                "destination": destination.label,
-                "reason": decision.reason.value,
-                "queued": decision.queued.value if decision.queued else None,
-                "firing": decision.firing,
-                "resolved": decision.resolved,
-                "age_ms": decision.age_ms,
-                "muted": {fingerprint: str(mute) for fingerprint, mute in decision.muted.items()},
-            },
-        )
-
     @contextlib.asynccontextmanager
     async def _commit(self) -> AsyncIterator[Draft]:
         async with self._lock:
@@ -387,7 +386,7 @@ class Router:
         for queue in draft.queues.values():
             if queue is not None and queue.destination in self.wake:
                 self.wake[queue.destination].set()
-        if draft.groups or draft.queues:
+        if draft.groups or draft.queues or draft.entries:
             self.timers.set()
 
     def _wake_all(self) -> None:

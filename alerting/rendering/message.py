@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from driftbell.alerting.rendering.notification import severity
 from driftbell.alerting.rendering.text import one_line
-from driftbell.alerting.state.records import Incident, Kind, Notification
+from driftbell.alerting.state.records import POSTED, Incident, Kind, Notification
 from driftbell.alerting.times import clock_time, length, to_ms
 from driftbell.runtime.measured import measured, psi_numbers, strength
 from driftbell.schemas import Alert, Evidence, FeatureShift, to_rfc3339
@@ -170,12 +170,15 @@ def facts(alert: Alert, decided_ms: int) -> Iterator[Fact]:
         yield Fact("Likely began", clock_time(alert.evidence.change_point_ms))
     if alert.evidence.features:
         yield Fact("Moved most", ", ".join(_shift(shift) for shift in alert.evidence.features[:MAX_FEATURES]))
-    yield Fact("Episode", str(alert.episode))
+    if alert.reason != POSTED:
+        yield Fact("Episode", str(alert.episode))
     runbook = alert.annotations.get("runbook_url")
     if runbook:
         yield Fact("Runbook", runbook, link=True)
     if alert.generatorURL:
         yield Fact("Source", alert.generatorURL, link=True)
+    if alert.reason == POSTED:
+        return  # its events are in no topic of ours
     model = alert.labels.get("model")
     # The moment at which it began: a command that starts at the end of the topics would show nothing of it.
     whose = f" --model {shlex.quote(model)}" if model else ""

@@ -109,7 +109,7 @@ DIFFERENCES = (
     Difference(
         "resolve_timeout",
         "an alert that is not sent again is resolved after it",
-        "accepted and not used",
+        "only of what others post; driftbell's own are not resolved by it",
         "driftbell's alerts carry their end; a worker that is away does not mean that a model is well",
     ),
     Difference(

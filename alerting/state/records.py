@@ -6,13 +6,17 @@ All times are epoch milliseconds of the router's clock. Records are changed only
 from __future__ import annotations
 
 import enum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
+from driftbell.alerting.state.posted_alerts.posted import Posted
 from driftbell.schemas import Alert, Status
 
 Delivered = Literal["no", "maybe", "yes"]
+
+#: The ``reason`` and the evidence's metric of alerts that others have posted.
+POSTED: Final = "posted"
 
 
 class Severity(enum.StrEnum):
@@ -92,6 +96,8 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     lives: dict[str, Life] = msgspec.field(default_factory=dict)
     #: Of this episode; None while nobody has taken it on.
     acknowledgement: Acknowledgement | None = None
+    #: Of an alert that others post; None of driftbell's own.
+    posted: Posted | None = None
 
     def copy(self) -> Entry:
         """A copy that can be changed without changing this one."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from driftbell.alerting.state.posted_alerts.posted import PostAlerts
+
 
 class SilenceMatcher(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One matcher of a silence, with Alertmanager's two switches for the four operators."""
@@ -82,7 +84,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    action: Action
+    action: Action | PostAlerts
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -93,6 +95,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             ``driftbell.alerting.life.acknowledging.AcknowledgeReason``).
         silence_id: of the silence as it is now; empty when there is none.
         error: a sentence, when nothing was done.
+        refused_alerts: how many of a post were not taken.
         alerts: fingerprints of those that were acknowledged, or given back.
     """
 
@@ -102,6 +105,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     silence_id: str = ""
     error: str = ""
     alerts: tuple[str, ...] = ()
+    refused_alerts: int = 0
 
 
 class Silences:

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from driftbell.alerting.state.due_deliveries import DueDeliveries, Undelivered
 from driftbell.alerting.state.firing import FiringAlerts
+from driftbell.alerting.state.posted_alerts.deadlines import Deadlines
 from driftbell.alerting.state.records import (
     Acknowledgement,
     DeadDelivery,
@@ -49,6 +50,8 @@ class State:
     ) -> None:
         self.entries = {entry.fingerprint: entry for entry in entries}
         self.firing = FiringAlerts(self.entries.values())
+        #: Of alerts that others post.
+        self.deadlines = Deadlines(self.entries.values())
         self.groups = {group.id: group for group in groups}
         self.queues: dict[str, DeliveryQueue] = {}
         #: Next input offset by partition.
@@ -124,6 +127,7 @@ class State:
         """Take over what a saved draft changed."""
         for fingerprint, entry in draft.entries.items():
             self.firing.note(fingerprint, entry)
+            self.deadlines.note(fingerprint, entry)
             if entry is None:
                 self.entries.pop(fingerprint, None)
             else:

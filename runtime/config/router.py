@@ -21,7 +21,7 @@ from driftbell.runtime.config.section import Duration, Secret, Section
 class Global(Section, frozen=True):
     """Defaults that receivers inherit."""
 
-    #: Accepted for compatibility. driftbell's alerts carry their end; none is resolved by a timeout.
+    #: How long an alert fires that others post without an end (docs/api.md). driftbell's own carry their end.
     resolve_timeout: Duration = 300.0
     slack_api_url: Secret | None = None
     slack_api_url_file: str | None = None

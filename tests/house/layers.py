@@ -39,10 +39,11 @@ MAY_IMPORT: dict[str, dict[str, set[str]]] = {
         "rendering": {"outbox", "state"},
         "life": {"routing", "state"},
         "incidents": {"life", "muting", "outbox", "rendering", "routing", "state"},
+        "posting": {"incidents", "routing", "state"},
         "destinations": {"incidents", "outbox", "state"},
         "channels": {"outbox", "rendering", "state"},
         "commands": {"life", "muting", "state"},
-        "api": {"channels", "commands", "muting", "rendering", "routing", "state"},
+        "api": {"channels", "commands", "muting", "posting", "rendering", "routing", "state"},
         "process": {
             *(
                 "api",
@@ -52,6 +53,7 @@ MAY_IMPORT: dict[str, dict[str, set[str]]] = {
                 "incidents",
                 "muting",
                 "outbox",
+                "posting",
                 "rendering",
                 "routing",
                 "state",

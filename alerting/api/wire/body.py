@@ -98,7 +98,7 @@ def content(name: str, data: bytes) -> Any:
     """
     try:
         return msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # msgspec's own error is a ValueError
         pass
     # Slower, and as patient as Go: bytes that are no UTF-8, half characters, something behind the end.
     try:

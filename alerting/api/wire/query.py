@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -45,14 +46,14 @@ def filters(asked: Mapping[str, list[bytes]]) -> list[Matcher]:
     """
     found = []
     for raw in asked.get("filter", ()):
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:
-            raise refused(400, f"matcher value not valid UTF-8: {raw.decode(errors='replace')}") from None
+        text = raw.decode(errors="replace")
         try:
             found.append(parse_matcher(text))
         except BadMatcherError as error:
             raise refused(400, error.alertmanager) from error
+        if text.encode() != raw:
+            value = re.split("=~|!=|!~|=", text, maxsplit=1)[1].strip()
+            raise refused(400, f"matcher value not valid UTF-8: {value}")
     return found
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from driftbell.alerting.api.port import Rules
 from driftbell.alerting.commands.asking import ask
-from driftbell.alerting.commands.obeying import obey
 from driftbell.alerting.errors import RefusedError
+from driftbell.alerting.posting.posting import PostResult
 from driftbell.alerting.process.router import Router
+from driftbell.alerting.state.posted_alerts.posted import PostAlerts, PostedAlert
 from driftbell.alerting.state.silence import Action, Answer, Command
 from driftbell.alerting.state.state import State
 from driftbell.alerting.state.store import CommandBox, Table, Tables
@@ -19,6 +21,9 @@ from driftbell.runtime.observability.ops import Health
 
 #: How long a leader elsewhere has to take a command up, seconds. It looks every second.
 _WAIT_SECONDS = 10.0
+
+#: Posted alerts in one write.
+_POSTED_AT_ONCE = 200
 
 #: What an answer of the API is made of.
 _SHOWN = (Table.ENTRIES, Table.GROUPS, Table.SILENCES)
@@ -76,12 +81,31 @@ class RouterPort:
                 tables[table] = await self._box.look(table)
             return load(tables)
 
+    async def post(self, alerts: Sequence[PostedAlert]) -> str:
+        """See ``ApiPort.post``."""
+        refused = 0
+        for first in range(0, len(alerts), _POSTED_AT_ONCE):
+            part = tuple(alerts[first : first + _POSTED_AT_ONCE])
+            if self._leads():
+                results = await self._router.change(partial(self._router.posting.post, part))
+                for result, count in results.items():
+                    self._router.metrics.posted.labels(result.value).inc(count)
+                refused += results[PostResult.TOO_MANY]
+                # A store in memory never waits.
+                await asyncio.sleep(0)
+            else:
+                answer = await self._ask(PostAlerts(alerts=part))
+                refused += answer.refused_alerts
+        return self._router.posting.too_many(refused) if refused else ""
+
     async def command(self, action: Action) -> Answer:
         """See ``ApiPort.command``."""
-        command = Command(id=str(uuid.uuid4()), action=action)
         if self._leads():
-            return await self._router.change(lambda draft, now_ms: obey(draft, command, now_ms))
-        return await ask(self._box, command, seconds=_WAIT_SECONDS)
+            return await self._router.command(Command(id=str(uuid.uuid4()), action=action))
+        return await self._ask(action)
+
+    async def _ask(self, action: Action | PostAlerts) -> Answer:
+        return await ask(self._box, Command(id=str(uuid.uuid4()), action=action), seconds=_WAIT_SECONDS)
 
     async def reload(self) -> None:
         """See ``ApiPort.reload``."""

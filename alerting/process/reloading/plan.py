@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from driftbell.alerting.channels.channel import Channel
@@ -14,6 +15,7 @@ from driftbell.alerting.incidents.dispatch import Dispatch
 from driftbell.alerting.incidents.failover import Failover
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.outbox.identity import identify
+from driftbell.alerting.posting.posting import Posting, posting_of
 from driftbell.alerting.state.records import KnownDestination
 from driftbell.runtime.config.router import RouterConfig
 
@@ -28,6 +30,7 @@ class InForce:
     dispatch: Dispatch
     failover: Failover
     endpoints: Mapping[str, Endpoint]
+    posting: Posting
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,13 @@ class Plan:
         endpoints: in the order of the file; their destinations have the identities that a router without a memory gives.
         rules: makes the rules for destinations, of which some may be retired.
         retired: makes the channel of a destination that is remembered only.
+        posting: makes the rules for what others post.
     """
 
     endpoints: Sequence[Endpoint]
     rules: Callable[[Sequence[Destination]], tuple[Dispatch, Failover]]
     retired: Callable[[KnownDestination], Channel]
+    posting: Callable[[Dispatch], Posting] = Posting
 
     def identified(self, known: Iterable[KnownDestination]) -> list[Endpoint]:
         """The endpoints under the identities by which the router remembers their destinations."""
@@ -55,7 +60,8 @@ class Plan:
         for record in known.values():
             if record.id not in endpoints:
                 endpoints[record.id] = Endpoint(destination_of(record), self.retired(record))
-        return InForce(*self.rules([endpoint.destination for endpoint in endpoints.values()]), endpoints)
+        dispatch, failover = self.rules([endpoint.destination for endpoint in endpoints.values()])
+        return InForce(dispatch, failover, endpoints, self.posting(dispatch))
 
 
 def record_of(endpoint: Endpoint) -> KnownDestination:
@@ -81,4 +87,5 @@ def plan_of(settings: RouterConfig, endpoints: Sequence[Endpoint], session: aioh
         endpoints,
         lambda destinations: (dispatch_of(settings, destinations), Failover(destinations, root)),
         lambda record: retired(record, settings, session),
+        partial(posting_of, settings),
     )

@@ -27,7 +27,7 @@ def test_every_difference_is_listed_and_no_other() -> None:
 def test_the_examples_are_sound_configurations() -> None:
     examples = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]
     assert examples
-    for example in examples:
+    for example in (one for one in examples if "router" in one):
         assert check(msgspec.convert(example["router"], MODEL.router)) == []
 
 

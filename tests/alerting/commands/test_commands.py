@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from driftbell.alerting.commands import obeying, taking_up
+from driftbell.alerting.commands import obeying
 from driftbell.alerting.commands.asking import NoLeaderError, ask, silences
 from driftbell.alerting.commands.taking_up import take_up
 from driftbell.alerting.errors import StoreUnavailableError
@@ -132,7 +132,7 @@ async def test_a_command_at_which_the_router_fails_is_answered_and_does_not_stop
             raise ZeroDivisionError
         return real(draft, command, now_ms)
 
-    monkeypatch.setattr(taking_up, "obey", obey)
+    monkeypatch.setattr(obeying, "obey", obey)
 
     assert [answer.reason for answer in await take_up(store, one.router)] == ["invalid", "added"]
     assert await store.commands() == {}

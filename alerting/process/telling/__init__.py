@@ -1,0 +1,1 @@
+"""What the router does, told in its log and its metrics."""

@@ -1,0 +1,1 @@
+"""Alerts that others post, as records, and when they are over."""

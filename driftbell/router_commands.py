@@ -87,6 +87,20 @@ def length_ms(text: str, option: str) -> int:
     return found
 
 
+def moment_ms(text: str, option: str) -> int:
+    """A moment as it is typed, epoch milliseconds.
+
+    Raises:
+        UsageError: it is none.
+    """
+    from driftbell.alerting.times import to_ms
+
+    try:
+        return to_ms(text)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{option}: {text!r} is not a time", "write it as 2026-12-01T08:00:00Z") from error
+
+
 def who() -> str:
     """The user of this process; empty where it has none."""
     import getpass

@@ -11,7 +11,7 @@ from driftbell.command import Commands, takes_json
 from driftbell.configured import configured
 from driftbell.errors import UsageError
 from driftbell.exit_codes import ExitCode
-from driftbell.router_commands import at_store, done, length_ms, who
+from driftbell.router_commands import at_store, done, length_ms, moment_ms, who
 
 if TYPE_CHECKING:
     from driftbell.alerting.state.silence import Answer, Silence
@@ -80,10 +80,10 @@ def add_silence(options: argparse.Namespace) -> int:
 
     config = configured(options)
     matchers = _matchers(options.matchers)
-    starts_ms = None if options.start is None else _moment(options.start, "--start")
+    starts_ms = None if options.start is None else moment_ms(options.start, "--start")
     now_ms = round(time.time() * 1000)
     if options.end is not None:
-        ends_ms = _moment(options.end, "--end")
+        ends_ms = moment_ms(options.end, "--end")
     else:
         ends_ms = (now_ms if starts_ms is None else starts_ms) + length_ms(options.duration, "--duration")
     put = PutSilence(
@@ -175,15 +175,6 @@ def _matchers(texts: Sequence[str]) -> list[Matcher]:
         except BadMatcherError as error:
             raise UsageError(str(error), 'write label=value or label="value", with =, !=, =~ or !~') from error
     return found
-
-
-def _moment(text: str, option: str) -> int:
-    from driftbell.alerting.times import to_ms
-
-    try:
-        return to_ms(text)
-    except (ValueError, OverflowError) as error:
-        raise UsageError(f"{option}: {text!r} is not a time", "write it as 2026-12-01T08:00:00Z") from error
 
 
 def _matched(silence: Silence) -> str:

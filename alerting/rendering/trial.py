@@ -1,0 +1,80 @@
+"""A page that says that it is a test, and its close: ``driftbell notify test``."""
+
+from __future__ import annotations
+
+from driftbell.alerting.outbox.delivery import Delivery
+from driftbell.alerting.rendering.message import subject
+from driftbell.alerting.rendering.notification import notify
+from driftbell.alerting.routing.routes import digest
+from driftbell.alerting.state.records import Group, Incident, Kind, Severity
+from driftbell.alerting.times import rfc3339
+from driftbell.schemas import Alert, Evidence
+from driftbell.schemas.fingerprint import fingerprint
+
+ALERTNAME = "DriftbellTest"
+
+
+def trial(
+    kind: Kind,
+    *,
+    receiver: str,
+    destination: str,
+    severity: Severity,
+    by: str,
+    now_ms: int,
+    handle: dict[str, str] | None = None,
+    started_ms: int | None = None,
+    external_url: str = "",
+) -> Delivery:
+    """A delivery as the router would hand it to a channel, about an alert that says that it is a test.
+
+    Args:
+        kind: open it, or close it.
+        receiver: the name of the receiver.
+        destination: the id of the destination; with the moment of the start it is the identity towards the vendor.
+        severity: of the alert. A critical one calls people as every critical page does.
+        by: who tests; shown.
+        now_ms: epoch milliseconds.
+        handle: of a close: what the channel answered when it was opened.
+        started_ms: of a close: when it was opened.
+        external_url: of the router.
+    """
+    started_ms = now_ms if started_ms is None else started_ms
+    labels = {"alertname": ALERTNAME, "receiver": receiver, "severity": severity.value}
+    text = f"This is a test of the receiver {receiver}{f' by {by}' if by else ''}. Nothing is wrong, and nobody has to act."
+    over = kind is Kind.RESOLVE
+    alert = Alert(
+        id=digest("trial", destination, str(started_ms), kind.value),
+        fingerprint=fingerprint(labels),
+        status="resolved" if over else "firing",
+        labels=labels,
+        annotations={"summary": text},
+        startsAt=rfc3339(started_ms),
+        endsAt=rfc3339(now_ms) if over else None,
+        updatedAt=rfc3339(now_ms),
+        episode=1,
+        reason="test",
+        evidence=Evidence(metric="test"),
+    )
+    key = digest("trial", destination, str(started_ms))
+    group = Group(
+        id=key,
+        route_id="",
+        key=f'{{}}:{{alertname="{ALERTNAME}"}}',
+        labels={"alertname": ALERTNAME},
+        created_ms=started_ms,
+        next_flush_ms=now_ms,
+    )
+    notification = notify(
+        group,
+        receiver,
+        [] if over else [alert],
+        [alert] if over else [],
+        reason="test",
+        now_ms=now_ms,
+        external_url=external_url,
+    )
+    incident = Incident(id=key[:24], opened_ms=started_ms, subject=subject(notification), handle=dict(handle or {}))
+    if over:
+        incident.delivered = "yes"
+    return Delivery(f"{incident.id}-{1 + over}", kind, notification, incident, key)

@@ -122,7 +122,8 @@ def test_every_driftbell_command_that_is_shown_exists(document: Path, capsys: py
             known = [word for word in words[1:] if re.fullmatch(r"[a-z]+", word)][:2]
             known = (
                 known
-                if known[0] in ("topics", "config", "events", "dlq", "state", "completion", "silence")
+                if known[0]
+                in ("topics", "config", "events", "dlq", "state", "completion", "silence", "route", "notify")
                 else known[:1]
             )
             with pytest.raises(SystemExit) as end:

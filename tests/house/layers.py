@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, dict[str, set[str]]] = {
         "routing": set(),
         "outbox": {"routing", "state"},
         "muting": {"routing", "state"},
-        "rendering": {"outbox", "state"},
+        "rendering": {"outbox", "routing", "state"},
         "life": {"routing", "state"},
         "incidents": {"life", "muting", "outbox", "rendering", "routing", "state"},
         "posting": {"incidents", "routing", "state"},

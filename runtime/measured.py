@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
-from driftbell.runtime.wording import Show, count, duration, milliseconds, percent, quantity
+from driftbell.runtime.wording import Show, count, duration, milliseconds, pair, percent, quantity
 
 #: The metric whose number is shown as a word, with the number in the method.
 PSI: Final = "psi"
@@ -73,6 +73,29 @@ def measured(
     if events is not None:
         text += f" over {count(events, noun)}"
     return f"{text}; {', '.join(against)}" if against else text
+
+
+def changed(metric: str, before: float | None, now: float) -> str:
+    """How a metric moved, as short as a headline needs it.
+
+    >>> changed("error_rate", 0.0046, 0.04), changed("latency_p95_ms", 80.0, 340.0), changed("absolute_error", 2.5, 4.0)
+    ('error rate 0.5 -> 4.0 %', 'latency p95 80 -> 340 ms', 'absolute error 2.5 -> 4')
+    >>> changed("latency_p95_ms", 950.0, 12400.0), changed("failure_rate", None, 0.12), changed("error_rate", 0.0, 0.0)
+    ('latency p95 950 ms -> 12.4 s', 'failure rate 12.0 %', 'error rate 0.0 %')
+    """
+    show = percent if metric.endswith("_rate") else _show(metric)
+    if before is None or before == now:
+        return f"{spoken(metric)} {show(now, 0)}"
+    left, right = pair(before, now, show)
+    number, _, unit = left.rpartition(" ")
+    if number and right.endswith(f" {unit}"):
+        left = number
+    return f"{spoken(metric)} {left} -> {right}"
+
+
+def share(value: float) -> str:
+    """A share in a headline: 0.536 -> "54 %", 0.031 -> "3.1 %"; what is not all is not called 100 %."""
+    return f"{100 * value:.0f} %" if 0.0995 <= value < 0.995 or value == 1 else percent(value)
 
 
 def psi_numbers(features: Iterable[tuple[str, float | None]], metric: str, value: float | None) -> str:

@@ -10,6 +10,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from driftbell.alerting.rendering.roles import Role, cause_ms, moved, role_of
 from driftbell.alerting.routing.routes import Node, digest, group_id, group_key
 from driftbell.alerting.state.records import Group
 from driftbell.alerting.state.state import Draft
@@ -20,9 +21,6 @@ from driftbell.schemas import Alert
 #: beyond makes an incident of its own, so that nothing a producer names grows without end.
 MAX_PAST = 1_000
 MAX_FEATURES = 1_000
-
-HEALTH = "health"
-_LATE_FAMILIES = frozenset({"performance", "concept"})
 
 
 class Joining(enum.StrEnum):
@@ -70,20 +68,20 @@ def place(draft: Draft, node: Node, labels: Mapping[str, str], alert: Alert, fir
             return Placement(Joining.SAME_ALERT, incident.id, base, key)
     if window_ms is None:
         return Placement(Joining.EQUAL_LABELS, base, "", key)
-    if alert.labels.get("family") == HEALTH:
-        return Placement(Joining.HEALTH, health_id(base), "", f"{key}#{HEALTH}")
+    if role_of(alert) is Role.HEALTH:
+        return Placement(Joining.HEALTH, health_id(base), "", f"{key}#health")
     _adopt_older(draft, base)
     opened = digest("cause", base, alert.fingerprint, str(alert.episode))
     chosen: tuple[tuple[int, bool, int, int, str], Joining] | None = None
-    cause_ms, features, is_late = cause_of(alert, fired_ms), moved(alert), comes_late(alert)
+    began_ms, features, is_late = cause_of(alert, fired_ms), moved(alert), comes_late(alert)
     for incident in draft.incidents(base):
-        reason = _joins(incident, alert.fingerprint, cause_ms, features, is_late, window_ms)
+        reason = _joins(incident, alert.fingerprint, began_ms, features, is_late, window_ms)
         if reason is None and incident.id == opened:
             reason = Joining.SAME_ALERT
         if reason is None:
             continue
         # Of several the one that people know already, then the one whose cause is nearest.
-        distance_ms = abs(cause_ms - incident.onset_ms)
+        distance_ms = abs(began_ms - incident.onset_ms)
         rank = (_ORDER[reason], not incident.flushed, distance_ms, incident.opened_ms, incident.id)
         if chosen is None or rank < chosen[0]:
             chosen = rank, reason
@@ -106,13 +104,13 @@ def is_of(group: Group, base: str) -> bool:
 
 
 def _joins(
-    incident: Group, fingerprint: str, cause_ms: int, features: set[str], is_late: bool, window_ms: int
+    incident: Group, fingerprint: str, began_ms: int, features: set[str], is_late: bool, window_ms: int
 ) -> Joining | None:
     if fingerprint in incident.members or fingerprint in incident.past:
         return Joining.SAME_ALERT
     # Of what nobody was told yet the order does not matter: what would have taken it in, had it come first, is taken in.
-    after = not incident.flushed or cause_ms >= incident.onset_ms - window_ms
-    if after and cause_ms <= incident.opened_ms + window_ms:
+    after = not incident.flushed or began_ms >= incident.onset_ms - window_ms
+    if after and began_ms <= incident.opened_ms + window_ms:
         return Joining.SAME_TIME
     if after and is_late and not features.isdisjoint(incident.features):
         return Joining.SAME_FEATURES
@@ -121,9 +119,9 @@ def _joins(
 
 def note(group: Group, alert: Alert, fired_ms: int) -> None:
     """An alert joins an incident, which knows more of its cause then. The onset is fixed when people are told."""
-    cause_ms = cause_of(alert, fired_ms)
-    if not group.onset_ms or (not group.flushed and cause_ms < group.onset_ms):
-        group.onset_ms = cause_ms
+    began_ms = cause_of(alert, fired_ms)
+    if not group.onset_ms or (not group.flushed and began_ms < group.onset_ms):
+        group.onset_ms = began_ms
     group.opened_ms = group.opened_ms or fired_ms
     group.features |= set(sorted(moved(alert) - group.features)[: MAX_FEATURES - len(group.features)])
     group.past.pop(alert.fingerprint, None)
@@ -157,20 +155,10 @@ def leave(group: Group, fingerprint: str, episode: int) -> None:
 
 
 def cause_of(alert: Alert, fired_ms: int) -> int:
-    """When the cause of an alert was, in epoch milliseconds: its change point, else when its condition was first seen."""
-    started_ms = min(to_ms(alert.startsAt), fired_ms)
-    change_ms = alert.evidence.change_point_ms
-    return started_ms if change_ms is None or change_ms <= 0 else min(change_ms, started_ms)
-
-
-def moved(alert: Alert) -> set[str]:
-    """The features that an alert says have moved."""
-    named = {shift.feature for shift in alert.evidence.features}
-    own = alert.labels.get("feature")
-    return named | {own} if own else named
+    """When the cause of an alert was, in epoch milliseconds; never after it fired."""
+    return cause_ms(alert, min(to_ms(alert.startsAt), fired_ms))
 
 
 def comes_late(alert: Alert) -> bool:
     """Whether an alert may come long after its cause: labels are late, and so is what follows of them."""
-    family = alert.labels.get("family")
-    return family in _LATE_FAMILIES or (family == "drift" and "feature" not in alert.labels)
+    return role_of(alert) in (Role.PERFORMANCE, Role.CONCEPT, Role.PREDICTION_DRIFT)

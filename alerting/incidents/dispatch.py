@@ -300,6 +300,7 @@ class Dispatch:
                 list(resolved.values()),
                 reason,
                 now_ms,
+                last,
                 calls_again=calls_again,
                 taken=taken,
             )
@@ -333,6 +334,7 @@ class Dispatch:
         resolved: Sequence[Alert],
         reason: DecisionReason,
         now_ms: int,
+        last: LogEntry | None,
         *,
         calls_again: bool,
         taken: Taken,
@@ -346,6 +348,7 @@ class Dispatch:
             reason=reason,
             now_ms=now_ms,
             external_url=self._external_url,
+            told=last,
         )
         notification = taken.told(notification)
         if reason.calls_again:

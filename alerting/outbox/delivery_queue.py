@@ -18,6 +18,7 @@ from driftbell.alerting.outbox.backoff import (
     UNKNOWN_RETRIES,
     delay_ms,
 )
+from driftbell.alerting.outbox.news_unsent import with_news_of
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, Retry
 from driftbell.alerting.routing.routes import digest
 from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Incident, Kind, Notification, Row
@@ -306,6 +307,7 @@ def _collapse(queue: DeliveryQueue) -> Settled:
         queue.rows.remove(newer)
         return Settled.HELD
     _inherit_schedule(newer, failed)
+    newer.notification = with_news_of(failed.notification, newer.notification)
     if incident.delivered == "no":
         # It is the first that the channel hears.
         newer.calls_again, incident.calls = False, 1
@@ -373,7 +375,7 @@ def _append(queue: DeliveryQueue, incident: Incident, notification: Notification
 
 def _replace(row: Row, incident: Incident, notification: Notification, now_ms: int) -> None:
     row.delivery_id = _number(incident)
-    row.notification = notification
+    row.notification = with_news_of(row.notification, notification)
     row.enqueued_ms = now_ms
     row.unknown = 0
 

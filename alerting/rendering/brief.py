@@ -26,7 +26,7 @@ def brief(message: Message, room: int, size: Callable[[str], int] = len) -> str:
     shown = 0
     for item in message.items:
         facts = [f"{fact.name}: {truncate(one_line(fact.value), MAX_LINE)}" for fact in item.facts]
-        if total > 1:
+        if message.with_summaries or total > 1:
             facts.insert(0, f"{'FIRING' if item.firing else 'RESOLVED'}: {truncate(one_line(item.summary), MAX_LINE)}")
         kept = _fitting(lines, facts, room, size)
         if not kept:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from driftbell.alerting.rendering.notification import severity
-from driftbell.alerting.rendering.text import one_line
-from driftbell.alerting.state.records import POSTED, Incident, Kind, Notification
+from driftbell.alerting.rendering.headline import RESOLVED, headline, summary
+from driftbell.alerting.rendering.news import news
+from driftbell.alerting.rendering.roles import is_over, phrase, symptom
+from driftbell.alerting.rendering.story import tell
+from driftbell.alerting.state.records import POSTED, Incident, Kind, Notification, Severity
 from driftbell.alerting.times import clock_time, length, to_ms
 from driftbell.runtime.measured import measured, psi_numbers, strength
 from driftbell.schemas import Alert, Evidence, FeatureShift, to_rfc3339
@@ -19,8 +21,10 @@ MAX_SHOWN = 5
 #: Features named as having moved most.
 MAX_FEATURES = 5
 
-#: Labels that the facts do not repeat.
-_IN_SUBJECT = frozenset({"alertname", "severity"})
+#: Symptoms that are named.
+MAX_FOLDED = 10
+
+_LEVELS = frozenset(one.upper() for one in Severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class Message:
 
     subject: str
     #: ``firing, critical, since 2026-11-24 14:02:07 UTC`` or ``resolved after 12 min``.
-    state: str
+    status: str
     kind: Kind
     items: tuple[Item, ...]
     #: Alerts that are counted but not shown.
@@ -55,6 +59,18 @@ class Message:
     link: str
     #: Whether somebody has taken on all that fires.
     taken: bool = False
+    #: What an update says that the messages before it did not.
+    news: str = ""
+
+    @property
+    def state(self) -> str:
+        """How it stands, and what is new."""
+        return f"{self.status}; {self.news}" if self.news else self.status
+
+    @property
+    def with_summaries(self) -> bool:
+        """Whether the sentence of each alert says more than the headline."""
+        return len(self.items) > 1 or any(item.summary not in self.subject for item in self.items)
 
     def lines(self) -> Iterator[str]:
         """The message as lines of plain text."""
@@ -74,16 +90,25 @@ class Message:
 
 def compose(notification: Notification, incident: Incident, kind: Kind) -> Message:
     """Compose a message. Pure text work; nothing in an alert makes it fail."""
-    alerts = sorted(notification.alerts, key=lambda alert: (alert.status != "firing", severity(alert).rank))
-    shown = alerts[:MAX_SHOWN]
+    story = tell(notification.alerts)
+    shown = story.alerts[:MAX_SHOWN]
+    items = [_item(alert, notification.decided_ms, story.head) for alert in shown]
+    if items and story.folded:
+        also = ", ".join(map(symptom, story.folded[:MAX_FOLDED]))
+        more = len(story.folded) - MAX_FOLDED
+        fact = Fact("Also moved", also + (f" and {more:,} more" if more > 0 else ""))
+        items[0] = replace(items[0], facts=(fact, *items[0].facts))
+    told = news(notification) if kind is Kind.UPDATE else ""
+    status = _state(notification, incident)
     return Message(
-        subject=incident.subject if kind is Kind.RESOLVE and incident.subject else subject(notification),
-        state=_state(notification, incident),
+        subject=_closed(incident.subject) if kind is Kind.RESOLVE and incident.subject else subject(notification),
+        status=status,
         kind=kind,
-        items=tuple(_item(alert, notification.decided_ms) for alert in shown),
-        more=notification.firing + notification.resolved - len(shown),
+        items=tuple(items),
+        more=notification.firing + notification.resolved - len(shown) - len(story.folded),
         link=notification.external_url,
         taken=notification.is_taken,
+        news=told,
     )
 
 
@@ -93,25 +118,14 @@ def minimal(notification: Notification, incident: Incident, kind: Kind) -> Messa
 
 
 def subject(notification: Notification) -> str:
-    """One sentence: the worst alert's summary, and how many more there are."""
-    alerts = notification.alerts
-    if not alerts:
-        return notification.group_key
-    # The stable sort makes it the first of the worst.
-    worst = min(alerts, key=lambda alert: (alert.status != "firing", severity(alert).rank))
-    others = (notification.firing or notification.resolved) - 1
-    return summary(worst) + (f" (and {others:,} more)" if others > 0 else "")
+    """One sentence, which begins with the severity (``driftbell.alerting.rendering.headline``)."""
+    return headline(notification)
 
 
-def summary(alert: Alert) -> str:
-    """The alert's sentence, or its name and labels when it has none."""
-    for name in ("summary", "title"):
-        text = alert.annotations.get(name, "")
-        # A headline of blanks, or of characters that are taken out, says nothing.
-        if one_line(text).strip("\N{REPLACEMENT CHARACTER} "):
-            return text
-    labels = ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()) if name not in _IN_SUBJECT)
-    return f"{alert.labels.get('alertname', 'alert')} ({labels})" if labels else alert.labels.get("alertname", "alert")
+def _closed(opened: str) -> str:
+    """The subject of what is over: it begins with that instead of a severity."""
+    level, _, rest = opened.partition(" ")
+    return f"{RESOLVED} {rest}" if level in _LEVELS else opened
 
 
 def _state(notification: Notification, incident: Incident) -> str:
@@ -147,8 +161,21 @@ def acknowledged(notification: Notification) -> str:
     return f"{some}{how} by {made.by or 'somebody'}{comment}"
 
 
-def _item(alert: Alert, decided_ms: int) -> Item:
-    return Item(summary(alert), alert.status == "firing", tuple(facts(alert, decided_ms)))
+def _item(alert: Alert, decided_ms: int, head: Alert | None) -> Item:
+    told = facts(alert, decided_ms)
+    if head is not None and alert is not head and _is_beside(alert, head):
+        said = set(facts(head, decided_ms))
+        told = (fact for fact in told if fact.name in _ITS_OWN or (fact.link and fact not in said))
+    return Item(summary(alert), alert.status == "firing", tuple(told))
+
+
+#: What is said of an alert beside another one of the same model, of which all is said.
+_ITS_OWN = frozenset({"Measured", "Now", "While it fired", "Description", "Lasted", "Likely began", "Moved most"})
+
+
+def _is_beside(alert: Alert, head: Alert) -> bool:
+    model = head.labels.get("model")
+    return bool(model) and alert.labels.get("model") == model and bool(phrase(alert)) and bool(phrase(head))
 
 
 def facts(alert: Alert, decided_ms: int) -> Iterator[Fact]:
@@ -157,7 +184,7 @@ def facts(alert: Alert, decided_ms: int) -> Iterator[Fact]:
     yield Fact("Labels", labels)
     description = alert.annotations.get("description")
     if alert.evidence.value is not None:
-        yield Fact("Measured", _measured(alert, alert.evidence.value))
+        yield Fact(_when(alert), _measured(alert, alert.evidence.value))
     elif description:
         # Of a worker's alert it says in prose what the facts below say.
         yield Fact("Description", description)
@@ -168,8 +195,9 @@ def facts(alert: Alert, decided_ms: int) -> Iterator[Fact]:
         yield Fact("Lasted", length(ended_ms - started_ms))
     if alert.evidence.change_point_ms is not None:
         yield Fact("Likely began", clock_time(alert.evidence.change_point_ms))
-    if alert.evidence.features:
-        yield Fact("Moved most", ", ".join(_shift(shift) for shift in alert.evidence.features[:MAX_FEATURES]))
+    own = alert.labels.get("feature")
+    if others := [shift for shift in alert.evidence.features if shift.feature != own]:
+        yield Fact("Moved most", ", ".join(map(_shift, others[:MAX_FEATURES])))
     if alert.reason != POSTED:
         yield Fact("Episode", str(alert.episode))
     runbook = alert.annotations.get("runbook_url")
@@ -194,6 +222,13 @@ def _at(moment_ms: int) -> str:
         return f" --at {to_rfc3339(moment_ms)[:19]}Z"
     except ValueError:
         return ""  # no time that a calendar has
+
+
+def _when(alert: Alert) -> str:
+    """What is over was measured while it fired, unless its value says that all is well."""
+    if alert.status == "firing":
+        return "Measured"
+    return "Now" if is_over(alert.evidence) else "While it fired"
 
 
 def _measured(alert: Alert, value: float) -> str:

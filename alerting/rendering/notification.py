@@ -8,7 +8,7 @@ from functools import cmp_to_key
 import msgspec
 
 from driftbell.alerting.rendering.text import truncate
-from driftbell.alerting.state.records import Group, Notification, Severity
+from driftbell.alerting.state.records import Group, LogEntry, Notification, Severity
 from driftbell.schemas import Alert
 
 #: Alerts that one notification carries; more are counted. No channel but the webhook shows more than a few.
@@ -27,15 +27,18 @@ def notify(
     reason: str,
     now_ms: int,
     external_url: str = "",
+    told: LogEntry | None = None,
 ) -> Notification:
     """Compose a notification. Alerts come in Alertmanager's order: by ``job``, ``instance``, then all labels.
 
-    Severity is that of the worst firing alert, or of the worst resolved one when nothing fires.
+    Severity is that of the worst firing alert, or of the worst resolved one when nothing fires. ``told`` is what the
+    destination was sent last.
     """
     everything = [*firing, *resolved]
     shown = everything
     if len(everything) > MAX_ALERTS:
         shown = sorted(everything, key=lambda alert: (alert.status != "firing", severity(alert).rank))[:MAX_ALERTS]
+    known, over = (told.firing, told.resolved) if told else (frozenset[str](), frozenset[str]())
     return Notification(
         receiver=receiver,
         status="firing" if firing else "resolved",
@@ -50,6 +53,8 @@ def notify(
         resolved=len(resolved),
         decided_ms=now_ms,
         external_url=external_url,
+        began=[one.fingerprint for one in firing if one.fingerprint not in known][:MAX_ALERTS],
+        ended=[one.fingerprint for one in resolved if one.fingerprint in known - over][:MAX_ALERTS],
     )
 
 

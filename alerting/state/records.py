@@ -180,6 +180,9 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     acknowledgement: Acknowledgement | None = None
     #: Of an escalation or a reminder: since when nobody has taken it on; 0: it is none.
     waiting_ms: int = 0
+    #: Fingerprints that fire, and that are over, of which the destination was not told before; as many as ``alerts`` may hold.
+    began: list[str] = []
+    ended: list[str] = []
 
     @property
     def is_taken(self) -> bool:

@@ -44,8 +44,10 @@ def sentence(subject: Subject, condition: Condition, now_ms: int) -> str:
         text = f"{metric} of {name}{text.removeprefix(metric)}"
     else:
         text = f"{name}: {text}"
-    if condition.features:
-        text += f"; features that moved most: {', '.join(shift.feature for shift in condition.features[:_NAMED])}"
+    # That a feature has moved needs not be said of an alert about that feature.
+    others = [shift.feature for shift in condition.features if shift.feature != condition.labels.get("feature")]
+    if others:
+        text += f"; features that moved most: {', '.join(others[:_NAMED])}"
     return text
 
 

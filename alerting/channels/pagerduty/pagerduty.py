@@ -18,10 +18,11 @@ from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
 from driftbell.alerting.rendering.message import Message, compose, minimal
+from driftbell.alerting.rendering.story import features_at_fault
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.rendering.text import clean, one_line, truncate, truncate_bytes, web_address
 from driftbell.alerting.state.records import Kind, Severity
-from driftbell.alerting.times import rfc3339
+from driftbell.alerting.times import rfc3339, to_ms
 
 #: developer.pagerduty.com/docs/send-alert-event, "summary": 1024 characters.
 MAX_SUMMARY = 1024
@@ -134,11 +135,13 @@ class PagerDutyChannel:
             "summary": truncate(one_line(summary), MAX_SUMMARY) or "driftbell alert",
             "source": truncate(one_line(labels.get("model", "")), MAX_SUMMARY) or "driftbell",
             "severity": severity if severity in _SEVERITIES else Severity.WARNING.value,
-            "timestamp": rfc3339(delivery.incident.opened_ms),
+            "timestamp": _began(delivery),
         }
-        for field, label in (("component", "version"), ("group", "family"), ("class", "alertname")):
-            if labels.get(label):
-                payload[field] = truncate(one_line(labels[label]), MAX_SUMMARY)
+        fields = {name: labels.get(label, "") for name, label in (("group", "family"), ("class", "alertname"))}
+        fields["component"] = features_at_fault(delivery.notification.alerts) or labels.get("version", "")
+        for name, value in fields.items():
+            if value:
+                payload[name] = truncate(one_line(value), MAX_SUMMARY)
         if details:
             payload["custom_details"] = details
         event: dict[str, Any] = {
@@ -147,11 +150,18 @@ class PagerDutyChannel:
             "payload": payload,
             "client": self._client,
         }
-        if self._client_url:
-            event["client_url"] = self._client_url
+        page = self._client_url or web_address(delivery.notification.external_url)
+        if page:
+            event["client_url"] = page
         if links:
             event["links"] = links
         return event
+
+
+def _began(delivery: Delivery) -> str:
+    """The time of the event: when the first of what fires began."""
+    firing = (alert.startsAt for alert in delivery.notification.alerts if alert.status == "firing")
+    return rfc3339(min(map(to_ms, firing), default=delivery.incident.opened_ms))
 
 
 def _details(delivery: Delivery, message: Message) -> dict[str, Any]:
@@ -192,13 +202,13 @@ def _fitting(details: dict[str, Any], room: int) -> dict[str, Any]:
 
 
 def _links(message: Message) -> list[dict[str, str]]:
-    links = []
-    for item in message.items:
-        for fact in item.facts:
-            href = web_address(fact.value) if fact.link else None
-            link = {"href": href or "", "text": truncate(one_line(fact.name), MAX_LINK_TEXT)}
-            if href and link not in links:
-                links.append(link)
+    links: list[dict[str, str]] = []
+    named = [(fact.name, fact.value) for item in message.items for fact in item.facts if fact.link]
+    for name, value in [*named, ("Router", message.link)]:
+        href = web_address(value)
+        link = {"href": href or "", "text": truncate(one_line(name), MAX_LINK_TEXT)}
+        if href and link not in links:
+            links.append(link)
     return links
 
 

@@ -268,11 +268,14 @@ def judge(answer: HttpResponse) -> Outcome:
 
 
 def _news(message: Message, delivery: Delivery) -> str:
+    """One line of the thread: what is new. The message above it has all, and the subject."""
     if delivery.kind is Kind.RESOLVE:
         return message.state
+    if message.news:
+        return f"{message.news} ({message.status})"
     if delivery.notification.is_taken:
         return acknowledged(delivery.notification)
-    return f"{message.subject} ({message.state})"
+    return f"still {message.status}"
 
 
 def _metadata(delivery: Delivery) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def render(
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": truncate(text, MAX_SECTION) or " "}})
     else:
         blocks += _items(message)
-    state = escape(truncate(one_line(message.state), 200))
+    state = escape(truncate(one_line(message.status), 200))
     fallback = f"{escape(truncate(head, 1000))} ({state})"
     return {"text": truncate_bytes(f"{called} {fallback}".strip(), MAX_TEXT_BYTES), "blocks": blocks[:MAX_BLOCKS]}
 
@@ -96,7 +96,7 @@ def _items(message: Message) -> list[dict[str, Any]]:
     left = MAX_BLOCK_CHARACTERS
     shown = 0
     for item in message.items:
-        block, size = _item(item, with_summary=len(message.items) > 1)
+        block, size = _item(item, with_summary=message.with_summaries)
         if size > left:
             break
         left -= size

@@ -85,7 +85,7 @@ def _items(message: Message, room: int) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = []
     shown = 0
     for item in message.items:
-        made = _within(_item(item, with_summary=len(message.items) > 1), room - _size(blocks))
+        made = _within(_item(item, with_summary=message.with_summaries), room - _size(blocks))
         if not made:
             break
         blocks += made

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.rendering.message import subject
 from driftbell.alerting.rendering.notification import notify
-from driftbell.alerting.state.records import Acknowledgement, Group, Incident, Kind
+from driftbell.alerting.state.records import Acknowledgement, Group, Incident, Kind, LogEntry
 from driftbell.schemas import Alert
 from tests.alerting.alerts import START_MS, make_alert
 
@@ -45,8 +45,11 @@ def delivery(
         reason="first_notification",
         now_ms=START_MS + 1000,
         external_url=external_url,
+        told=LogEntry(at_ms=START_MS, firing=frozenset(alert.fingerprint for alert in chosen)),
     )
-    opened = Incident(id=incident, opened_ms=START_MS, subject=subject(notification), handle=handle or {})
+    as_it_began = [msgspec.structs.replace(alert, status="firing") for alert in chosen]
+    first = notify(group, "oncall", as_it_began, [], reason="first_notification", now_ms=START_MS)
+    opened = Incident(id=incident, opened_ms=START_MS, subject=subject(first), handle=handle or {})
     return Delivery(f"{incident}-{number}", kind, notification, opened, KEY)
 
 

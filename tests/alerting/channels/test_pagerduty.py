@@ -19,7 +19,7 @@ from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault
 from driftbell.fakes.pagerduty import PagerDuty, problems
-from tests.alerting.alerts import make_alert
+from tests.alerting.alerts import START_MS, make_alert
 from tests.alerting.channels.contract import Bench, ChannelContract, new_sessions
 from tests.alerting.channels.deliveries import KEY, delivery, taken
 from tests.alerting.channels.statuses import ANSWERS
@@ -148,17 +148,35 @@ class TestPagerDuty(ChannelContract):
             "event_action": "trigger",
             "dedup_key": KEY,
         }
-        assert event.body["links"] == [{"href": "https://runbooks.example.org/error-rate", "text": "Runbook"}]
+        assert event.body["links"] == [
+            {"href": "https://runbooks.example.org/error-rate", "text": "Runbook"},
+            {"href": "https://driftbell.example.org", "text": "Router"},
+        ]
         payload = event.body["payload"]
         assert (payload["source"], payload["component"], payload["class"]) == ("fraud", "3", "ErrorRateRose")
         assert payload["timestamp"] == "2026-11-24T14:00:00.000Z"
         [alert] = payload["custom_details"]["Alerts"]
         assert alert["Moved most"] == "amount (strongly), country"
 
+    async def test_the_component_is_what_is_at_fault_and_the_time_is_that_of_the_event(
+        self, bench: Bench, fake: PagerDuty
+    ) -> None:
+        about = {"family": "quality", "version": "3"}
+        alerts = [
+            make_alert(at_ms=START_MS + 60_000, labels={**about, "feature": "amount"}),
+            make_alert(at_ms=START_MS - 60_000, labels={**about, "feature": "country"}),
+        ]
+        await bench.make(client="driftbell", client_url="").send(delivery(alerts=alerts))
+        [event] = fake.events
+
+        assert event.body["payload"]["component"] == "amount, country"
+        assert event.body["payload"]["timestamp"] == "2026-11-24T13:59:00.000Z"
+        assert event.body["client_url"] == "https://driftbell.example.org"
+
     async def test_a_long_summary_is_cut_in_characters(self, bench: Bench, fake: PagerDuty) -> None:
         await bench.make().send(delivery(alerts=[make_alert(annotations={"summary": "ä" * 5000})]))
 
-        assert fake.incidents[0].summary == "ä" * (MAX_SUMMARY - 1) + "…"
+        assert fake.incidents[0].summary == "CRITICAL " + "ä" * (MAX_SUMMARY - 10) + "…"
 
     @pytest.mark.parametrize(("label", "severity"), [("info", "info"), ("CRITICAL", "critical"), ("page", "warning")])
     async def test_the_severity_is_one_that_pagerduty_knows(

@@ -156,6 +156,19 @@ class TestSlackApi(ChannelContract):
         assert not update.broadcast
         assert close.broadcast and "resolved after 12 min" in close.text
 
+    async def test_the_thread_says_what_is_new_and_not_the_subject_again(self, bench: Bench, fake: Slack) -> None:
+        channel = bench.make()
+        _, handle = await opened(channel)
+        usual = delivery(Kind.UPDATE, number=2, handle=handle)
+        summary = usual.notification.alerts[0].annotations["summary"]
+        for number, began in ((2, [usual.notification.alerts[0].fingerprint]), (3, [])):
+            told = msgspec.structs.replace(usual.notification, began=began)
+            await channel.send(dataclasses.replace(usual, notification=told, id=f"{usual.incident.id}-{number}"))
+
+        first, again = fake.replies(fake.roots[0])
+        assert first.text == f"new: {summary} (firing, critical, since 2026-11-24 14:00:00 UTC)"
+        assert again.text == "still firing, critical, since 2026-11-24 14:00:00 UTC"
+
     async def test_the_message_carries_our_ids(self, bench: Bench, fake: Slack) -> None:
         await opened(bench.make())
 

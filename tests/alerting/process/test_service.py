@@ -270,7 +270,7 @@ async def test_nobody_is_paged_for_what_was_over_before_the_router_came(
         await asyncio.sleep(0.3)
 
     assert [incident.summary for incident in vendors.pagerduty.incidents] == [
-        "error rate of fraud v3 rose from 4.1 % to 9.8 %"
+        "CRITICAL error rate of fraud v3 rose from 4.1 % to 9.8 %"
     ]
 
 

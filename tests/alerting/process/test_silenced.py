@@ -41,7 +41,7 @@ async def test_a_silence_holds_a_page_back_until_it_is_expired(
             await publish(embedded_broker.settings, make_alert(at_ms=now_ms, labels={"model": "churn"}))
             await until(lambda: vendors.pagerduty.open, "the page that is not silenced")
             await asyncio.sleep(1)
-            assert [incident.summary.split()[3] for incident in vendors.pagerduty.incidents] == ["churn"]
+            assert [incident.summary.split()[4] for incident in vendors.pagerduty.incidents] == ["churn"]
 
             expired = await ask(people, Command(id="c2", action=ExpireSilence(silence_id="c1")), seconds=10)
             await until(lambda: len(vendors.pagerduty.open) == 2, "the page that was silenced")

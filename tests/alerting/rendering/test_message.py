@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from driftbell.alerting.rendering.message import MAX_SHOWN, compose, minimal, subject, summary
+from driftbell.alerting.rendering.headline import summary
+from driftbell.alerting.rendering.message import MAX_SHOWN, compose, minimal, subject
 from driftbell.alerting.state.records import Kind
 from driftbell.alerting.times import clock_time, length, rfc3339, to_ms
 from driftbell.schemas import Evidence
@@ -52,7 +53,7 @@ def test_many_alerts_are_counted_and_the_worst_come_first() -> None:
     page = compose(one.notification, one.incident, one.kind)
 
     assert len(page.items) == MAX_SHOWN and page.more == 2
-    assert page.subject == "error rate of m2 v3 rose from 4.1 % to 9.8 % (and 6 more)"
+    assert page.subject == "CRITICAL error rate of m2 v3 rose from 4.1 % to 9.8 % (and 6 more)"
     assert page.state == "7 firing, critical, since 2026-11-24 14:00:00 UTC"
     assert "and 2 more" in list(page.lines())
 
@@ -79,7 +80,7 @@ def test_an_alert_without_a_summary_is_named_by_its_labels(blank: str) -> None:
     alert = make_alert(annotations={"summary": blank})
 
     assert summary(alert) == "ErrorRateRose (model=fraud, version=3)"
-    assert subject(delivery(alerts=[alert]).notification) == "ErrorRateRose (model=fraud, version=3)"
+    assert subject(delivery(alerts=[alert]).notification) == "CRITICAL ErrorRateRose (model=fraud, version=3)"
 
 
 def test_a_page_without_numbers_leaves_them_out() -> None:

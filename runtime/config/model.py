@@ -94,7 +94,7 @@ class Worker(Section, frozen=True):
     #: Events of one subject that make a batch, if no tick comes earlier.
     batch_events: Positive = 1024
     #: How long a quiet model's few events are gathered before they are looked at (0: until the next tick): stream time.
-    gather: Duration = 5.0
+    gather: Duration = 10.0
     #: Records after which all batches of a partition are closed, so that a checkpoint can be taken.
     safe_point_records: Positive = 32768
     #: Longest wait for the other input of a partition when no broker says where it ends; beyond it order is not guaranteed.

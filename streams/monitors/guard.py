@@ -35,6 +35,11 @@ class Guard:
         """Whether a part is still on."""
         return part not in self._broken
 
+    @property
+    def broken(self) -> bool:
+        """Whether a part is off."""
+        return bool(self._broken)
+
     def run(self, part: str, call: Callable[[], T], otherwise: T) -> T:
         """What ``call`` returns; ``otherwise`` where the part is off or raises, which switches it off."""
         if part in self._broken:

@@ -39,7 +39,7 @@ MODEL_FORMAT.reads_as_is(4)
 #: The life of a subject's alerts, as a part that may be switched off.
 ALERTS: Final = "alerts"
 #: As many gathered events are looked at with the next tick: then the look costs less than the events themselves.
-MOST_GATHERED: Final = 64
+MOST_GATHERED: Final = 32
 
 
 @dataclass(slots=True)
@@ -72,8 +72,9 @@ class Model:
         #: Subjects seen for the first time since somebody took them from here. Not state.
         self.admitted: list[Subject] = []
         self._ticked_ms = 0
-        #: When the next look is due though no event comes, as of the last look: between two, nothing moves it.
+        #: When the next look is due though no event comes, as of the last: between two, nothing moves it. And for conditions.
         self._due_ms: int | None = None
+        self._conditions_due_ms: int | None = None
         #: Whether a batch was closed since the last tick. At a safe point none was.
         self._stirred = False
         #: By subject; a plain tuple of the same fields finds it, too.
@@ -196,15 +197,24 @@ class Model:
 
     def tick(self, now_ms: int, out: Emitted) -> None:
         """Close all open batches and evaluate what depends on time."""
+        changed = self._may_change(now_ms)
         for watched in self._subjects.values():
-            self._close(watched, now_ms, out)
+            if changed or watched.open:
+                self._close(watched, now_ms, out)
             out.metrics.extend(watched.collect(now_ms))
         self._crowds = {variant: crowd for variant, crowd in self._crowds.items() if not crowd.over(now_ms)}
-        for arm in self._arms.values():
+        for arm in self._arms.values() if changed or self._stirred else ():
             self._observe(arm, now_ms, out)
         self._ticked_ms, self._stirred = now_ms, False
         self._due_ms = self._next_due()
         self.dirty = True
+
+    def _may_change(self, now_ms: int) -> bool:
+        """Whether a condition may be another than at the last look though no event came: not where only a window is over."""
+        due = self._conditions_due_ms is not None and self._conditions_due_ms <= now_ms
+        if due or self._stirred or self._lifecycle.busy or self._crowds:
+            return True
+        return any(watch.guard.broken for watch in (*self._arms.values(), *(w.watch for w in self._subjects.values())))
 
     def due_ms(self) -> int | None:
         """The stream time of the next tick that can matter though no event comes."""
@@ -215,8 +225,12 @@ class Model:
 
     def _next_due(self) -> int | None:
         due = [self._lifecycle.due_ms(), *(arm.due_ms() for arm in self._arms.values())]
-        due += [watched.due_ms() for watched in self._subjects.values()]
+        due += [watched.watch.due_ms() for watched in self._subjects.values()]
         due += [crowd.due_ms() for crowd in self._crowds.values()]
+        self._conditions_due_ms = self._after_tick(due)
+        return self._after_tick([self._conditions_due_ms, *(w.windows_due_ms() for w in self._subjects.values())])
+
+    def _after_tick(self, due: Sequence[int | None]) -> int | None:
         # What was due at the last tick has been evaluated: a silence that goes on changes nothing by going on.
         return min((d for d in due if d is not None and d > self._ticked_ms), default=None)
 

@@ -110,10 +110,9 @@ class Watched:
             for metric in metrics
         ]
 
-    def due_ms(self) -> int | None:
-        """The stream time at which something may change though no event comes."""
-        times = (self.watch.due_ms(), self.watch.guard.run(WINDOWS, self.windows.due_ms, None))
-        return min((time for time in times if time is not None), default=None)
+    def windows_due_ms(self) -> int | None:
+        """The stream time at which a window is to be published."""
+        return self.watch.guard.run(WINDOWS, self.windows.due_ms, None)
 
     def state(self, *, check: bool = False) -> dict[str, Any]:
         """Plain data; ``check`` switches off what cannot be written."""

@@ -54,7 +54,7 @@ class QuantileSketch:
 
     def update(self, values: npt.NDArray[np.float64]) -> None:
         """Count ``values``, shape (n,), none of them NaN."""
-        clipped = np.clip(values, LOWEST, HIGHEST)
+        clipped = np.minimum(np.maximum(values, LOWEST), HIGHEST)
         index = np.ceil(np.log(clipped) / _LOG_GAMMA).astype(np.int64) - _OFFSET
         if len(index):
             self._cover(int(index.min()), int(index.max()) + 1)

@@ -8,12 +8,15 @@ from collections.abc import Callable
 import pytest
 
 from driftbell.runtime.config.model import Config, Monitoring, Reference, Worker
-from driftbell.schemas import Prediction, decode_alert, to_epoch_ms
+from driftbell.schemas import Metric, Prediction, decode_alert, to_epoch_ms
 from driftbell.streams.alerts.lifecycle import Lifecycle
 from driftbell.streams.batch import JoinedEvent, JoinKind, KeptScores
+from driftbell.streams.monitors.monitor import Condition
+from driftbell.streams.monitors.watch import ModelWatch, Watch
 from driftbell.streams.partition.model import MOST_GATHERED, Emitted, Model
 from driftbell.streams.records import Input, Output, Record
 from driftbell.streams.subject import Subject
+from driftbell.streams.windows import MetricWindows
 from tests.streams.partition.owner import Owner
 
 START_MS = 1_700_000_000_000
@@ -176,3 +179,40 @@ def test_alerts_of_a_quiet_model_come_at_most_the_time_of_gathering_later() -> N
     assert gathered.keys() == at_once.keys()
     for name, time_ms in gathered.items():
         assert time_ms <= at_once[name] + GATHER_S * SECOND_MS, name
+
+
+def test_a_tick_that_only_publishes_windows_asks_for_no_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = Quiet()
+    quiet.second(0, [event(0)])
+    asked: list[int] = []
+
+    def conditions(_self: Watch | ModelWatch, now_ms: int) -> list[Condition]:
+        asked.append(now_ms)
+        return []
+
+    for kind in (Watch, ModelWatch):
+        monkeypatch.setattr(kind, "conditions", conditions)
+    emitted = Emitted()
+    due_ms = quiet.model.due_ms()
+    assert due_ms is not None
+    quiet.model.tick(due_ms, emitted)
+
+    assert [metric.predictions for metric in emitted.metrics] == [1]
+    assert asked == []
+
+    quiet.second(200, [event(1)])
+    assert asked, "an event may change conditions"
+
+
+@pytest.mark.usefixtures("broken_monitors")
+def test_a_part_that_broke_is_told_with_the_next_tick_though_no_event_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raises(_self: MetricWindows, _now_ms: int) -> list[Metric]:
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr(MetricWindows, "collect", raises)
+    quiet = Quiet()
+    quiet.second(0, [event(0)])
+    emitted = Emitted()
+    quiet.model.tick(START_MS + 5 * SECOND_MS, emitted)
+
+    assert [alert.labels["alertname"] for alert in emitted.alerts] == ["MonitorBroken"]

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from driftbell.alerting.rendering.roles import Role, cause_ms, moved, role_of
+from driftbell.alerting.rendering.story.roles import Role, cause_ms, moved, role_of
 from driftbell.alerting.routing.routes import Node, digest, group_id, group_key
 from driftbell.alerting.state.records import Group
 from driftbell.alerting.state.state import Draft

@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from driftbell.alerting.rendering.headline import RESOLVED, headline, summary
-from driftbell.alerting.rendering.news import news
-from driftbell.alerting.rendering.roles import is_over, phrase, symptom
-from driftbell.alerting.rendering.story import tell
+from driftbell.alerting.rendering.story.headline import RESOLVED, headline, summary
+from driftbell.alerting.rendering.story.news import news
+from driftbell.alerting.rendering.story.roles import is_over, phrase, symptom
+from driftbell.alerting.rendering.story.story import tell
 from driftbell.alerting.state.records import POSTED, Incident, Kind, Notification, Severity
 from driftbell.alerting.times import clock_time, length, to_ms
 from driftbell.runtime.measured import measured, psi_numbers, strength
@@ -118,7 +118,7 @@ def minimal(notification: Notification, incident: Incident, kind: Kind) -> Messa
 
 
 def subject(notification: Notification) -> str:
-    """One sentence, which begins with the severity (``driftbell.alerting.rendering.headline``)."""
+    """One sentence, which begins with the severity (``driftbell.alerting.rendering.story.headline``)."""
     return headline(notification)
 
 

@@ -18,7 +18,7 @@ from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
 from driftbell.alerting.rendering.message import Message, compose, minimal
-from driftbell.alerting.rendering.story import features_at_fault
+from driftbell.alerting.rendering.story.story import features_at_fault
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.rendering.text import clean, one_line, truncate, truncate_bytes, web_address
 from driftbell.alerting.state.records import Kind, Severity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from driftbell.alerting.incidents.dispatch import Decision
+from driftbell.alerting.incidents.decision import Decision
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.process.metrics import RouterMetrics
 

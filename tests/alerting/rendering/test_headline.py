@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftbell.alerting.rendering.headline import MAX_HEADLINE
 from driftbell.alerting.rendering.message import Message, compose, subject
-from driftbell.alerting.rendering.news import MAX_NAMED
 from driftbell.alerting.rendering.notification import notify
-from driftbell.alerting.rendering.roles import Role
-from driftbell.alerting.rendering.story import tell
+from driftbell.alerting.rendering.story.headline import MAX_HEADLINE
+from driftbell.alerting.rendering.story.news import MAX_NAMED
+from driftbell.alerting.rendering.story.roles import Role
+from driftbell.alerting.rendering.story.story import tell
 from driftbell.alerting.state.records import Group, Incident, Kind, LogEntry, Notification
 from driftbell.schemas import Alert, Evidence, FeatureShift
 from tests.alerting.alerts import START_MS, make_alert
@@ -277,7 +277,7 @@ def test_many_news_are_counted() -> None:
 
 
 def test_a_role_for_every_family() -> None:
-    from driftbell.alerting.rendering.roles import role_of
+    from driftbell.alerting.rendering.story.roles import role_of
     from driftbell.streams.monitors.monitor import Family
 
     roles = {family: role_of(alert("X", family.value, "m", 1.0)) for family in Family}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from driftbell.alerting.rendering.headline import summary
 from driftbell.alerting.rendering.message import MAX_SHOWN, compose, minimal, subject
+from driftbell.alerting.rendering.story.headline import summary
 from driftbell.alerting.state.records import Kind
 from driftbell.alerting.times import clock_time, length, rfc3339, to_ms
 from driftbell.schemas import Evidence

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from driftbell.alerting.rendering.roles import Role, cause_ms, name, phrase, role_of
-from driftbell.alerting.rendering.story import Story, tell
+from driftbell.alerting.rendering.story.roles import Role, cause_ms, name, phrase, role_of
+from driftbell.alerting.rendering.story.story import Story, tell
 from driftbell.alerting.rendering.text import one_line
 from driftbell.alerting.state.records import Notification
 from driftbell.alerting.times import clock_time, to_ms

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from driftbell.alerting.rendering.notification import severity
-from driftbell.alerting.rendering.roles import Role, name, role_of
+from driftbell.alerting.rendering.story.roles import Role, name, role_of
 from driftbell.schemas import Alert
 
 #: Features at fault that are named.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from driftbell.alerting.rendering.headline import in_words
+from driftbell.alerting.rendering.story.headline import in_words
 from driftbell.alerting.rendering.text import truncate
 from driftbell.alerting.state.records import Notification
 from driftbell.schemas import Alert

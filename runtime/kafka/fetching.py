@@ -6,6 +6,8 @@ fetcher reads a response with. Every record that can be read is delivered; in th
 whose value is ``Unreadable``: its bytes, for the dead letters. Header names are read as Kafka's Java client reads them: what
 is not UTF-8 becomes U+FFFD. A batch whose checksum is wrong may have been damaged on its way: it is fetched again first.
 
+They also note of which leaders' epochs the batches are, which aiokafka does not say (``epochs_read``).
+
 Source of the format: https://kafka.apache.org/documentation/#recordbatch.
 """
 
@@ -24,6 +26,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint
 from aiokafka.structs import ConsumerRecord
 
+from driftbell.runtime.epochs import Epochs, Span
 from driftbell.runtime.unreadable import Unreadable
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,7 @@ TRIES: Final = 3
 _OVERHEAD: Final = 12
 #: The shortest batch that aiokafka reads: the frame, a checksum, the magic number and the attributes.
 _SHORTEST: Final = _OVERHEAD + 14
+_EPOCH_AT: Final = 12
 _MAGIC_AT: Final = 16
 #: Magic number of the format since Kafka 0.11.
 _V2: Final = 2
@@ -56,6 +60,9 @@ class FetchedBatches:
         self._end = self._frame_end()
         #: The batch that is being read.
         self.current = b""
+        #: Where the epochs of the batches are noted.
+        self.epochs = Epochs()
+        self._noted = -1
 
     def has_next(self) -> bool:
         """Whether a whole batch follows."""
@@ -74,9 +81,20 @@ class FetchedBatches:
         end = self._end or len(self._data)
         self.current, self._at = self._data[self._at : end], end
         self._end = self._frame_end()
+        self._note_epoch()
         if _ends_too_early(self.current):
             raise CorruptRecordException("a batch that ends before its last record")
         return MemoryRecords(self.current).next_batch()
+
+    def _note_epoch(self) -> None:
+        if not _is_v2(self.current):
+            return
+        (epoch,) = struct.unpack_from(">i", self.current, _EPOCH_AT)
+        # Asked of each batch: most are of the epoch of the one before.
+        if epoch >= 0 and epoch != self._noted:
+            self._noted = epoch
+            (start,) = struct.unpack_from(">q", self.current, 0)
+            self.epochs.note(start, epoch)
 
     def _frame_end(self) -> int | None:
         left = len(self._data) - self._at
@@ -95,6 +113,9 @@ class TolerantRecords(fetcher.PartitionRecords):  # type: ignore[misc]
     #: How often the batch at an offset was fetched in vain; of the process, as each fetch makes its own reader.
     _tries: ClassVar[dict[TopicPartition, tuple[int, int]]] = {}
 
+    #: The epochs of what was read last; of the process as well.
+    read: ClassVar[dict[TopicPartition, Epochs]] = {}
+
     _records: Any
     _tp: TopicPartition
     next_fetch_offset: int
@@ -106,6 +127,7 @@ class TolerantRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 
     def _unpack_records(self) -> Iterator[ConsumerRecord]:
         batches: FetchedBatches = self._records
+        batches.epochs = self.read.setdefault(self._tp, Epochs())
         while batches.has_next():
             try:
                 # aiokafka's own reading; it knows transactions. The records before an error are delivered.
@@ -149,6 +171,12 @@ def tolerate_unreadable_records() -> None:
     """Have every aiokafka consumer of this process read on behind records that cannot be read. Safe to repeat."""
     fetcher.MemoryRecords = FetchedBatches
     fetcher.PartitionRecords = TolerantRecords
+
+
+def epochs_read(tp: tuple[str, int], first: int, last: int) -> list[Span]:
+    """Where the epochs begin of the records from offset ``first`` to ``last``, which this process has just read."""
+    read = TolerantRecords.read.get(TopicPartition(*tp))
+    return [] if read is None else read.between(first, last)
 
 
 def _records_of(batch: _DefaultRecordBatchPy, tp: TopicPartition) -> Iterator[ConsumerRecord]:

@@ -27,5 +27,7 @@ class Loss(enum.StrEnum):
 
     #: Deleted by the topic's retention.
     RETENTION = "retention"
-    #: The topic ends before what was read of it: deleted and created again.
+    #: The topic is another one, or ends before what was read of it: deleted and created again.
     TOPIC_RECREATED = "topic_recreated"
+    #: The topic is the same, and its log ended before what was read of it when it got its present leader.
+    TAIL_LOST = "tail_lost"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from driftbell.streams.alerts.reasons import Loss
 from driftbell.streams.engine.runner import ALERT_DELAY_SECONDS, SAVE_SECONDS, Runner
@@ -42,6 +42,16 @@ class EngineCounts:
         self.loop_blocked_seconds_max = max(self.loop_blocked_seconds_max, seconds)
         self.loop_blocked.observe(seconds)
 
+    def copy(self) -> EngineCounts:
+        """What goes on from here without changing this."""
+        return replace(
+            self,
+            save_seconds=self.save_seconds.copy(),
+            alert_delay=self.alert_delay.copy(),
+            unknown_fields=self.unknown_fields.copy(),
+            timestamps_ahead=Counter(self.timestamps_ahead),
+        )
+
     def add(self, runner: Runner) -> None:
         """Count what one partition has counted, too."""
         self.fenced_saves += runner.fenced_saves
@@ -52,3 +62,16 @@ class EngineCounts:
         self.timestamps_ahead.update(runner.partition.timestamps_ahead)
         self.save_seconds.update(runner.save_seconds)
         self.alert_delay.update(runner.alert_delay)
+
+
+@dataclass(slots=True)
+class PastCounts:
+    """What partitions no longer held had counted in this process."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    joins: Counter[str] = field(default_factory=Counter)
+
+    def add(self, runner: Runner) -> None:
+        """Count what one partition has counted, too."""
+        self.counts.update(runner.partition.run_counts)
+        self.joins.update(runner.partition.run_joins)

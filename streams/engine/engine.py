@@ -9,15 +9,16 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 from driftbell.runtime.config.model import Config
+from driftbell.runtime.epochs import Span
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore
 from driftbell.streams.engine.assignment import Assignment
 from driftbell.streams.engine.broker import Broker, Source
-from driftbell.streams.engine.counters import EngineCounts
+from driftbell.streams.engine.counters import EngineCounts, PastCounts
 from driftbell.streams.engine.journal import Journal
+from driftbell.streams.engine.logs.log_watch import LogWatch
 from driftbell.streams.engine.ownership import Ownership
 from driftbell.streams.engine.runner import Runner, Stopped
 from driftbell.streams.engine.set_aside import Concern, Failure, SetAside, concern_of
@@ -74,9 +75,7 @@ class Engine:
         self._runners: dict[int, Runner] = {}
         #: Runners on their way out: still counted, so that no counter ever falls while they save for the last time.
         self._leaving: list[Runner] = []
-        #: What partitions no longer held had counted in this process.
-        self._past_counts: Counter[str] = Counter()
-        self._past_joins: Counter[str] = Counter()
+        self._past = PastCounts()
         self._stopping = False
         #: What the group has assigned last; after a revocation, what it will.
         self._assignment = Assignment()
@@ -100,6 +99,7 @@ class Engine:
             journal=self._journal,
             input_partitions=input_partitions,
         )
+        self._logs = LogWatch(self._runners, broker, self.counts, self._clock, self._input_gone, on_failure)
         self._watermarks = Watermarks(
             self._runners,
             broker,
@@ -108,6 +108,7 @@ class Engine:
             clock=self._clock,
             journal=self._journal,
             on_failure=on_failure,
+            held_back=self._logs.holds,
         )
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -134,6 +135,7 @@ class Engine:
         if not self._tasks:
             self._tasks = [
                 asyncio.create_task(self._watermarks.run(), name="watermarks"),
+                asyncio.create_task(self._logs.run(), name="logs"),
                 asyncio.create_task(measure_loop_lag(self.counts.blocked, self._clock), name="loop-lag"),
                 asyncio.create_task(ask_for_the_time(self._clock, self._store.time_ms), name="store-time"),
             ]
@@ -164,19 +166,21 @@ class Engine:
         self._journal.taken_away(list(self._runners))
         await self._let_go(list(self._runners))
 
-    def deliver(self, source: Source, records: Sequence[object], appended_ms: int | None = None) -> None:
+    def deliver(
+        self, source: Source, records: Sequence[object], appended_ms: int | None = None, epochs: Sequence[Span] = ()
+    ) -> None:
         """Fetched records of one input of one partition, in offset order.
 
-        ``appended_ms`` is when a broker appended the last of them, where the topic keeps append times.
+        ``appended_ms`` is when a broker appended the last of them, where the topic keeps append times; ``epochs`` are those of
+        the leaders that did, where they begin.
 
         Ignored for partitions not held, and for those that are being rewound: what was fetched before would leave a gap.
         """
         if appended_ms is not None:
             self._clock.broker_appended(appended_ms)
-        stream, partition = source
-        runner = self._runners.get(partition)
-        if runner is not None and runner.stopped is None and partition not in self._rewinding:
-            runner.push(stream, records)
+        runner = self._runners.get(source[1])
+        if runner is not None and runner.stopped is None and source[1] not in self._rewinding:
+            self._logs.deliver(runner, source, records, epochs)
 
     def positions(self) -> dict[Source, int]:
         """Where to go on reading: the checkpoints' offsets of the partitions held."""
@@ -191,8 +195,8 @@ class Engine:
         runner = self._runners.get(source[1])
         if runner is None:
             return source[1] in self._unclaimed
-        if runner.stopped is Stopped.FAILED:
-            # It is read again from its checkpoint, when it is tried again.
+        if runner.stopped is Stopped.FAILED or self._logs.holds(source):
+            # It is read again from its checkpoint, when it is tried again; or a leader is asked first.
             return True
         most = max(LEAST_BUFFER_BYTES, BUFFER_BYTES // (len(Input) * len(self._runners)))
         partition, stream = runner.partition, source[0]
@@ -319,8 +323,11 @@ class Engine:
         self.counts.rolled_back_stores += not assignment.revoked
         self._begin_again(assignment, index, Stopped.ROLLED_BACK)
 
+    def _input_gone(self, index: int) -> None:
+        self._begin_again(self._assignment, index, Stopped.INPUT_GONE)
+
     def _begin_again(self, assignment: Assignment, index: int, why: Stopped) -> None:
-        if assignment.revoked:
+        if assignment.revoked or index in self._rewinding:
             return
         self._rewinding.add(index)
         again = partial(self._claim_again, assignment, index, why)
@@ -365,35 +372,28 @@ class Engine:
     def _settle(self, runner: Runner) -> None:
         """Keep what a runner that goes has counted."""
         self._leaving.remove(runner)
-        self._past_counts.update(runner.partition.run_counts)
-        self._past_joins.update(runner.partition.run_joins)
+        self._past.add(runner)
         self.counts.add(runner)
 
     # ---- what is counted; a counter never falls while this process lives
 
     def totals(self) -> EngineCounts:
         """The counts of this process, those of the partitions now held included."""
-        now = replace(
-            self.counts,
-            save_seconds=self.counts.save_seconds.copy(),
-            alert_delay=self.counts.alert_delay.copy(),
-            unknown_fields=self.counts.unknown_fields.copy(),
-            timestamps_ahead=Counter(self.counts.timestamps_ahead),
-        )
+        now = self.counts.copy()
         for runner in (*self._runners.values(), *self._leaving):
             now.add(runner)
         return now
 
     def run_counts(self) -> Counter[str]:
         """``Partition.run_counts`` over all partitions that this process has held."""
-        now = Counter(self._past_counts)
+        now = Counter(self._past.counts)
         for runner in (*self._runners.values(), *self._leaving):
             now.update(runner.partition.run_counts)
         return now
 
     def run_joins(self) -> Counter[str]:
         """``Partition.run_joins`` over all partitions that this process has held."""
-        now = Counter(self._past_joins)
+        now = Counter(self._past.joins)
         for runner in (*self._runners.values(), *self._leaving):
             now.update(runner.partition.run_joins)
         return now

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 from driftbell.runtime.config.model import Config
 from driftbell.streams.alerts.reasons import Loss
@@ -15,17 +17,30 @@ from driftbell.streams.engine.broker import Broker, Source
 from driftbell.streams.engine.counters import EngineCounts
 from driftbell.streams.engine.crash_points import CrashPoint, reach
 from driftbell.streams.engine.journal import Journal
+from driftbell.streams.engine.logs.questions import Read, describe
 from driftbell.streams.engine.timing.clock import Clock
 from driftbell.streams.engine.timing.retry import BROKER_TIMEOUT_SECONDS, Patience, retry
 from driftbell.streams.engine.timing.time_slice import TimeSlice
 from driftbell.streams.errors import RefusedError, StateLostError, StoreUnavailableError
+from driftbell.streams.partition.input_logs.comparison import ActualLog, InputGone, compare
 from driftbell.streams.partition.partition import Partition
 from driftbell.streams.records import Input
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 #: A generation counts as gone, and the group as reset, when its last save is this many sessions old.
 STALE_SESSIONS = 10
+
+
+#: What is logged of a loss: input, partition, the checkpoint's offset, and where it is read on.
+_LOST = {
+    Loss.RETENTION: "%s [%d]: records %d to %d were deleted before they were read",
+    Loss.TOPIC_RECREATED: "%s [%d]: the checkpoint is at %d of a topic that was recreated; the new one begins at %d",
+    Loss.TAIL_LOST: "%s [%d]: the checkpoint is at %d, its leader's log holds what was read only up to %d: a replica without "
+    "the latest records became the leader. Reading on from there",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,31 +171,36 @@ class Ownership:
 
     async def _compare_with_log(self, partition: Partition) -> None:
         """Find records that no longer exist: aiokafka would jump over them without a word."""
-        sources = [(stream, partition.index) for stream in Input]
-        earliest = await self._answer(lambda: self._broker.earliest_offsets(sources))
-        ends = await self._answer(lambda: self._broker.end_offsets(sources))
-        for source in sources:
-            if source[0] not in partition.offsets:
-                partition.begin_at(source[0], earliest[source])
-                continue
-            offset, first, end = partition.offsets[source[0]], earliest[source], ends[source]
-            if offset > end:
-                log.error(
-                    "%s: the checkpoint is at %d, the log ends at %d: the topic was recreated", source, offset, end
-                )
-                self._lost(partition, source[0], offset, first, Loss.TOPIC_RECREATED)
-            elif offset < first:
-                log.error("%s: records %d to %d were deleted before they were read", source, offset, first)
-                self._lost(partition, source[0], offset, first, Loss.RETENTION)
+        read: dict[Source, Read] = {
+            (stream, partition.index): (partition.offsets.get(stream, 0), partition.logs[stream]) for stream in Input
+        }
+        logs = await self._answer(partial(describe, self._broker, read, whole=True))
+        for source, actual in logs.items():
+            stream, (offset, remembered) = source[0], read[source]
+            if stream not in partition.offsets:
+                partition.begin_at(stream, actual.first)
+            elif (gone := await self._gone(source, read[source], actual)) is not None:
+                log.error(_LOST[gone.why], stream.value, partition.index, offset, gone.go_on_at)
+                self._counts.lost_input[stream, gone.why] += 1
+                partition.lost_input(stream, offset, gone.go_on_at, gone.why.value)
+            remembered.topic_id = actual.topic_id or remembered.topic_id
 
-    def _lost(self, partition: Partition, stream: Input, offset: int, available: int, why: Loss) -> None:
-        self._counts.lost_input[stream, why] += 1
-        partition.lost_input(stream, offset, available, why.value)
+    async def _gone(self, source: Source, read: Read, actual: ActualLog) -> InputGone | None:
+        gone = compare(*read, actual)
+        offset = read[0]
+        while gone is not None and gone.why is Loss.TAIL_LOST and gone.go_on_at < offset:
+            # What was read in an earlier epoch may be gone as well: the leader was asked about the last one only.
+            offset = gone.go_on_at
+            logs = await self._answer(partial(describe, self._broker, {source: (offset, read[1])}, whole=True))
+            earlier = compare(offset, read[1], logs[source])
+            if earlier is not None and earlier.why is Loss.TAIL_LOST:
+                gone = earlier
+        return gone
 
-    async def _answer(self, ask: Callable[[], Awaitable[Mapping[Source, int]]]) -> Mapping[Source, int]:
+    async def _answer(self, ask: Callable[[], Awaitable[Mapping[Source, T]]]) -> Mapping[Source, T]:
         """Ask the brokers until they answer; OSError after ``worker.checkpoint_patience``."""
 
-        async def attempt() -> Mapping[Source, int]:
+        async def attempt() -> Mapping[Source, T]:
             async with asyncio.timeout(BROKER_TIMEOUT_SECONDS):
                 return await ask()
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from driftbell.runtime.config.model import Config
+from driftbell.runtime.epochs import Span
 from driftbell.schemas.unknown_fields import describe
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, CheckpointStore, SaveOutcome
+from driftbell.streams.engine.broker import Publisher
 from driftbell.streams.engine.crash_points import CrashPoint, reach
 from driftbell.streams.engine.journal import Journal
 from driftbell.streams.engine.timing.clock import Clock
@@ -25,7 +27,7 @@ from driftbell.streams.engine.timing.time_slice import TimeSlice
 from driftbell.streams.errors import StateLostError, StoreUnavailableError
 from driftbell.streams.partition.merge import NO_TIME, Slice, Step
 from driftbell.streams.partition.partition import Partition
-from driftbell.streams.records import DeadLetterRecord, Input, OutboxRecord, Output
+from driftbell.streams.records import Input, Output
 from driftbell.streams.stats.histogram import Distribution
 
 log = logging.getLogger(__name__)
@@ -43,19 +45,6 @@ SAVE_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
 ALERT_DELAY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 
 
-class Publisher(Protocol):
-    """Publishes records and returns when the brokers have them; raises when they will not."""
-
-    async def publish(self, partition: int, records: Sequence[OutboxRecord]) -> None:
-        """Publish the outbox of one partition in order."""
-
-    async def dead_letter(self, partition: int, letters: Sequence[DeadLetterRecord]) -> None:
-        """Publish dead letters."""
-
-    def commit_offsets(self, partition: int, offsets: Mapping[Input, int]) -> None:
-        """Show in Kafka, soon, that the inputs of a partition were read up to these offsets. The checkpoint is the truth."""
-
-
 class SavePhase(enum.StrEnum):
     """What a save waits for."""
 
@@ -71,6 +60,8 @@ class Stopped(enum.StrEnum):
     FENCED = "fenced"
     #: The store went back to an earlier save, so what this runner holds is the future of another past.
     ROLLED_BACK = "rolled_back"
+    #: The log no longer holds what was read of it.
+    INPUT_GONE = "input_gone"
     FAILED = "failed"
 
 
@@ -136,9 +127,9 @@ class Runner:
         """Begin to process what is pushed."""
         self._loop = asyncio.create_task(self._run(), name=f"partition-{self.partition.index}")
 
-    def push(self, source: Input, records: Sequence[object]) -> None:
+    def push(self, source: Input, records: Sequence[object], epochs: Sequence[Span] = ()) -> None:
         """Hand over fetched records."""
-        self.partition.push(source, records, self._clock.wall_ms())  # type: ignore[arg-type]
+        self.partition.push(source, records, self._clock.wall_ms(), epochs)  # type: ignore[arg-type]
         self._standstill.pushed(source)
         self._wake.set()
 

@@ -42,6 +42,7 @@ class Watermarks:
 
     Args:
         runners: those of the partitions now held, by index; the engine changes them.
+        held_back: whether fetched records of an input have not been pushed yet.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Watermarks:
         clock: Clock,
         journal: Journal,
         on_failure: Callable[[BaseException], None],
+        held_back: Callable[[Source], bool] = lambda _: False,
     ) -> None:
         self.progress_at = clock.monotonic()
         self._runners = runners
@@ -63,6 +65,7 @@ class Watermarks:
         self._clock = clock
         self._journal = journal
         self._on_failure = on_failure
+        self._held_back = held_back
         self._advanced_at: dict[int, float] = {}
         self._answered_at = self._asked_at = clock.monotonic()
 
@@ -168,5 +171,7 @@ class Watermarks:
     async def _reached(self, runner: Runner, source: Source, end: int) -> bool:
         if runner.partition.fetched(source[0]) >= end:
             return True
+        if self._held_back(source):
+            return False
         # Transaction markers and compacted tails are never delivered: then only the fetch position reaches the end.
         return not self._broker.in_flight(source) and await self._broker.position(source) >= end

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from aiokafka.errors import (
     MessageSizeTooLargeError,
@@ -26,9 +26,12 @@ from driftbell.streams.errors import DriftbellError
 from driftbell.streams.kafka.fitting import CUT, LEFT_OUT, Message, Shape, fit
 from driftbell.streams.kafka.message_sizes import DEFAULT_BYTES, MessageSizes, ask_brokers
 from driftbell.streams.kafka.transport import ChunkConsumer, DriftbellApp, IdempotentProducer
+from driftbell.streams.partition.input_logs.comparison import EpochEnd
 from driftbell.streams.records import DeadLetterRecord, Input, OutboxRecord, Output
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: The size of a record, or of what is sent with it, is what a broker objects to.
 _TOO_LARGE = MessageSizeTooLargeError, RecordListTooLargeError
@@ -179,19 +182,29 @@ class KafkaBroker:
 
     async def end_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
         """See ``Broker.end_offsets``."""
-        return self._by_source(await self._consumer.end_offsets(self._tps(sources)))
+        return self._by_source(await self._consumer.ask.end_offsets(self._tps(sources)))
 
     async def log_end_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
         """See ``Broker.log_end_offsets``."""
-        return self._by_source(await self._consumer.log_end_offsets(self._tps(sources)))
+        return self._by_source(await self._consumer.ask.log_end_offsets(self._tps(sources)))
 
     async def earliest_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
         """See ``Broker.earliest_offsets``."""
-        return self._by_source(await self._consumer.begin_offsets(self._tps(sources)))
+        return self._by_source(await self._consumer.ask.begin_offsets(self._tps(sources)))
+
+    async def epoch_ends(self, epochs: Mapping[Source, int]) -> Mapping[Source, EpochEnd]:
+        """See ``Broker.epoch_ends``."""
+        asked = {self._app.tp(source): epoch for source, epoch in epochs.items()}
+        return self._by_source(await self._consumer.ask.epoch_ends(asked))
+
+    async def topic_ids(self) -> Mapping[Input, str]:
+        """See ``Broker.topic_ids``."""
+        ids = await self._consumer.ask.topic_ids([stream.topic(self._topics) for stream in Input])
+        return {stream: ids[topic] for stream in Input if (topic := stream.topic(self._topics)) in ids}
 
     async def committed(self, sources: Collection[Source]) -> Mapping[Source, int]:
         """See ``Broker.committed``."""
-        return self._by_source(await self._consumer.committed_offsets(self._tps(sources)))
+        return self._by_source(await self._consumer.ask.committed_offsets(self._tps(sources)))
 
     async def position(self, source: Source) -> int:
         """See ``Broker.position``."""
@@ -208,5 +221,5 @@ class KafkaBroker:
     def _tps(self, sources: Iterable[Source]) -> list[TP]:
         return [self._app.tp(source) for source in sources]
 
-    def _by_source(self, offsets: Mapping[Any, int]) -> dict[Source, int]:
-        return {self._app.source(TP(tp.topic, tp.partition)): offset for tp, offset in offsets.items()}
+    def _by_source(self, answers: Mapping[Any, T]) -> dict[Source, T]:
+        return {self._app.source(TP(tp.topic, tp.partition)): answer for tp, answer in answers.items()}

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, cast
@@ -31,13 +31,14 @@ from faust.types.tuples import ConsumerMessage
 from mode import Service
 
 from driftbell.runtime.config.model import Config
+from driftbell.runtime.epochs import Span
 from driftbell.runtime.kafka import aiokafka_settings
-from driftbell.runtime.kafka.fetching import tolerate_unreadable_records
+from driftbell.runtime.kafka.fetching import epochs_read, tolerate_unreadable_records
 from driftbell.streams.engine.broker import Source
 from driftbell.streams.engine.engine import Engine
 from driftbell.streams.errors import DriftbellError
 from driftbell.streams.kafka.commits import CommitOutcome, OffsetCommits
-from driftbell.streams.kafka.log_end import log_end_offsets
+from driftbell.streams.kafka.logs.questions import Questions, asked
 from driftbell.streams.records import Input
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ class Chunk(NamedTuple):
     follows: int | None
     #: How many seeks of its partition came before it.
     seeks: int
+    #: Where the leaders' epochs begin of which its records are.
+    epochs: Sequence[Span] = ()
 
 
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
@@ -138,6 +141,8 @@ class ChunkConsumer(driver.Consumer):
         #: taking it for the other loses records (seen under SIGKILL: 108 labels).
         self._seeking = asyncio.Lock()
         self._fetches = 0
+        #: What the engine asks of the inputs.
+        self.ask = Questions(lambda: self._thread)
         #: Everything about committed offsets.
         self.commits = OffsetCommits(lambda offsets: self._thread.call_thread(self._thread.commit_offsets, offsets))
         self.coordinator_errors = 0
@@ -166,7 +171,8 @@ class ChunkConsumer(driver.Consumer):
         chunks: dict[TP, list[Chunk]] = {}
         for tp, fetched in (records or {}).items():
             if fetched:
-                chunks[tp] = [Chunk(fetched, self._fetched.get(tp), self._seeks[tp])]
+                epochs = epochs_read(tp, fetched[0].offset, fetched[-1].offset)
+                chunks[tp] = [Chunk(fetched, self._fetched.get(tp), self._seeks[tp], epochs)]
                 self._fetched[tp] = fetched[-1].offset + 1
         return chunks
 
@@ -203,7 +209,7 @@ class ChunkConsumer(driver.Consumer):
         self._delivered[tp] = chunk.records[-1].offset + 1
         last = chunk.records[-1]
         appended_ms = last.timestamp if last.timestamp_type == LOG_APPEND_TIME else None
-        self._engine.deliver(cast(DriftbellApp, self.app).source(tp), chunk.records, appended_ms)
+        self._engine.deliver(cast(DriftbellApp, self.app).source(tp), chunk.records, appended_ms, chunk.epochs)
 
     # ---- positions
 
@@ -261,36 +267,11 @@ class ChunkConsumer(driver.Consumer):
     async def verify_all_partitions_active(self) -> None:
         """Faust's livelock detector knows nothing of our commits; ``ops`` judges progress instead."""
 
-    # ---- what the engine asks of the inputs
-
-    async def end_offsets(self, tps: Collection[TP]) -> Mapping[TP, int]:
-        """Ask the brokers where partitions end; OSError when they do not answer."""
-        return await self._asked(self._thread.highwaters(*tps))
-
-    async def log_end_offsets(self, tps: Collection[TP]) -> Mapping[TP, int]:
-        """Ask the leaders where their logs end; see ``log_end``."""
-        client = self._thread._ensure_consumer()._client
-        asked = [TopicPartition(*tp) for tp in tps]
-        ends = await self._asked(self._thread.call_thread(log_end_offsets, client, asked))
-        return {TP(tp.topic, tp.partition): offset for tp, offset in ends.items()}
-
-    async def begin_offsets(self, tps: Collection[TP]) -> Mapping[TP, int]:
-        """Ask the brokers where partitions begin."""
-        return await self._asked(self._thread.earliest_offsets(*tps))
-
-    async def committed_offsets(self, tps: Collection[TP]) -> Mapping[TP, int]:
-        """Ask the coordinator for committed offsets."""
-        consumer = self._thread._ensure_consumer()
-        offsets: dict[TP, int] = {}
-        for tp in tps:
-            offset = await self._asked(self._thread.call_thread(consumer.committed, TopicPartition(*tp)))
-            if offset is not None:
-                offsets[tp] = offset
-        return offsets
+    # ---- how far the inputs are fetched
 
     async def settled_position(self, tp: TP) -> int:
         """The position of the fetcher, once nothing fetched before it can still be on its way here."""
-        position = await self._asked(self._thread.position(tp))
+        position = await asked(self._thread.position(tp))
         # A fetch may have moved the position and not yet returned: wait for one that began after the question.
         target = self._fetches + 2
         while self._fetches < target and not self.should_stop:
@@ -307,12 +288,6 @@ class ChunkConsumer(driver.Consumer):
         read = self._read_to.get(tp, 0) if self._fetched.get(tp, 0) <= done else 0
         end = cast(int | None, self.highwater(tp))
         return None if end is None else max(0, end - max(done, read))
-
-    async def _asked(self, answer: Awaitable[T]) -> T:
-        try:
-            return await answer
-        except KafkaError as error:
-            raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 class IdempotentProducer(driver.Producer):

@@ -14,14 +14,17 @@ from typing import Any
 from msgspec.structs import replace
 
 from driftbell.runtime.config.model import Config
+from driftbell.runtime.epochs import Span
 from driftbell.schemas import Alert, Feedback, Prediction, UnknownFields, alert_id
 from driftbell.schemas.bad_record import BadRecord
 from driftbell.schemas.trace import traceparent_of
+from driftbell.streams.alerts.reasons import Loss
 from driftbell.streams.batch import JoinedEvent
 from driftbell.streams.checkpoints.checkpoint import Checkpoint, Stored
 from driftbell.streams.encoding import Format
 from driftbell.streams.join import LabelJoin
 from driftbell.streams.partition.decode import Decoder
+from driftbell.streams.partition.input_logs.remembered import RememberedLogs
 from driftbell.streams.partition.merge import NO_TIME, Merge, Slice, Step
 from driftbell.streams.partition.model import Emitted, Model
 from driftbell.streams.partition.models import Models, News
@@ -36,7 +39,7 @@ from driftbell.streams.partition.placement import Placement
 from driftbell.streams.records import Input, OutboxRecord, Output, RecordLike
 from driftbell.streams.subject import Run, Subject, subject_key
 
-CORE_FORMAT = Format("partition", 10, compress_above=16_384, checksum_since=3)
+CORE_FORMAT = Format("partition", 11, compress_above=16_384, checksum_since=3)
 
 
 @CORE_FORMAT.migration(1)
@@ -63,6 +66,8 @@ CORE_FORMAT.reads_as_is(7)
 CORE_FORMAT.reads_as_is(8)
 # It said nothing of models, and of features, for which there was no room.
 CORE_FORMAT.reads_as_is(9)
+# It remembered nothing of the logs that it had read but its offsets.
+CORE_FORMAT.reads_as_is(10)
 
 #: Most records of one step: about 20 ms of work, so that the event loop breathes between steps.
 STEP_RECORDS = 4096
@@ -73,6 +78,9 @@ LOOK_AHEAD = 4096
 
 class Partition:
     """The state of one partition index, and everything that happens to it."""
+
+    #: Whether batches are being closed: what fails then is no one record's doing.
+    closing = False
 
     def __init__(
         self, index: int, config: Config, stored: Stored | None = None, *, partitions: int | None = None
@@ -94,6 +102,8 @@ class Partition:
         self._fetched: dict[Input, int] = {}
         self._changed = False
         self.offsets: dict[Input, int] = {}
+        #: Of which topics and in which leaders' epochs the records are that were fetched.
+        self.logs = RememberedLogs()
         #: Exact counts of what was processed, part of the state.
         self.counts: Counter[str] = Counter()
         self._poison = PoisonRecords(index, config)
@@ -111,8 +121,6 @@ class Partition:
         self._decoder = Decoder(index, config, self.counts, self._poison)
         #: By input, the offset up to which records are processed one by one, to find the one that fails. Not state.
         self._singly_until: dict[Input, int] = {}
-        #: Whether batches are being closed: what fails then is no one record's doing.
-        self.closing = False
         #: What is done with the records of each input.
         self._handlers: dict[Input, Callable[[Slice, Emitted], None]] = {
             Input.PREDICTIONS: self._predictions,
@@ -124,8 +132,9 @@ class Partition:
         self.offset_gaps = 0
         #: Records whose timestamps were not believed, by input. Not state.
         self.timestamps_ahead: Counter[Input] = Counter()
-        lead_ms = round(worker.max_clock_lead * 1000)
-        tick_ms, resolution_ms = round(worker.tick * 1000), round(worker.merge_resolution * 1000)
+        lead_ms, tick_ms, resolution_ms = (
+            round(seconds * 1000) for seconds in (worker.max_clock_lead, worker.tick, worker.merge_resolution)
+        )
         if stored is None:
             self._merge = Merge(tick_ms, resolution_ms, lead_ms=lead_ms)
         else:
@@ -142,6 +151,7 @@ class Partition:
                 if name in core:
                     own.restore(core[name])
             self.counts.update(core["counts"])
+            self.logs.restore(core.get("logs", {}))
             self.offsets = {Input.named(name): offset for name, offset in stored.offsets.items()}
             self._fetched = dict(self.offsets)
             self._outbox = list(stored.outbox)
@@ -223,12 +233,20 @@ class Partition:
         """The alerts that fire now in this partition."""
         return self._models.active() + [alert for own in self._own.values() for alert in own.active()]
 
-    def push(self, source: Input, records: Sequence[RecordLike], now_ms: int | None = None) -> None:
+    def push(
+        self,
+        source: Input,
+        records: Sequence[RecordLike],
+        now_ms: int | None = None,
+        epochs: Sequence[Span] = (),
+    ) -> None:
         """Buffer fetched records, in offset order; what the checkpoint already counts is skipped.
 
         Args:
             now_ms: wall clock when they were fetched, which bounds their timestamps; None in a replay.
+            epochs: where the leaders' epochs begin of which they are, as far as that is known.
         """
+        self.logs.note(source, epochs)
         expected = self._fetched.get(source, 0)
         if records and records[0].offset < expected:
             kept = [record for record in records if record.offset >= expected]
@@ -345,13 +363,19 @@ class Partition:
             yield from self._close_batches(self.stream_ms)
 
     def lost_input(self, source: Input, offset: int, available: int, reason: str) -> None:
-        """Note that the records from ``offset`` to ``available`` no longer exist, and go on behind them.
+        """Note that what follows on ``offset`` no longer exists, or what was read before it, and go on at ``available``.
 
         It is an alert of its own (see ``driftbell.streams.partition.own_alerts.lost_input``).
         """
         self._lost.note(source, offset, available, reason)
+        self.logs.begin_anew(source, available, other_topic=reason == Loss.TOPIC_RECREATED)
         self.offsets[source] = available
         self._fetched[source] = available
+        self._changed = True
+
+    def missed_input(self, source: Input, offset: int, available: int) -> None:
+        """Note that the records from ``offset`` to ``available`` were deleted while the partition was held, and are passed."""
+        self._lost.note(source, offset, available, Loss.RETENTION.value)
         self._changed = True
 
     def take_news(self) -> News:
@@ -401,6 +425,7 @@ class Partition:
                 "forgotten_episode": self._models.forgotten_episode,
                 "highest_episode": self._models.highest_episode,
                 "join": self._join.state(),
+                "logs": self.logs.state(self.offsets),
                 **{name: own.state() for name, own in self._own.items()},
                 "counts": dict(sorted(self.counts.items())),
             }

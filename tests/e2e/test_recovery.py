@@ -282,27 +282,6 @@ def test_a_value_of_10_mb_is_set_aside_and_named_where_it_does_not_fit(rig: Rig)
     assert rig.counted() == 200
 
 
-def test_giants_of_key_and_value_beside_a_small_bad_record_are_set_aside_and_the_worker_goes_on(rig: Rig) -> None:
-    topic = rig.config.topics.predictions
-    producer = Producer(
-        producer_settings(rig.config.kafka) | {"message.max.bytes": 1_048_588, "compression.type": "none"}
-    )
-    rig.publish(100)
-    producer.produce(topic, b"{", b"k" * 1_048_400, partition=0)
-    producer.produce(topic, b"{", b"m", partition=0)
-    producer.produce(topic, b"v" * 1_048_400, b"m", partition=0)
-    assert producer.flush(60) == 0
-    rig.publish(100)
-    with rig.worker() as worker:
-        wait_until(lambda: rig.offsets()["predictions"] == 203, "all is read", pause=0.2)
-        assert "OutOfOrder" not in worker.log_tail()
-    letters = read_topic(rig.config, topic + rig.config.topics.dead_letter_suffix, PARTITIONS)
-
-    assert len(letters) == 3
-    assert sum("dlq.key.omitted.bytes" in dict(letter.headers) for letter in letters) == 1
-    assert rig.counted() == 200
-
-
 def test_fausts_own_command_runs_the_same_worker(rig: Rig, tmp_path: Path) -> None:
     rig.publish(400)
     process = FaustProcess(tmp_path / "faust", rig.config)

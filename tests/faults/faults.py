@@ -9,6 +9,8 @@ from msgspec.structs import replace
 
 from driftbell.streams.engine.crash_points import CrashPoint
 from tests.faults.clock import clock_environment, set_clock
+from tests.faults.haste import hasty_environment
+from tests.faults.producers import METADATA_AGE_MS, add_partition, homely_prefix, send_mistakes
 from tests.faults.records import RECORD_BYTES, allow_giants, is_poison, poisonous_environment, send_giants, send_poison
 from tests.faults.scenario import Fault, Run, saved
 from tests.pipeline.oracle import read_partition
@@ -144,6 +146,18 @@ def _retention(run: Run) -> None:
     run.start_worker()
 
 
+def _partitions_added(run: Run) -> None:
+    """A partition is added to the inputs: the workers end and say what to do, and a new group reads everything."""
+    add_partition(run)
+
+
+def _key_mistakes(run: Run) -> None:
+    """Records without a key, with another key and placed by another partitioner, and a worker dies meanwhile."""
+    run.victim().kill()
+    send_mistakes(run)
+    run.start_worker()
+
+
 FAULTS: dict[str, Fault] = {
     "none": _none,
     "follower_frozen": _follower_frozen,
@@ -163,6 +177,8 @@ FAULTS: dict[str, Fault] = {
     "retention": _retention,
     "giants": _giants,
     "poison": _poison,
+    "partitions_added": _partitions_added,
+    "key_mistakes": _key_mistakes,
 }
 
 
@@ -188,6 +204,12 @@ def prepare(name: str, run: Run) -> None:
     if name == "poison":
         run.environment.update(dict.fromkeys(range(10), poisonous_environment()))
         run.stepped_over = is_poison
+    if name == "partitions_added":
+        partitions = run.config.topics.partitions
+        run.model_prefix = homely_prefix(2, partitions, partitions + 1)
+        run.config = replace(run.config, kafka=run.config.kafka | {"metadata.max.age.ms": METADATA_AGE_MS})
+    if name == "key_mistakes":
+        run.environment.update(dict.fromkeys(range(10), hasty_environment()))
     if name.startswith("crash:"):
         point = name.partition(":")[2]
         nth = 1 if point == CrashPoint.CLAIMED else run.rng.randrange(2, 6)

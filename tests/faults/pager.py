@@ -96,13 +96,15 @@ class Pager:
         """
         fired: dict[Episode, str] = {}
         open_: set[str] = set()
-        for alert in sorted(alerts, key=lambda a: (a.episode, a.updatedAt)):
+        alone, several = _by_speakers(alerts)
+        for alert in sorted(alone, key=lambda a: (a.episode, a.updatedAt)):
             if alert.status == "firing":
                 fired[alert.fingerprint, alert.episode] = alert.annotations["summary"]
                 open_.add(alert.fingerprint)
             elif alert.status == "resolved":
                 open_.discard(alert.fingerprint)
-        incidents = self.service.incidents
+        of_several = {alert.annotations["summary"] for alert in several}
+        incidents = [i for i in self.service.incidents if i.events[0]["payload"]["summary"] not in of_several]
         paged = Counter(incident.events[0]["payload"]["summary"] for incident in incidents)
         found: list[str] = []
         for episode, summary in fired.items():
@@ -115,5 +117,34 @@ class Pager:
         still = [incident for incident in incidents if incident.closed is None]
         if len(still) != len(open_):
             found.append(f"{len(open_)} alerts still fire, {len(still)} incidents are open")
+        found += self._several_differences(several)
         found += [f"{e.effect}: {e.body}" for e in self.service.events if e.effect in {"dropped", "refused"}]
         return found
+
+    def _several_differences(self, alerts: Iterable[Alert]) -> list[str]:
+        """Of what several partitions say at the same time there is one incident, over when it is over in all of them."""
+        told: dict[str, list[Alert]] = {}
+        for alert in alerts:
+            told.setdefault(alert.fingerprint, []).append(alert)
+        found: list[str] = []
+        for of_one in told.values():
+            first = of_one[0]
+            name = f"{first.labels['alertname']} {first.labels.get('topic')} {first.labels.get('problem')}"
+            summaries = {alert.annotations["summary"] for alert in of_one}
+            mine = [i for i in self.service.incidents if i.events[0]["payload"]["summary"] in summaries]
+            if len(mine) != 1:
+                found.append(f"{name}: {len(mine)} incidents")
+            last = {alert.partition: alert.status for alert in sorted(of_one, key=lambda a: (a.episode, a.updatedAt))}
+            over = all(status == "resolved" for status in last.values())
+            found += [f"{name}: over is {over}, but closed {i.closed}" for i in mine if (i.closed is not None) != over]
+        return found
+
+
+def _by_speakers(alerts: Iterable[Alert]) -> tuple[list[Alert], list[Alert]]:
+    """The alerts of which one partition speaks, and those of which several do."""
+    known = list(alerts)
+    speakers: dict[str, set[int | None]] = {}
+    for alert in known:
+        speakers.setdefault(alert.fingerprint, set()).add(alert.partition)
+    several = {fingerprint for fingerprint, partitions in speakers.items() if len(partitions) > 1}
+    return [a for a in known if a.fingerprint not in several], [a for a in known if a.fingerprint in several]

@@ -20,6 +20,7 @@ from driftbell.runtime.kafka import consumer_settings
 from driftbell.runtime.kafka.watermarks import watermarks
 from driftbell.schemas import Alert
 from driftbell.streams.records import Input, Record
+from tests.faults.haste import OVER_SECONDS, hurried
 from tests.faults.pager import Episode, Pager
 from tests.pipeline import LiveProducer, RouterProcess, Traffic, WorkerProcess, expected_of, stored_of
 from tests.pipeline.oracle import published_alerts
@@ -49,6 +50,15 @@ class Run:
 
     #: Which records of the predictions the workers must have stepped over, as they failed at them.
     stepped_over: Callable[[bytes | None], bool] = field(default=lambda _: False)
+
+    #: What the models of the traffic are called, before their number.
+    model_prefix: str = "model-"
+
+    #: Whether the records' keys are judged, as their producers are mistaken; by topic and problem, what must be told of them.
+    expected_problems: set[tuple[str, str]] = field(default_factory=set)
+
+    #: What the fault itself has found wrong.
+    differences: list[str] = field(default_factory=list)
 
     #: What was deleted from the inputs, by topic and partition: the oracle has seen it.
     deleted: dict[tuple[str, int], list[Record]] = field(default_factory=dict)
@@ -110,7 +120,7 @@ def play(
             if not process.environment:
                 raise
     start_ms = int(time.time() * 1000) + 200
-    events = Traffic(run.seed, predictions, int(seconds * 1000)).events(start_ms)
+    events = Traffic(run.seed, predictions, int(seconds * 1000), model_prefix=run.model_prefix).events(start_ms)
     producer = LiveProducer(run.config.kafka, run.config.topics, events, start_ms)
     producer.start()
     time.sleep(seconds * run.rng.uniform(0.25, 0.7))
@@ -120,7 +130,7 @@ def play(
         run.start_worker()
     wait_until(lambda: all_read(run.config, ends(run.config)), "everything is read", timeout=drain_seconds, pause=0.5)
     # The last alerts close some ticks after the last record.
-    time.sleep(3 * run.config.worker.tick)
+    time.sleep(3 * run.config.worker.tick + (OVER_SECONDS if run.expected_problems else 0.0))
     codes: Counter[int] = Counter()
     survivors = [worker for worker in run.workers if worker.running]
     for worker in run.workers:
@@ -148,7 +158,7 @@ def ends(config: Config) -> dict[tuple[str, int], int]:
                 consumer, TopicPartition(getattr(config.topics, stream.value), partition), timeout=30
             )[1]
             for stream in Input
-            for partition in range(PARTITIONS)
+            for partition in range(config.topics.partitions)
         }
     finally:
         consumer.close()
@@ -163,20 +173,34 @@ def all_read(config: Config, until: Mapping[tuple[str, int], int]) -> bool:
 def saved(config: Config) -> dict[tuple[Input, int], int]:
     """How far the checkpoints have come; 0 where there is none."""
     with redis.Redis.from_url(config.redis.url) as client:
-        keys = {p: f"driftbell:{{{config.worker.group}:{p}}}" for p in range(PARTITIONS)}
+        keys = {p: f"driftbell:{{{config.worker.group}:{p}}}" for p in range(config.topics.partitions)}
         return {(s, p): int(client.hget(key, f"off:{s.value}") or 0) for p, key in keys.items() for s in Input}
 
 
-def _compare(run: Run, codes: Counter[int], predictions: int) -> Outcome:
+def state_differences(run: Run, alerts: dict[str, Alert] | None = None) -> list[str]:
+    """What is stored and was not expected; ``alerts`` takes those that are, by their ids."""
     differences: list[str] = []
-    expected_alerts: dict[str, Alert] = {}
-    for partition in range(PARTITIONS):
+    partitions = run.config.topics.partitions
+    for partition in range(partitions):
         stored = stored_of(run.config, partition)
         if stored is None:
             continue
-        expected = expected_of(run.config, partition, stored, stepped_over=run.stepped_over, deleted=run.deleted)
-        expected_alerts |= expected.alerts
+        with hurried(bool(run.expected_problems)):
+            expected = expected_of(
+                run.config, partition, stored,
+                stepped_over=run.stepped_over, deleted=run.deleted, partitions=partitions,
+            )  # fmt: skip
+        if alerts is not None:
+            alerts |= expected.alerts
         differences += [f"partition {partition}: {found}" for found in expected.differences(stored)]
+    return differences
+
+
+def _compare(run: Run, codes: Counter[int], predictions: int) -> Outcome:
+    expected_alerts: dict[str, Alert] = {}
+    differences = run.differences + state_differences(run, expected_alerts)
+    told = {(a.labels["topic"], a.labels["problem"]) for a in expected_alerts.values() if "problem" in a.labels}
+    differences += [f"not told: {problem}" for problem in run.expected_problems - told]
     published = published_alerts(run.config, PARTITIONS)
     by_id = {alert.id: alert for _, alert in published}
     for identity in sorted(expected_alerts.keys() ^ by_id.keys()):

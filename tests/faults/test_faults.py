@@ -36,6 +36,8 @@ def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster
         ("retention", "redis"),
         ("giants", "redis"),
         ("poison", "redis"),
+        ("partitions_added", "redis"),
+        ("key_mistakes", "redis"),
         ("crash:saved", "valkey"),
         ("crash:published", "redis"),
     ],

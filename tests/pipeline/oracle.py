@@ -85,13 +85,14 @@ def expected_of(
     *,
     stepped_over: Callable[[bytes | None], bool] = lambda _: False,
     deleted: Mapping[tuple[str, int], Sequence[Record]] | None = None,
+    partitions: int | None = None,
 ) -> Expected:
     """Recompute one partition from the contents of its two topics, up to the offsets and the stream time of ``stored``.
 
     ``stepped_over`` says at which predictions the workers have failed again and again. ``deleted`` is what the topics once
-    held, by topic and partition.
+    held, by topic and partition. ``partitions`` is how many there are: then the keys are looked at as well.
     """
-    core = Partition(partition, config)
+    core = Partition(partition, config, partitions=partitions)
     pending = MemoryPending()
     alerts: dict[str, Alert] = {}
     stream_ms: int = stored.core["stream_ms"]
@@ -124,7 +125,7 @@ def expected_of(
     last = core.checkpoint()
     return Expected(
         offsets=last.offsets,
-        core=CORE_FORMAT.decode(last.core) | {"stream_ms": stream_ms},
+        core=_of_the_contents(last.core) | {"stream_ms": stream_ms},
         models={name: blob for name, blob in last.models.items() if blob is not None},
         waiting={},
         pending={key: packed for slot in sorted(pending.slots) for key, packed in pending.slots[slot].items()},
@@ -154,7 +155,7 @@ async def _stored_of(config: Config, partition: int) -> Expected | None:
         await close(client)
     return Expected(
         offsets=stored.offsets,
-        core=CORE_FORMAT.decode(stored.core),
+        core=_of_the_contents(stored.core),
         models=stored.models,
         waiting=stored.waiting,
         pending=pending,
@@ -165,6 +166,11 @@ def published_alerts(config: Config, partitions: int) -> list[tuple[int, Alert]]
     """All records of the alerts topic, repeats included, each with the epoch ms of its publication."""
     records = read_topic(config, config.topics.alerts, partitions)
     return [(r.timestamp, decode_alert(r.value)) for r in records if r.value is not None]
+
+
+def _of_the_contents(core: bytes) -> dict[str, Any]:
+    """What follows from the contents of the topics alone; who led them then is not in their records."""
+    return {name: value for name, value in CORE_FORMAT.decode(core).items() if name != "logs"}
 
 
 def _first_difference(ours: object, theirs: object) -> str:

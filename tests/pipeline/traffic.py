@@ -35,6 +35,8 @@ class Traffic:
     label_delay_ms: int = 2000
     change: float = 0.4
     fixed: float = 0.7
+    #: What the models are called, before their number.
+    model_prefix: str = "model-"
 
     def events(self, start_ms: int) -> list[Event]:
         """All records in the order of their times; ``start_ms`` is the epoch time of the first."""
@@ -48,7 +50,7 @@ class Traffic:
         share = number / self.predictions
         at = int(share * self.duration_ms)
         changed = self.change <= share < self.fixed
-        model = f"model-{number % self.models}"
+        model = f"{self.model_prefix}{number % self.models}"
         truth = rng.random() < 0.3
         wrong = rng.random() < (0.45 if changed else 0.08)
         answer = truth != wrong

@@ -12,7 +12,13 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import ConsumerRecord
 
-from driftbell.runtime.kafka.fetching import TRIES, FetchedBatches, TolerantRecords, tolerate_unreadable_records
+from driftbell.runtime.kafka.fetching import (
+    TRIES,
+    FetchedBatches,
+    TolerantRecords,
+    epochs_read,
+    tolerate_unreadable_records,
+)
 from driftbell.runtime.unreadable import Unreadable
 
 TP = TopicPartition("predictions", 3)
@@ -186,3 +192,29 @@ def test_it_is_installed_where_aiokafka_looks() -> None:
 
     assert fetcher.PartitionRecords is TolerantRecords
     assert fetcher.MemoryRecords is FetchedBatches
+
+
+def led_in(epoch: int, data: bytes) -> bytes:
+    """The batch as the leader of an epoch stores it. Its checksum does not cover that."""
+    return data[:12] + struct.pack(">i", epoch) + data[16:]
+
+
+def test_of_which_epochs_the_records_are_is_noted() -> None:
+    TolerantRecords.read.clear()
+    data = led_in(2, batch(0)) + led_in(2, batch(3)) + led_in(5, batch(6))
+    assert offsets(list(reader(data))) == list(range(9))
+
+    assert epochs_read(TP, 0, 8) == [(0, 2), (6, 5)]
+    assert epochs_read(TP, 1, 4) == [(0, 2)]
+    assert epochs_read(TP, 7, 8) == [(6, 5)]
+    # Fetched again after a seek, of a log that has other records now.
+    assert offsets(list(reader(led_in(7, batch(3)), 4))) == [4, 5]
+    assert epochs_read(TP, 4, 5) == [(3, 7)]
+    assert epochs_read(TopicPartition("feedback", 3), 0, 8) == []
+
+
+def test_a_batch_without_an_epoch_says_nothing() -> None:
+    TolerantRecords.read.clear()
+    assert offsets(list(reader(led_in(-1, batch(0))))) == [0, 1, 2]
+
+    assert epochs_read(TP, 0, 2) == []

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "engine.md").read_text(encoding="utf-8")
-TRAPS = [f"T{number}" for number in range(1, 24)]
+TRAPS = [f"T{number}" for number in range(1, 25)]
 
 _NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from driftbell.streams.engine.broker import Source
+from driftbell.streams.partition.input_logs.comparison import EpochEnd
 from driftbell.streams.records import DeadLetterRecord, Input, OutboxRecord, Record
 
 
@@ -34,6 +35,12 @@ class MemoryBroker:
         self.ends: dict[Source, int] = {}
         self.firsts: dict[Source, int] = {}
         self.group_offsets: dict[Source, int] = {}
+        self.epochs: dict[Source, EpochEnd] = {}
+        #: The epochs that were asked about, question by question.
+        self.epochs_asked: list[Mapping[Source, int]] = []
+        #: The end of an epoch, of any input; None: that of ``epochs``.
+        self.answer: Callable[[int], EpochEnd] | None = None
+        self.ids: dict[Input, str] = {}
         self.rewound: list[Mapping[Source, int]] = []
         self.order: list[str] = []
         self.answers = True
@@ -62,6 +69,19 @@ class MemoryBroker:
     async def earliest_offsets(self, sources: Collection[Source]) -> Mapping[Source, int]:
         """See ``Broker``."""
         return {source: self.firsts.get(source, 0) for source in sources}
+
+    async def epoch_ends(self, epochs: Mapping[Source, int]) -> Mapping[Source, EpochEnd]:
+        """See ``Broker``."""
+        if not self.answers:
+            raise OSError("no broker answers")
+        self.epochs_asked.append(dict(epochs))
+        if self.answer is not None:
+            return {source: self.answer(epoch) for source, epoch in epochs.items()}
+        return {source: self.epochs[source] for source in epochs if source in self.epochs}
+
+    async def topic_ids(self) -> Mapping[Input, str]:
+        """See ``Broker``."""
+        return dict(self.ids)
 
     async def committed(self, sources: Collection[Source]) -> Mapping[Source, int]:
         """See ``Broker``."""

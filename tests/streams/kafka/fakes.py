@@ -125,7 +125,7 @@ class StubEngine:
     def positions(self) -> dict[Source, int]:
         return dict(self.held)
 
-    def deliver(self, source: Source, chunk: Sequence[Any], appended_ms: int | None = None) -> None:
+    def deliver(self, source: Source, chunk: Sequence[Any], appended_ms: int | None = None, epochs: Any = ()) -> None:
         self.delivered.append((source, [record.offset for record in chunk]))
 
     async def revoked(self) -> None:

@@ -12,7 +12,7 @@ from aiokafka.errors import NotLeaderForPartitionError
 from aiokafka.structs import TopicPartition
 from confluent_kafka import Producer
 
-from driftbell.streams.kafka.log_end import log_end_offsets
+from driftbell.streams.kafka.logs.log_end import log_end_offsets
 from tests.services import KafkaCluster
 
 pytestmark = pytest.mark.kafka

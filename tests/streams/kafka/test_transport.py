@@ -347,8 +347,8 @@ async def test_a_kafka_error_of_a_question_is_an_os_error(rig: Rig, monkeypatch:
         raise KafkaError("not now")
 
     for asked, name in (
-        (lambda: rig.consumer.end_offsets([P0]), "highwaters"),
-        (lambda: rig.consumer.begin_offsets([P0]), "earliest_offsets"),
+        (lambda: rig.consumer.ask.end_offsets([P0]), "highwaters"),
+        (lambda: rig.consumer.ask.begin_offsets([P0]), "earliest_offsets"),
         (lambda: rig.consumer.settled_position(P0), "position"),
     ):
         monkeypatch.setattr(rig.thread, name, refuse, raising=False)

@@ -18,9 +18,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka.errors import LeaderNotAvailableError, NoError, NotLeaderForPartitionError, StaleMetadata, for_code
+from aiokafka.errors import NoError, NotLeaderForPartitionError, for_code
 from aiokafka.protocol.offset import OffsetRequest, OffsetResetStrategy
 from aiokafka.structs import TopicPartition
+
+from driftbell.streams.kafka.logs.leaders import leader_of
 
 #: Read uncommitted; it says nothing to replicas.
 _ISOLATION = 0
@@ -37,13 +39,7 @@ async def log_end_offsets(client: Any, partitions: Iterable[TopicPartition]) -> 
     """
     by_leader: dict[int, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
     for partition in partitions:
-        leader = client.cluster.leader_for_partition(partition)
-        if leader is None:
-            client.add_topic(partition.topic)
-            raise StaleMetadata(partition)
-        if leader == -1:
-            client.force_metadata_update()
-            raise LeaderNotAvailableError(partition)
+        leader = leader_of(client, partition)
         by_leader[leader][partition.topic].append((partition.partition, OffsetResetStrategy.LATEST))
     found: dict[TopicPartition, int] = {}
     for answer in await asyncio.gather(*(_ask(client, leader, topics) for leader, topics in by_leader.items())):

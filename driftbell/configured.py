@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from driftbell.alerting.api.startable import refusals as api_refusals
 from driftbell.alerting.channels.registry import MODEL, refusals
+from driftbell.alerting.inbound.startable import refusals as inbound_refusals
 from driftbell.errors import UsageError
 from driftbell.runtime.config.document import Path
 from driftbell.runtime.config.loader import Check, ConfigError, load
@@ -61,7 +62,9 @@ def check_everything(
     def channels(config: Config) -> Iterator[tuple[Path, str]]:
         for wrong in asyncio.run(refusals(config.router, with_environment=with_environment)):
             yield ("router", *wrong.path), f"{wrong.message}; {wrong.fix}"
-        for wrong in api_refusals(config.router.api) if with_environment else ():
+        if not with_environment:
+            return
+        for wrong in (*api_refusals(config.router.api), *inbound_refusals(config.router)):
             yield ("router", *wrong.path), f"{wrong.message}; {wrong.fix}"
 
     _read(options, channels, with_environment=with_environment, warn=warn)

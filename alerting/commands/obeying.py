@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from driftbell.alerting.life.acknowledging import acknowledge, give_back
+from driftbell.alerting.life.silencing import silence_incident
 from driftbell.alerting.muting.silence_rules import expire_silence, put_silence
 from driftbell.alerting.state.posted_alerts.posted import PostAlerts
-from driftbell.alerting.state.silence import Acknowledge, Answer, Command, ExpireSilence, PutSilence
+from driftbell.alerting.state.silence import Acknowledge, Answer, Command, ExpireSilence, PutSilence, SilenceIncident
 from driftbell.alerting.state.state import Draft
 
 
@@ -23,6 +24,8 @@ def obey(draft: Draft, command: Command, now_ms: int) -> Answer:
         answer = expire_silence(draft, command.id, action, now_ms)
     elif isinstance(action, Acknowledge):
         answer = acknowledge(draft, command.id, action, now_ms)
+    elif isinstance(action, SilenceIncident):
+        answer = silence_incident(draft, command.id, action, now_ms)
     else:
         answer = give_back(draft, command.id, action, now_ms)
     draft.answers[command.id] = answer

@@ -21,6 +21,8 @@ from driftbell.alerting.channels import registry
 from driftbell.alerting.channels.http import new_session, request_seconds
 from driftbell.alerting.channels.registry import LOG_ONLY, build
 from driftbell.alerting.errors import FencedError, RefusedError, StoreUnavailableError
+from driftbell.alerting.inbound import mounting as inbound
+from driftbell.alerting.inbound.startable import refusals as inbound_refusals
 from driftbell.alerting.incidents.configured import muters_of
 from driftbell.alerting.process.api.router_port import RouterPort
 from driftbell.alerting.process.clock import ForwardClock
@@ -88,10 +90,15 @@ async def run(config: Config, *, stop: asyncio.Event, on_ready: Callable[[], Non
             app = application(
                 service.api_port(),
                 Access(settings.api),
+                inbound.mounted(settings, service.api_port()),
                 max_body_bytes=settings.api.max_body_bytes,
                 count=service.metrics.count_request,
             )
             await stack.enter_async_context(ApiServer(settings.api, app))
+        socket = inbound.slack_socket(settings, session, service.api_port(), SystemRandom())
+        if socket is not None:
+            buttons = asyncio.create_task(socket.run(), name="slack buttons")
+            stack.callback(buttons.cancel)
         await service.run(stop, on_ready)
 
 
@@ -105,7 +112,7 @@ def effective(router: RouterConfig) -> RouterConfig:
         log.warning("no receiver is configured (router.route, router.receivers): messages go to this log only")
         # Its other settings (ports, timeouts) hold all the same.
         router = structs.replace(router, route=LOG_ONLY.route, receivers=LOG_ONLY.receivers)
-    problems = [*check(router), *registry.check(router), *refusals(router.api)]
+    problems = [*check(router), *registry.check(router), *refusals(router.api), *inbound_refusals(router)]
     if problems:
         raise RefusedError(str(RouterConfigError(problems)))
     return router

@@ -73,7 +73,16 @@ class Unacknowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     by: str = ""
 
 
-Action = PutSilence | ExpireSilence | Acknowledge | Unacknowledge
+class SilenceIncident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="silence_incident"):
+    """A command: silence the labels that the alerts of an incident share, from now on. ``target`` as in ``Acknowledge``."""
+
+    target: str
+    length_ms: int
+    by: str = ""
+    comment: str = ""
+
+
+Action = PutSilence | ExpireSilence | Acknowledge | Unacknowledge | SilenceIncident
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,10 @@ MAX_FIELDS = 10
 MAX_FIELD = 2_000
 MAX_CONTEXT_ELEMENTS = 10
 MAX_URL = 3_000
+MAX_ACTIONS = 25
+MAX_BUTTON = 75
+MAX_VALUE = 2_000
+MAX_ID = 255
 #: Not documented: ``msg_blocks_too_long`` comes near 12,000 to 13,000 characters.
 MAX_CHARACTERS = 12_000
 
@@ -67,6 +71,25 @@ def _rich_text(block: dict[str, Any]) -> str | None:
     return None
 
 
+def _actions(block: dict[str, Any]) -> str | None:
+    elements = block.get("elements", [])
+    if not 0 < len(elements) <= MAX_ACTIONS:
+        return "no or too many elements"
+    if len({element.get("action_id") for element in elements}) < len(elements):
+        return "an action_id is there twice"
+    if len(block.get("block_id", "")) > MAX_ID:
+        return "too long a block_id"
+    for element in elements:
+        if element.get("type") != "button" or not 0 < len(element.get("action_id", "")) <= MAX_ID:
+            return "an element is no button with an action_id"
+        if len(element.get("value", "")) > MAX_VALUE:
+            return "too long a value"
+        found = _text(element.get("text"), MAX_BUTTON, {"plain_text"})
+        if found:
+            return found
+    return None
+
+
 def _divider(block: dict[str, Any]) -> str | None:
     return None
 
@@ -75,6 +98,7 @@ _BOTH = {"plain_text", "mrkdwn"}
 _RICH_SECTIONS = {"rich_text_section", "rich_text_list", "rich_text_quote", "rich_text_preformatted"}
 _RICH_ELEMENTS = {"text", "link", "emoji", "user", "usergroup", "channel", "broadcast", "date", "color"}
 _CHECKS = {
+    "actions": _actions,
     "header": _header,
     "section": _section,
     "context": _context,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from driftbell.runtime.config.document import Path
 from driftbell.runtime.config.router import InhibitRule, Route, RouterConfig
 from driftbell.runtime.config.router_api import api_problems
+from driftbell.runtime.config.router_inbound import inbound_problems
 from driftbell.runtime.config.router_intervals import interval_problems
 from driftbell.runtime.config.rules import BadSetting, host_and_port, http_url, one_form
 from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, Operator, is_label_name, parse_matchers
@@ -27,14 +28,19 @@ class RouterConfigError(ValueError):
 def check(router: RouterConfig) -> list[BadSetting]:
     """Everything that is wrong with a router's configuration; an empty list when nothing is."""
     if router.is_default:
-        return [*api_problems(router.api)]
+        return [*api_problems(router.api), *_inbound(router)]
     return [
         *_receivers(router),
         *_tree(router),
         *_inhibition(router),
         *interval_problems(router),
         *api_problems(router.api),
+        *_inbound(router),
     ]
+
+
+def _inbound(router: RouterConfig) -> Iterator[BadSetting]:
+    return inbound_problems(router.slack_app, router.pagerduty_webhook, has_api=router.api.listen is not None)
 
 
 def _tree(router: RouterConfig) -> Iterator[BadSetting]:

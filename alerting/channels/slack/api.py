@@ -19,6 +19,7 @@ from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.http import HttpResponse, post, refused
 from driftbell.alerting.channels.secrets import SecretSource, fingerprint
 from driftbell.alerting.channels.slack.blocks import as_edit, escape, mention_block, plain_block, render_minimal
+from driftbell.alerting.channels.slack.buttons import buttons
 from driftbell.alerting.channels.slack.webhook import BURST, PER_SECOND, full
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
@@ -85,6 +86,7 @@ class SlackApiChannel:
         mentions: Sequence[str] = (),
         title: Template | None = None,
         text: Template | None = None,
+        has_buttons: bool = False,
     ) -> None:
         self._session = session
         self._token = token
@@ -93,6 +95,7 @@ class SlackApiChannel:
         self._mentions = tuple(mentions)
         self._title = title
         self._text = text
+        self._has_buttons = has_buttons
         self.rate: Rate | None = Rate(f"slack:{fingerprint(channel)}", PER_SECOND, BURST)
 
     async def send(self, delivery: Delivery) -> Outcome:
@@ -128,13 +131,19 @@ class SlackApiChannel:
             return sent(handle) if reply.ok or reply.detail in _NOT_EDITABLE else reply
 
         return await send_or_minimal(
-            lambda: full(delivery, self._mentions, self._title, self._text),
+            lambda: self._full(delivery),
             lambda: render_minimal(minimal(delivery.notification, delivery.incident, delivery.kind)),
             attempt,
         )
 
     async def close(self) -> None:
         """The session belongs to who made it."""
+
+    def _full(self, delivery: Delivery) -> dict[str, Any]:
+        content = full(delivery, self._mentions, self._title, self._text)
+        if self._has_buttons:
+            content["blocks"] += buttons(delivery)
+        return content
 
     async def _post(self, token: str, content: dict[str, Any]) -> Outcome:
         return await self._call(token, "chat.postMessage", {"channel": self._channel, **_QUIET, **content})

@@ -10,6 +10,7 @@ from driftbell.alerting.channels.kind import BuildContext, ChannelKind
 from driftbell.alerting.channels.secrets import secret_of
 from driftbell.alerting.channels.slack.settings import SlackConfig, check
 from driftbell.runtime.config.router import Global
+from driftbell.runtime.config.router_inbound import SlackAppConfig
 from driftbell.runtime.config.rules import SECRET_FORMS, is_given
 
 
@@ -34,6 +35,7 @@ def build(slack: SlackConfig, context: BuildContext) -> Channel:
             mentions=slack.mentions,
             title=title,
             text=text,
+            has_buttons=_has_buttons(context.router.slack_app),
         )
     return SlackWebhookChannel(
         context.session, context.web_address(url), mentions=slack.mentions, title=title, text=text
@@ -54,6 +56,10 @@ def address(slack: SlackConfig) -> Address:
     if is_given(slack, "bot_token"):
         return ("channel", slack.web_api_url, slack.channel)
     return ("webhook", secret_of(slack, "api_url"))
+
+
+def _has_buttons(app: SlackAppConfig) -> bool:
+    return any(secret_of(app, name) is not None for name in ("app_token", "signing_secret"))
 
 
 SLACK = ChannelKind("slack", SlackConfig, check, build, address, filled)

@@ -98,14 +98,15 @@ class RouterPort:
                 refused += answer.refused_alerts
         return self._router.posting.too_many(refused) if refused else ""
 
-    async def command(self, action: Action) -> Answer:
-        """See ``ApiPort.command``."""
+    async def command(self, action: Action, command_id: str = "") -> Answer:
+        """See ``ApiPort.command``; with an id of its own what comes again is done once."""
         if self._leads():
-            return await self._router.command(Command(id=str(uuid.uuid4()), action=action))
-        return await self._ask(action)
+            return await self._router.command(Command(id=command_id or str(uuid.uuid4()), action=action))
+        return await self._ask(action, command_id)
 
-    async def _ask(self, action: Action | PostAlerts) -> Answer:
-        return await ask(self._box, Command(id=str(uuid.uuid4()), action=action), seconds=_WAIT_SECONDS)
+    async def _ask(self, action: Action | PostAlerts, command_id: str = "") -> Answer:
+        command = Command(id=command_id or str(uuid.uuid4()), action=action)
+        return await ask(self._box, command, seconds=_WAIT_SECONDS)
 
     async def reload(self) -> None:
         """See ``ApiPort.reload``."""

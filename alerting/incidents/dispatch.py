@@ -18,6 +18,7 @@ from driftbell.alerting.incidents.several import of_several, take_in
 from driftbell.alerting.incidents.stand_ins import follow
 from driftbell.alerting.life.escalation import arm, called_ms, escalate, is_to_be_reminded, receivers, waits
 from driftbell.alerting.life.taken import Taken
+from driftbell.alerting.life.timelines import forget_timelines
 from driftbell.alerting.muting.muter import MuteContext, Muted, Muter, muted
 from driftbell.alerting.muting.silence_rules import forget
 from driftbell.alerting.outbox.delivery_queue import Queued, enqueue_firing, enqueue_resolved, queue_of
@@ -163,6 +164,7 @@ class Dispatch:
     def prune(self, draft: Draft, now_ms: int) -> int:
         """Forget alerts and silences that are long over. Returns how many alerts."""
         forget(draft, now_ms)
+        forget_timelines(draft, now_ms)
         old = [
             entry.fingerprint
             for entry in draft.state.entries.values()

@@ -35,6 +35,7 @@ from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.process.reloading.force import put_in_force, rename_old, take_up
 from driftbell.alerting.process.reloading.plan import InForce, Plan, record_of
 from driftbell.alerting.process.telling.decisions import tell
+from driftbell.alerting.process.telling.timelines import note_attempt, note_decisions
 from driftbell.alerting.state.posted_alerts.posted import PostAlerts
 from driftbell.alerting.state.records import KnownDestination
 from driftbell.alerting.state.silence import Answer, Command
@@ -205,6 +206,7 @@ class Router:
                 for group_id in due[first : first + FLUSH_BATCH]:
                     made += self._dispatch.flush(draft, group_id, self.clock())
                 self._failover.review(draft, self.clock())
+                note_decisions(draft, made, self.clock(), self.label)
             for decision in made:
                 tell(decision, self._dispatch.destinations[decision.destination], self.metrics)
             decisions += made
@@ -248,6 +250,7 @@ class Router:
             assert queue is not None
             label = self.label(queue.destination)
             settlement = settle(queue, outcome, now_ms, self._random, repeatable=repeatable, label=label)
+            note_attempt(draft, queue, claimed.delivery, outcome, settlement, now_ms, self.label)
             self._failover.after_attempt(draft, queue, settlement, now_ms)
             if settlement.dead_delivery is not None:
                 bury(draft, settlement.dead_delivery)

@@ -30,6 +30,7 @@ _TABLES = (
     Table.SILENCES,
     Table.ANSWERS,
     Table.DESTINATIONS,
+    Table.TIMELINES,
 )
 
 

@@ -9,6 +9,7 @@
 -- KEYS[7]  ...:silences hash: silence id -> Silence
 -- KEYS[8]  ...:answers  hash: command id -> Answer
 -- KEYS[9]  ...:destinations  hash: destination id -> KnownDestination
+-- KEYS[10] ...:timelines     hash: group id -> Timeline
 --
 -- ARGV[1]  generation of the writer, decimal
 -- ARGV[2]  number of the last write that it knows to be here, decimal

@@ -17,13 +17,14 @@ from driftbell.alerting.state.records import (
     Entry,
     Group,
     KnownDestination,
+    Timeline,
 )
 from driftbell.alerting.state.silence import Answer, Silence, Silences
 from driftbell.schemas import Alert
 
-T = TypeVar("T", Entry, Group, DeliveryQueue)
+T = TypeVar("T", Entry, Group, DeliveryQueue, Timeline)
 
-R = TypeVar("R", DeadDelivery, Answer, KnownDestination)
+R = TypeVar("R", DeadDelivery, Answer, KnownDestination, Timeline)
 
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)
@@ -47,6 +48,7 @@ class State:
         silences: Iterable[Silence] = (),
         answers: Iterable[Answer] = (),
         destinations: Iterable[KnownDestination] = (),
+        timelines: Iterable[Timeline] = (),
     ) -> None:
         self.entries = {entry.fingerprint: entry for entry in entries}
         self.firing = FiringAlerts(self.entries.values())
@@ -63,6 +65,8 @@ class State:
         self.answers = {answer.id: answer for answer in answers}
         #: Of the configuration in force, and retired; by id.
         self.destinations = {one.id: one for one in destinations}
+        #: By group.
+        self.timelines = {one.id: one for one in timelines}
         #: What of the stored state could not be read: table and key.
         self.left_out = tuple(left_out)
         #: Grave messages that wait for their channel.
@@ -147,6 +151,7 @@ class State:
         _take_over(self.dead_deliveries, draft.dead_deliveries)
         _take_over(self.answers, draft.answers)
         _take_over(self.destinations, draft.destinations)
+        _take_over(self.timelines, draft.timelines)
         for silence_id, silence in draft.silences.items():
             self.silences.note(silence_id, silence)
         self.offsets.update(draft.offsets)
@@ -212,6 +217,7 @@ class Draft:
         self.answers: dict[str, Answer | None] = {}
         self._opened: dict[str, list[str]] = {}
         self.destinations: dict[str, KnownDestination | None] = {}
+        self.timelines: dict[str, Timeline | None] = {}
 
     def entry(self, fingerprint: str) -> Entry | None:
         """What is known of a fingerprint."""
@@ -262,6 +268,14 @@ class Draft:
         """A queue, to be read only."""
         return _read(queue_id, self.queues, self.state.queues)
 
+    def timeline(self, group_id: str) -> Timeline | None:
+        """What happened to a group."""
+        return _get(group_id, self.timelines, self.state.timelines)
+
+    def timeline_to_read(self, group_id: str) -> Timeline | None:
+        """What happened to a group, to be read only."""
+        return _read(group_id, self.timelines, self.state.timelines)
+
     def drop_if_empty(self, queue: DeliveryQueue) -> None:
         """Delete a queue of this draft that holds nothing any more."""
         if queue.is_empty:
@@ -288,6 +302,7 @@ class Draft:
             self.silences,
             self.answers,
             self.destinations,
+            self.timelines,
         )
         return not any(changed)
 

@@ -26,6 +26,8 @@ class Table(enum.StrEnum):
     ANSWERS = "answers"
     #: Destination id to ``records.KnownDestination``.
     DESTINATIONS = "destinations"
+    #: Group id to ``records.Timeline``.
+    TIMELINES = "timelines"
 
 
 #: New values by key; None deletes.

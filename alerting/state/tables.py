@@ -10,7 +10,7 @@ import msgspec
 
 from driftbell.alerting.errors import DamagedRecordError
 from driftbell.alerting.state.encoding import decode, encode
-from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group, KnownDestination
+from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group, KnownDestination, Timeline
 from driftbell.alerting.state.silence import Answer, Silence
 from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.state.store import Changes, Table, Tables
@@ -27,6 +27,7 @@ _KNOWN: Final[dict[Table, Callable[[State], Mapping[str, Any]]]] = {
     Table.SILENCES: lambda state: {silence.id: silence for silence in state.silences},
     Table.ANSWERS: lambda state: state.answers,
     Table.DESTINATIONS: lambda state: state.destinations,
+    Table.TIMELINES: lambda state: state.timelines,
 }
 
 
@@ -59,6 +60,7 @@ def load(tables: Tables) -> State:
         silences=read(Table.SILENCES, Silence),
         answers=read(Table.ANSWERS, Answer),
         destinations=read(Table.DESTINATIONS, KnownDestination),
+        timelines=read(Table.TIMELINES, Timeline),
     )
 
 
@@ -110,4 +112,5 @@ def changes(draft: Draft) -> dict[Table, dict[str, bytes | None]]:
         Table.SILENCES: {key: None if one is None else encode(one) for key, one in draft.silences.items()},
         Table.ANSWERS: {key: None if one is None else encode(one) for key, one in draft.answers.items()},
         Table.DESTINATIONS: {key: None if one is None else encode(one) for key, one in draft.destinations.items()},
+        Table.TIMELINES: {key: None if one is None else encode(one) for key, one in draft.timelines.items()},
     }

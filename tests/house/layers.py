@@ -53,6 +53,7 @@ MAY_IMPORT: dict[str, dict[str, set[str]]] = {
                 "destinations",
                 "inbound",
                 "incidents",
+                "life",
                 "muting",
                 "outbox",
                 "posting",

@@ -18,6 +18,7 @@ from driftbell.commands import (
     state,
     status,
     topics,
+    why,
     worker,
 )
 
@@ -27,6 +28,7 @@ COMMANDS = (
     router,
     status,
     alerts,
+    why,
     ack,
     silence,
     route,

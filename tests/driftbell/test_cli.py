@@ -27,6 +27,7 @@ COMMANDS = [
     ["config", "show"],
     ["replay"],
     ["events", "tail"],
+    ["why"],
     ["ack"],
     ["snooze"],
     ["unack"],

@@ -68,4 +68,7 @@ class Mailroom:
         if mail.message["X-Driftbell-Kind"] == CLOSE:
             self._pages.resolved(Channel.EMAIL, mail.thread)
         else:
-            self._pages.firing(Channel.EMAIL, mail.thread, str(mail.message["Subject"]), mail.text)
+            subject = str(mail.message["Subject"])
+            # Mails of one thread keep its subject; an update says first what heads it now.
+            text = mail.text.partition("\n")[0] if subject.startswith("Re: ") else subject
+            self._pages.firing(Channel.EMAIL, mail.thread, text, mail.text)

@@ -29,16 +29,20 @@ class Page:
     closed: float | None = None
     #: Times it was notified again while open.
     updates: int = 0
+    #: What it says now.
+    latest: str = ""
 
     def about(self, word: str) -> bool:
-        """Whether the page names ``word``; all that a person could go by."""
-        return word.lower() in f"{self.text}\n{self.detail}".lower()
+        """Whether the page names ``word``, or has since it was opened; all that a person could go by."""
+        return word.lower() in f"{self.text}\n{self.detail}\n{self.latest}".lower()
 
 
 class News(enum.StrEnum):
     """What became of a page."""
 
     OPENED = "opened"
+    #: It says something else than before.
+    CHANGED = "changed"
     CLOSED = "closed"
 
 
@@ -61,8 +65,12 @@ class Pages:
         page = self._pages.get(slot)
         if page is not None:
             page.updates += 1
+            page.detail = f"{page.detail}\n{detail}"
+            if text != page.latest:
+                page.latest = text
+                self._news.append((News.CHANGED, page))
             return
-        page = self._pages[slot] = Page(channel, key, text, detail, self._now())
+        page = self._pages[slot] = Page(channel, key, text, detail, self._now(), latest=text)
         self._news.append((News.OPENED, page))
 
     def resolved(self, channel: Channel, key: str) -> None:

@@ -171,12 +171,16 @@ class _Demo:
     def _print_news(self) -> None:
         for news, page in self._pages.take_news():
             if news is News.CLOSED:
-                self._screen.closed(page.channel, page.text, (page.closed or page.opened) - page.opened)
+                self._screen.closed(page.channel, page.latest, (page.closed or page.opened) - page.opened)
                 continue
             # Three channels say the same; said once in full it is easier to read.
-            told = page.text in self._told
-            self._told.add(page.text)
-            self._screen.opened(page.channel, f"the same: {short(page.text)}" if told else page.text)
+            told = page.latest in self._told
+            self._told.add(page.latest)
+            text = f"the same: {short(page.latest)}" if told else page.latest
+            if news is News.OPENED:
+                self._screen.opened(page.channel, text)
+            else:
+                self._screen.changed(page.channel, text)
 
 
 def _status(traffic: Traffic) -> str:

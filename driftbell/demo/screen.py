@@ -59,6 +59,10 @@ class Screen:
         """A page arrived."""
         self._page(self._in(_RED, "PAGE  "), channel, text)
 
+    def changed(self, channel: str, text: str) -> None:
+        """A page that is open says something new."""
+        self._page(self._in(_YELLOW, "UPDATE"), channel, text)
+
     def closed(self, channel: str, text: str, seconds: float) -> None:
         """A page was closed that had been open for so long."""
         self._page(

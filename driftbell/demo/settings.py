@@ -14,6 +14,9 @@ from driftbell.fakes.slack import TOKEN
 #: Predictions and labels from which "normal" is learned; the defaults are 5,000 and 1,000.
 REFERENCE_EVENTS = 1500
 REFERENCE_LABELS = 1000
+#: What says that the data is wrong wakes people here, as the error rate does anyway. By default it is a warning, and PagerDuty
+#: would be called once more when the error rate rises.
+CRITICAL = frozenset({"out_of_range", "unseen_category", "feature_drift", "prediction_drift"})
 #: Seconds that all must be well before an alert is resolved; the default is 30.
 KEEP_FIRING_FOR = "3s"
 
@@ -45,7 +48,7 @@ def settings(at: Addresses, monitors: Iterable[str]) -> dict[str, Any]:
         "monitoring": {
             "reference": {"events": REFERENCE_EVENTS, "labels": REFERENCE_LABELS},
             "metrics_window": "5s",
-            "monitors": {name: {"keep_firing_for": KEEP_FIRING_FOR} for name in monitors},
+            "monitors": {name: _monitor(name) for name in monitors},
         },
         "router": {
             "http_port": at.router_http_port,
@@ -59,8 +62,9 @@ def settings(at: Addresses, monitors: Iterable[str]) -> dict[str, Any]:
             },
             "route": {
                 "receiver": "oncall",
-                # One page per model and concern: data, drift, performance.
-                "group_by": ["model", "family"],
+                # One page for each cause.
+                "group_by": ["model"],
+                "correlate": {"window": "15m"},
                 "group_wait": "500ms",
                 "group_interval": "1s",
             },
@@ -74,3 +78,8 @@ def settings(at: Addresses, monitors: Iterable[str]) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _monitor(name: str) -> dict[str, str]:
+    severity = {"severity": "critical"} if name in CRITICAL else {}
+    return {"keep_firing_for": KEEP_FIRING_FOR, **severity}

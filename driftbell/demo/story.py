@@ -47,14 +47,14 @@ CHAPTERS = (
         "Somebody deploys upstream",
         f"Sensor {CHANGED_SENSOR} now arrives in another unit (x {SCALE:,}), and the categories of "
         f"`{RENAMED_CATEGORY}` in capitals.\nThe model answers as if nothing had happened.",
-        "a page about the data within seconds; a page about accuracy once the labels come",
+        "one page about the data within seconds; it says what that did to the accuracy once the labels come",
         patience=25,
     ),
     Chapter(
         Phase.FIXED,
         "The fix is deployed",
         "The readings are as before.",
-        "every page closed on the channel on which it was opened",
+        "the page closed on every channel",
         patience=25,
     ),
 )

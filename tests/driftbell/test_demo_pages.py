@@ -23,6 +23,17 @@ def test_a_page_is_opened_once_however_often_it_is_notified() -> None:
     assert page.updates == 2
 
 
+def test_a_page_that_says_something_new_is_news_and_can_be_found_by_it() -> None:
+    bell = Bell()
+    bell.pages.firing(Channel.SLACK, "1", "f7 is out of range")
+    bell.pages.firing(Channel.SLACK, "1", "error rate rose", "family=performance")
+    bell.pages.firing(Channel.SLACK, "1", "error rate rose")
+
+    (page,) = bell.news(News.CHANGED)
+    assert (page.latest, page.updates) == ("error rate rose", 2)
+    assert set(bell.pages.opened_since(0.0, "performance")) == {Channel.SLACK}
+
+
 def test_a_close_belongs_to_the_channel_and_the_key() -> None:
     bell = Bell()
     bell.pages.firing(Channel.SLACK, "1", "drift")

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from driftbell.alerting.rendering.message import compose
+from driftbell.alerting.rendering.message import compose, subject
 from driftbell.demo import settings
 from driftbell.demo.data import readings
 from driftbell.demo.story import Phase
 from driftbell.demo.traffic import Traffic
-from driftbell.runtime.config.model import Config, Monitoring, Reference
+from driftbell.runtime.config.model import Config, Monitoring, MonitorSettings, Reference
 from driftbell.schemas import Alert, decode_alert
 from driftbell.streams.records import Output
 from driftbell.streams.replay import replay
@@ -63,7 +63,8 @@ def story() -> list[tuple[str, int, bytes]]:
 def alerts() -> list[Alert]:
     """What a worker with the demo's settings decides."""
     learned = Reference(events=settings.REFERENCE_EVENTS, labels=settings.REFERENCE_LABELS)
-    config = Config(monitoring=Monitoring(reference=learned, metrics_window=5.0))
+    monitors = {name: MonitorSettings(severity="critical") for name in settings.CRITICAL}
+    config = Config(monitoring=Monitoring(reference=learned, metrics_window=5.0, monitors=monitors))
     found = [record for step in replay(story(), config) for record in step.outbox if record.output is Output.ALERTS]
     return [decode_alert(record.value) for record in found if record.value is not None]
 
@@ -83,11 +84,12 @@ def test_the_page_in_the_readme_is_what_the_code_writes_about_the_demo(told: lis
 
 
 @pytest.mark.slow
-def test_the_lines_of_the_screen_in_the_readme_are_alerts_of_the_demo(told: list[Alert]) -> None:
+def test_the_lines_of_the_screen_in_the_readme_are_what_its_page_says_one_after_the_other(told: list[Alert]) -> None:
     screen = README.read_text(encoding="utf-8").split("```text\n", 1)[1].split("```", 1)[0]
-    shown = re.findall(r"PAGE +\w+ +(.*?)(?: \(and \d+ more\))?\n", screen)
-    sentences = {re.sub(r" since \d\d:\d\d UTC", "", alert.annotations["summary"]) for alert in told}
+    shown = re.findall(r"(?:PAGE|UPDATE) +\w+ +(.*(?:\n {27}.*)*)", screen)
+    headlines = [subject(delivery(alerts=told[:first]).notification) for first in range(1, len(told) + 1)]
 
     assert len(shown) == 2
-    assert set(shown) <= sentences
-    assert all(closed.removesuffix(" ...") in screen for closed in re.findall(r"CLOSED.*?: (.*)", screen))
+    assert [re.sub(r"\n +", " ", text) for text in shown] == [headlines[-2], headlines[-1]]
+    [closed] = re.findall(r"CLOSED.*?: (.*) \.\.\.", screen)
+    assert headlines[-1].startswith(closed)

@@ -96,7 +96,11 @@ def compose_letter(
     subject = extra.pop("Subject", None) or _subject(delivery)
     if text is not None:
         return _letter(delivery, sender, recipients, subject, text.render(delivery), None, extra)
-    return _letter(delivery, sender, recipients, subject, "\n".join(message.lines()), _html(message), extra)
+    lines = list(message.lines())
+    if message.subject not in subject:
+        # The subject stays that of the opening; what heads the incident now is said first.
+        lines.insert(0, message.subject)
+    return _letter(delivery, sender, recipients, subject, "\n".join(lines), _html(message), extra)
 
 
 def compose_minimal(delivery: Delivery, sender: str, recipients: Sequence[str]) -> Letter:

@@ -168,6 +168,8 @@ class Lifecycle:
 
     def due_ms(self) -> int | None:
         """The stream time at which ``observe`` would change something though the conditions stay as they are."""
+        if not self._active:
+            return None
         times = [due for episode in self._active.values() if (due := episode.due_ms) is not None]
         return min(times, default=None)
 

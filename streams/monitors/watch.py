@@ -140,7 +140,9 @@ class _Watching:
     def due_ms(self) -> int | None:
         """The stream time at which ``conditions`` may change though no event comes; None when it cannot."""
         due: list[int | None] = []
-        self._each(lambda monitor: due.append(monitor.due_ms()))
+        # Most have the empty answer.
+        if any(type(monitor).due_ms is not BaseMonitor.due_ms for monitor in self._monitors.values()):
+            self._each(lambda monitor: due.append(monitor.due_ms()))
         return min((d for d in due if d is not None), default=None)
 
     def _each(self, call: Callable[[BaseMonitor[Any]], None]) -> None:

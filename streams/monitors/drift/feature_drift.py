@@ -70,8 +70,7 @@ class FeatureDrift(DriftMonitor[DriftOptions]):
         shifts = self._shifts
         if shifts is None:
             return []
-        moved = [found for found in shifts.evidence() if found[1] >= _WORTH_SHOWING]
-        moved.sort(key=lambda found: (-found[1], found[0]))
+        moved = sorted(shifts.evidence(_WORTH_SHOWING), key=lambda found: (-found[1], found[0]))
         return [
             FeatureShift(
                 feature=shifts.profiles.profiles[row].name,

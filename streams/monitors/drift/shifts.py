@@ -148,10 +148,18 @@ class Shifts:
         watcher, at = self._watcher[row]
         return watcher.evidence(at)
 
-    def evidence(self) -> Iterator[tuple[int, float, int]]:
-        """Per watched column: row of ``profiles``, and as ``evidence_of``."""
-        for row in self._watcher:
-            yield (row, *self.evidence_of(row))
+    def evidence(self, least: float) -> Iterator[tuple[int, float, int]]:
+        """Per watched column with at least so much evidence: row of ``profiles``, and as ``evidence_of``."""
+        for pooled in self._pooled:
+            if pooled.ceiling < least:
+                continue
+            for at, log_evidence in enumerate(pooled.log_evidence.tolist()):
+                if log_evidence >= least:
+                    yield pooled.rows[at], log_evidence, pooled.evidence(at)[1]
+        for block in self._blocks:
+            log_evidence, start_ms = block.evidence(0)
+            if log_evidence >= least:
+                yield block.rows[0], log_evidence, start_ms
 
     def state(self) -> ShiftsState:
         """Everything needed to continue, copied."""

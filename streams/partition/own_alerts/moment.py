@@ -41,6 +41,8 @@ class Moments:
 
     def observe(self, now_ms: int) -> list[Alert]:
         """The transitions at a tick."""
+        if not self._shown and not self._lifecycle.busy:
+            return []
         for name, facts in list(self._shown.items()):
             if facts[_UNTIL] is None:
                 facts[_UNTIL] = now_ms + SHOWN_MS
@@ -57,6 +59,8 @@ class Moments:
 
     def due_ms(self) -> int | None:
         """The stream time of the next tick that matters; 0 for the very next one."""
+        if not self._shown and not self._lifecycle.busy:
+            return None
         due = [self._lifecycle.due_ms(), *(facts[_UNTIL] or 0 for facts in self._shown.values())]
         return min((d for d in due if d is not None), default=None)
 

@@ -30,6 +30,18 @@ class Delivery:
         return (self.kind is Kind.TRIGGER or self.calls_again) and not self.notification.is_taken
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """A delivery that is marked as being sent; ``settle`` must follow."""
+
+    queue_id: str
+    delivery: Delivery
+    attempt: int
+    since_ms: int
+    #: When the write began that marked it; the state was ours then.
+    at_ms: int
+
+
 def delivery_of(queue: DeliveryQueue, row: Row) -> Delivery:
     """What is handed over for a row of a queue."""
     incident = queue.incident(row.incident_id)

@@ -8,16 +8,12 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from driftbell.alerting.channels.channel import KeepsAlive
-from driftbell.alerting.channels.keeper import Keeper
-from driftbell.alerting.channels.registry import Endpoint
 from driftbell.alerting.commands.taking_up import take_up
 from driftbell.alerting.errors import FencedError, StoreUnavailableError
-from driftbell.alerting.outbox.firing_there import firing_there
 from driftbell.alerting.process.alert_records import AlertRecord
 from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
+from driftbell.alerting.process.reloading.senders import Senders
 from driftbell.alerting.process.router import Router
-from driftbell.alerting.process.sender import RateLimits, Sender
 from driftbell.alerting.state.store import CommandBox
 
 log = logging.getLogger(__name__)
@@ -48,6 +44,7 @@ class Leader:
         self._caught_up = asyncio.Event()
         self._ends: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._senders = Senders(router, self._spawn, self._caught_up)
         #: Read and not saved yet.
         self._records: list[AlertRecord] = []
         self._started = self._committed = time.monotonic()
@@ -59,20 +56,15 @@ class Leader:
             FencedError, StoreUnavailableError, RefusedError, KafkaError: nothing was started.
         """
         await self._router.claim(assignment.generation)
+        self._router.dead.clear()
         bounds = await self._consumer.bounds(assignment.partitions)
         offsets = await self._offsets(bounds)
         self._ends = {partition: end for partition, (_, end) in bounds.items()}
         self._consumer.seek(offsets)
-        limits = RateLimits()
         self._spawn(self._timers(), "timers")
         self._spawn(self._heartbeat(), "heartbeat")
         self._spawn(self._commands(), "commands")
-        for endpoint in self._router.endpoints.values():
-            sender = Sender(self._router, endpoint.destination, endpoint.channel, limits)
-            for _ in range(sender.in_flight):
-                self._spawn(sender.run(self._stop), sender.destination)
-            if isinstance(endpoint.channel, KeepsAlive):
-                self._spawn(self._keep(endpoint, endpoint.channel), f"{sender.destination} again")
+        self.follow()
         log.info(
             "leading",
             extra={
@@ -82,6 +74,10 @@ class Leader:
                 "behind": sum(self._ends[partition] - offset for partition, offset in offsets.items()),
             },
         )
+
+    def follow(self) -> None:
+        """Serve what is in force: after a reload, and when a destination is forgotten."""
+        self._senders.follow()
 
     @property
     def is_waiting(self) -> bool:
@@ -98,6 +94,7 @@ class Leader:
         for task in self._tasks:
             if task.done():
                 task.result()
+        self._tasks = [task for task in self._tasks if not task.done()]
         self._records += records
         if self._records:
             try:
@@ -119,6 +116,7 @@ class Leader:
     async def stop(self, grace_seconds: float) -> None:
         """Let go: finish what is being sent and note its result. What takes longer than ``grace_seconds`` is made again."""
         self._stop.set()
+        self._senders.stop()
         self._router.timers.set()
         self._caught_up.set()
         _, late = await asyncio.wait(self._tasks, timeout=grace_seconds) if self._tasks else (set(), set())
@@ -129,6 +127,9 @@ class Leader:
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, FencedError):
                 log.error("task failed", exc_info=result)
+        for endpoint in self._router.endpoints.values():
+            if endpoint.destination.retired:
+                await endpoint.channel.close()
 
     async def _offsets(self, bounds: dict[int, tuple[int, int]]) -> dict[int, int]:
         offsets: dict[int, int] = {}
@@ -179,6 +180,7 @@ class Leader:
         while not await _wait(self._stop, HEARTBEAT_SECONDS):
             try:
                 await self._router.heartbeat()
+                self.follow()
             except StoreUnavailableError as error:
                 log.warning("store unavailable", extra={"error": str(error)})
 
@@ -188,13 +190,6 @@ class Leader:
                 await take_up(self._box, self._router)
             except StoreUnavailableError as error:
                 log.debug("store unavailable, commands wait", extra={"error": str(error)})
-
-    async def _keep(self, endpoint: Endpoint, channel: KeepsAlive) -> None:
-        # Before all has been read, what is over already may look as if it fired.
-        await self._caught_up.wait()
-        name = endpoint.destination.id
-        keeper = Keeper(name, channel, lambda: firing_there(self._router.state, name), self._router.heartbeat)
-        await keeper.run(self._stop)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))

@@ -12,7 +12,6 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import TypeVar
@@ -25,7 +24,7 @@ from driftbell.alerting.incidents.failover import FAILOVER_MS
 from driftbell.alerting.incidents.given_up import bury, hasten, notify_again
 from driftbell.alerting.incidents.observation import Observation
 from driftbell.alerting.incidents.stand_ins import forget_unsent
-from driftbell.alerting.outbox.delivery import Delivery, delivery_of
+from driftbell.alerting.outbox.delivery import ClaimedDelivery, delivery_of
 from driftbell.alerting.outbox.delivery_queue import Settled, Settlement, claim, settle
 from driftbell.alerting.outbox.outcome import Outcome
 from driftbell.alerting.posting.posting import forget_posted, wait_for
@@ -54,18 +53,6 @@ FLUSH_BATCH = 100
 #: How long after a write that the store took a request may still begin: with the time-out of a request it is shorter than
 #: the silence after which another router takes over.
 LEASE_MS = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimedDelivery:
-    """A delivery that is marked as being sent; ``settle`` must follow."""
-
-    queue_id: str
-    delivery: Delivery
-    attempt: int
-    since_ms: int
-    #: When the write began that marked it; the state was ours then.
-    at_ms: int
 
 
 def no_crash(point: str) -> None:
@@ -108,6 +95,8 @@ class Router:
         self.wake: dict[str, asyncio.Event] = {}
         #: What must be remembered of destinations with a secret in the configuration, while something is open there.
         self._secret: dict[str, KnownDestination] = {}
+        #: Destinations that fail again and again.
+        self.dead: set[str] = set()
         self._follow(plan.in_force(plan.endpoints, {}))
         self._outage = Outage("the router's store")
         #: Why the last write did not succeed; empty when it did.
@@ -153,6 +142,7 @@ class Router:
     def prepare(self, plan: Plan) -> None:
         """Have another configuration put in force by the next ``claim``: this router does not lead."""
         self._plan = plan
+        self._follow(plan.in_force(plan.endpoints, {}))
 
     def _follow(self, rules: InForce) -> None:
         self._dispatch, self._failover, self.endpoints = rules.dispatch, rules.failover, rules.endpoints

@@ -11,13 +11,14 @@ from pathlib import Path
 from driftbell.alerting.channels.channel import Channel, Rate
 from driftbell.alerting.errors import StoreUnavailableError
 from driftbell.alerting.outbox.backoff import pause_ms
-from driftbell.alerting.outbox.delivery import Delivery
+from driftbell.alerting.outbox.breaker import Breaker
+from driftbell.alerting.outbox.delivery import ClaimedDelivery, Delivery
 from driftbell.alerting.outbox.delivery_queue import Settlement
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed
 from driftbell.alerting.outbox.token_bucket import TokenBucket
-from driftbell.alerting.process.router import ClaimedDelivery, Router
-from driftbell.alerting.state.records import Kind
+from driftbell.alerting.process.router import Router
+from driftbell.alerting.state.records import DeliveryQueue, Kind, Severity
 from driftbell.alerting.times import to_ms
 
 log = logging.getLogger(__name__)
@@ -73,22 +74,47 @@ class Sender:
     def __init__(self, router: Router, destination: Destination, channel: Channel, limits: RateLimits) -> None:
         self.destination = destination.id
         self._router = router
-        self._channel = channel
+        self.channel = channel
         self._limits = limits
         self._integration = destination.integration
-        #: How many may run at once.
-        self.in_flight = channel.in_flight
-        #: Attempts that failed since the last success.
-        self._failures = 0
+        self._breaker = Breaker()
+        #: How many run.
+        self.running = 0
+        #: The channels by which something is on its way.
+        self._busy: list[Channel] = []
+        self._idle = asyncio.Event()
+
+    @property
+    def in_flight(self) -> int:
+        """How many may run at once."""
+        return self.channel.in_flight
+
+    async def change(self, channel: Channel) -> None:
+        """Send by another channel from now on; the one of before is closed when nothing is on its way by it."""
+        before, self.channel = self.channel, channel
+        self._router.wake[self.destination].set()
+        await self._close(before)
+
+    async def let_go(self) -> None:
+        """Close the channel when nothing is on its way by it: the destination is gone."""
+        await self._close(self.channel)
+
+    async def _close(self, channel: Channel) -> None:
+        while any(one is channel for one in self._busy):
+            self._idle.clear()
+            await self._idle.wait()
+        await channel.close()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set; run it ``in_flight`` times. A delivery that has begun is finished and noted first.
+        """Work until ``stop`` is set; run it ``in_flight`` times, and count them in ``running``.
+
+        A delivery that has begun is finished and noted first.
 
         Raises:
             FencedError: another router owns the state.
         """
         wake = self._router.wake[self.destination]
-        while not stop.is_set():
+        while not stop.is_set() and self.running <= self.in_flight:
             wake.clear()
             try:
                 wait_ms = await self.step()
@@ -97,6 +123,7 @@ class Sender:
                 wait_ms = round(_STORE_PAUSE_SECONDS * 1000)
             if wait_ms != 0:
                 await _first(wake, stop, None if wait_ms is None else wait_ms / 1000)
+        self.running -= 1
 
     async def step(self) -> int | None:
         """Make one delivery, if one is due and the vendor's limit allows it.
@@ -105,34 +132,58 @@ class Sender:
             Milliseconds until there may be something to do: 0 for at once, None for nothing until woken.
         """
         now_ms = self._router.clock()
-        if self._router.state.next_due(self.destination, now_ms) is None:
+        due = self._router.state.next_due(self.destination, now_ms)
+        if due is None:
             due_ms = self._router.state.next_attempt_ms(self.destination)
             return None if due_ms is None else max(1, due_ms - now_ms)
-        wait_ms = self._limits.wait_ms(self.destination, self._channel.rate, now_ms)
-        if wait_ms:
-            return wait_ms
+        waits = self._breaker.wait_ms(now_ms, fresh=_is_fresh(due))
+        channel = self.channel
+        wait_ms = self._limits.wait_ms(self.destination, channel.rate, now_ms)
+        if waits is None or max(waits, wait_ms) > 0:
+            return None if waits is None else max(waits, wait_ms)
         # Counted before anything is waited for: another of us asks meanwhile.
-        self._limits.take(self._channel.rate, now_ms)
+        self._limits.take(channel.rate, now_ms)
+        self._breaker.begin()
+        self._busy.append(channel)
+        outcome: Outcome | None = None
         try:
             claimed = await self._router.take(self.destination)
-        except StoreUnavailableError:
-            self._limits.give_back(self._channel.rate)
-            raise
-        if claimed is None:
-            self._limits.give_back(self._channel.rate)
-            return 0
-        if self._router.state.next_due(self.destination, now_ms) is not None:
+            if claimed is not None:
+                outcome = await self._make(claimed, channel)
+        finally:
+            self._busy.remove(channel)
+            self._idle.set()
+            if outcome is None:
+                self._limits.give_back(channel.rate)
+            await self._judge(outcome)
+        return 0
+
+    async def _make(self, claimed: ClaimedDelivery, channel: Channel) -> Outcome:
+        if self._router.state.next_due(self.destination, self._router.clock()) is not None:
             # For the others of us: the first to wake took this one.
             self._router.wake[self.destination].set()
-        outcome = await self._attempt(claimed)
-        settlement = await self._settle(claimed, outcome)
-        self._report(claimed, outcome, settlement)
-        if outcome.ok and self._failures:
-            self._failures = 0
+        outcome = await self._attempt(claimed, channel)
+        settlement = await self._settle(claimed, outcome, channel)
+        self._report(claimed, outcome, settlement, channel)
+        return outcome
+
+    async def _judge(self, outcome: Outcome | None) -> None:
+        """Note what an attempt says of the destination."""
+        was_open = self._breaker.is_open
+        recovered = self._breaker.end(outcome, self._router.clock())
+        if self._breaker.is_open != was_open:
+            fields = {"destination": self._router.label(self.destination), "failures": self._breaker.failures}
+            if was_open:
+                log.info("destination answers again", extra=fields)
+                self._router.dead.discard(self.destination)
+            else:
+                log.warning("destination counts as dead: it is asked by one message at a time", extra=fields)
+                self._router.dead.add(self.destination)
+        if was_open:
+            # The others of us waited for this one.
+            self._router.wake[self.destination].set()
+        if recovered:
             await self._router.hasten(self.destination)
-        elif not outcome.ok:
-            self._failures += 1
-        return 0
 
     async def _confirm(self, claimed: ClaimedDelivery) -> None:
         while True:
@@ -142,11 +193,11 @@ class Sender:
                 log.warning("store unavailable, nothing is sent", extra={"error": str(error)})
                 await asyncio.sleep(_STORE_PAUSE_SECONDS)
 
-    async def _attempt(self, claimed: ClaimedDelivery) -> Outcome:
+    async def _attempt(self, claimed: ClaimedDelivery, channel: Channel) -> Outcome:
         await self._confirm(claimed)
         started = time.perf_counter()
         try:
-            outcome = await self._channel.send(claimed.delivery)
+            outcome = await channel.send(claimed.delivery)
         except Exception as error:  # A channel must not raise; if it does, its message is not lost with it.
             # Without the error's own text, which may repeat an address with its secret.
             log.error(
@@ -157,15 +208,15 @@ class Sender:
         self._router.metrics.attempt_seconds.labels(self._integration).observe(time.perf_counter() - started)
         return outcome
 
-    async def _settle(self, claimed: ClaimedDelivery, outcome: Outcome) -> Settlement:
+    async def _settle(self, claimed: ClaimedDelivery, outcome: Outcome, channel: Channel) -> Settlement:
         while True:
             try:
-                return await self._router.settle(claimed, outcome, repeatable=self._channel.repeatable)
+                return await self._router.settle(claimed, outcome, repeatable=channel.repeatable)
             except StoreUnavailableError as error:
                 log.warning("store unavailable, result not noted yet", extra={"error": str(error)})
                 await asyncio.sleep(_STORE_PAUSE_SECONDS)
 
-    def _report(self, claimed: ClaimedDelivery, outcome: Outcome, settlement: Settlement) -> None:
+    def _report(self, claimed: ClaimedDelivery, outcome: Outcome, settlement: Settlement, channel: Channel) -> None:
         metrics, now_ms = self._router.metrics, self._router.clock()
         delivery = claimed.delivery
         fields = {
@@ -192,7 +243,7 @@ class Sender:
         if outcome.reason is OutcomeReason.RATE_LIMITED or outcome.retry_after_seconds is not None:
             # Also when this message is given up, or another takes its place: the vendor spoke of all messages.
             wait_ms = pause_ms(claimed.attempt, outcome.retry_after_seconds)
-            self._limits.pause(self.destination, self._channel.rate, now_ms + wait_ms)
+            self._limits.pause(self.destination, channel.rate, now_ms + wait_ms)
         log.warning("delivery failed", extra={**fields, "detail": outcome.detail})
 
 
@@ -204,6 +255,11 @@ async def _first(wake: asyncio.Event, stop: asyncio.Event, timeout_seconds: floa
     finally:
         for one in waits:
             one.cancel()
+
+
+def _is_fresh(queue: DeliveryQueue) -> bool:
+    row = queue.rows[0]
+    return row.attempts == 0 and row.notification.severity.rank <= Severity.ERROR.rank
 
 
 def _where(error: Exception) -> str:

@@ -37,18 +37,42 @@ def configured(options: argparse.Namespace) -> Config:
     """
     warnings: list[str] = []
     config = _read(options, warn=warnings.append)
-    logs.configure(
-        getattr(options, "log_level", "info"), getattr(options, "log_format", None), secrets=secret_values(config)
-    )
-    for warning in warnings:
-        log.warning("%s", warning)
+    _log_without(secret_values(config), options, warnings)
     return config
 
 
+class RouterConfiguration:
+    """What a router runs with, read at its start and again while it runs. The log shows the secrets of none of them."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._secrets: frozenset[str] = frozenset()
+
+    def read(self) -> Config:
+        """Read and check everything, as ``config check`` does. No event loop may run in this thread.
+
+        Raises:
+            InvalidConfigurationError: naming file, line and fix of every mistake.
+        """
+        warnings: list[str] = []
+        config = check_everything(self._options, warn=warnings.append)
+        self._secrets |= secret_values(config)
+        _log_without(self._secrets, self._options, warnings)
+        return config
+
+
+def _log_without(secrets: frozenset[str], options: argparse.Namespace, warnings: list[str]) -> None:
+    logs.configure(getattr(options, "log_level", "info"), getattr(options, "log_format", None), secrets=secrets)
+    for warning in warnings:
+        log.warning("%s", warning)
+
+
 def check_everything(
-    options: argparse.Namespace, *, with_environment: bool, warn: Callable[[str], object] = log.warning
-) -> None:
-    """As ``configured``, and all that would refuse the start of a router: its channels are built, and connect to nothing.
+    options: argparse.Namespace, *, with_environment: bool = True, warn: Callable[[str], object] = log.warning
+) -> Config:
+    """What a router runs with: ``config check``, its start and its reload ask here, and refuse the same.
+
+    All that ``configured`` checks, and its channels are built; they connect to nothing. No event loop may run in this thread.
 
     Args:
         options: as parsed; ``config`` names the file.
@@ -67,7 +91,7 @@ def check_everything(
         for wrong in (*api_refusals(config.router.api), *inbound_refusals(config.router)):
             yield ("router", *wrong.path), f"{wrong.message}; {wrong.fix}"
 
-    _read(options, channels, with_environment=with_environment, warn=warn)
+    return _read(options, channels, with_environment=with_environment, warn=warn)
 
 
 def _read(

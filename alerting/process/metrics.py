@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -11,6 +12,7 @@ from driftbell.alerting.incidents.observation import Observation
 from driftbell.alerting.outbox.delivery_queue import Settled
 from driftbell.alerting.outbox.outcome import OutcomeReason
 from driftbell.alerting.posting.posting import PostResult
+from driftbell.alerting.process.reloading.reload import ReloadReason
 from driftbell.alerting.state.records import Kind
 
 _FAILURES = [reason.value for reason in OutcomeReason if reason not in (OutcomeReason.SENT, OutcomeReason.SENT_MINIMAL)]
@@ -109,13 +111,26 @@ class RouterMetrics:
         self.requests = Counter(
             "driftbell_router_api_requests_total", "Requests to the API.", ["status"], registry=registry
         )
-        self._show_zeros(integrations)
-
-    def count_request(self, status: int) -> None:
-        """One request to the API was answered."""
-        self.requests.labels(f"{status // 100}xx").inc()
-
-    def _show_zeros(self, integrations: Iterable[str]) -> None:
+        #: Readings of the configuration while the router runs, by what came of them (``ReloadReason``).
+        self.reloads = Counter(
+            "driftbell_router_config_reloads_total", "Readings of the configuration.", ["result"], registry=registry
+        )
+        #: 1 unless the last reading of the configuration failed; then the one of before is in force.
+        self.reload_ok = Gauge(
+            "driftbell_router_config_last_reload_successful", "Whether the last reload succeeded.", registry=registry
+        )
+        #: When the configuration in force was read.
+        self.reload_time = Gauge(
+            "driftbell_router_config_last_reload_success_timestamp_seconds",
+            "When the configuration in force was read.",
+            registry=registry,
+        )
+        #: Destinations that are gone from the configuration, and of which something is open or waits.
+        self.retired = Gauge("driftbell_router_destinations_retired", "Retired destinations.", registry=registry)
+        #: Destinations that fail again and again: one message at a time is tried.
+        self.dead = Gauge(
+            "driftbell_router_destinations_dead", "Dead destinations.", ["integration"], registry=registry
+        )
         for result in [*Observation, "bad_record"]:
             self.records.labels(str(result))
         for reason in ("unavailable", "fenced", "lost_writes"):
@@ -124,6 +139,26 @@ class RouterMetrics:
             self.posted.labels(posted.value)
         for code in ("2xx", "4xx", "5xx"):
             self.requests.labels(code)
+        for reload_reason in ReloadReason:
+            self.reloads.labels(reload_reason.value)
+        self.note_reload(None, time.time())
+        self.show_zeros(integrations)
+
+    def note_reload(self, reason: ReloadReason | None, now_seconds: float) -> None:
+        """What came of reading the configuration; None for the start."""
+        if reason is not None:
+            self.reloads.labels(reason.value).inc()
+        ok = reason in (None, ReloadReason.RELOADED)
+        self.reload_ok.set(ok)
+        if ok:
+            self.reload_time.set(now_seconds)
+
+    def count_request(self, status: int) -> None:
+        """One request to the API was answered."""
+        self.requests.labels(f"{status // 100}xx").inc()
+
+    def show_zeros(self, integrations: Iterable[str]) -> None:
+        """Have the series of these kinds of channels, though nothing has come of them yet."""
         for integration in integrations:
             for decision in DecisionReason:
                 self.decisions.labels(integration, decision.value)
@@ -137,5 +172,5 @@ class RouterMetrics:
             self.minimal.labels(integration)
             self.attempts.labels(integration)
             self.first_notify.labels(integration)
-            for gauge in (self.queue_age, self.queue, self.incidents):
+            for gauge in (self.queue_age, self.queue, self.incidents, self.dead):
                 gauge.labels(integration).set(0)

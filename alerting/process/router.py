@@ -283,7 +283,7 @@ class Router:
 
     def measure(self) -> None:
         """Bring the gauges up to date."""
-        measure(self.metrics, self.state, self._dispatch.destinations.values(), self.clock())
+        measure(self.metrics, self.state, self._dispatch.destinations.values(), self.clock(), self.dead)
 
     def label(self, destination: str) -> str:
         """The name of a destination for people: ``oncall/pagerduty[0]``."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from random import SystemRandom
 
+import aiohttp
 from aiokafka.errors import KafkaError
 from msgspec import structs
 
@@ -30,6 +31,7 @@ from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
 from driftbell.alerting.process.leader import Leader
 from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.process.reloading.plan import Plan, plan_of
+from driftbell.alerting.process.reloading.reload import Reloaded, ReloadReason, Source, needs_restart, problems_of
 from driftbell.alerting.process.router import Router
 from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.memory import MemoryStore
@@ -56,13 +58,16 @@ _PROBE_SECONDS, _ANSWER_SECONDS, _SILENT_SECONDS = 5.0, 10.0, 20.0
 _STUCK_SECONDS = 60.0
 
 
-async def run(config: Config, *, stop: asyncio.Event, on_ready: Callable[[], None] | None = None) -> None:
+async def run(
+    config: Config, *, stop: asyncio.Event, on_ready: Callable[[], None] | None = None, source: Source | None = None
+) -> None:
     """Run one router until ``stop`` is set, then finish what is being sent and return.
 
     Args:
         config: the whole configuration; ``router``, ``topics.alerts``, ``kafka`` and ``redis`` matter here.
         stop: set it to end.
         on_ready: called once, when the group has decided whether this router leads or stands by.
+        source: where the configuration is read again when that is asked for; None: it never is.
 
     Raises:
         RefusedError: the configuration or the stored state makes running impossible; the message says what to do.
@@ -71,12 +76,10 @@ async def run(config: Config, *, stop: asyncio.Event, on_ready: Callable[[], Non
     settings = effective(config.router)
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(new_session(total_seconds=request_seconds(settings.session_timeout)))
-        endpoints = build(settings, session)
-        for endpoint in endpoints:
-            stack.push_async_callback(endpoint.channel.close)
-        store = store_of(config)
+        plan = plan_of(settings, build(settings, session), session)
+        service = _Service(config, settings, plan, store := store_of(config), source, session)
         stack.push_async_callback(store.close)
-        service = _Service(config, settings, plan_of(settings, endpoints, session), store)
+        stack.push_async_callback(service.close_channels)
         if settings.http_port is not None:
             ops = OpsServer(
                 settings.http_host,
@@ -134,9 +137,23 @@ def store_of(config: Config) -> Store:
 class _Service:
     """One run of the router process."""
 
-    def __init__(self, config: Config, settings: RouterConfig, plan: Plan, store: Store) -> None:
+    def __init__(
+        self,
+        config: Config,
+        settings: RouterConfig,
+        plan: Plan,
+        store: Store,
+        source: Source | None,
+        session: aiohttp.ClientSession,
+    ) -> None:
+        self._config = config
         self._settings = settings
         self._store = store
+        self._source = source
+        self._session = session
+        #: Held while leadership or the configuration changes.
+        self._changing = asyncio.Lock()
+        self._reloading = asyncio.Lock()
         integrations = {endpoint.destination.integration for endpoint in plan.endpoints}
         self.metrics = RouterMetrics(new_registry(), sorted(integrations))
         self._router = Router(
@@ -166,7 +183,72 @@ class _Service:
             lambda: self._rules,
             leads=lambda: self._leader is not None,
             ready=self.ready,
+            reload=self.reload,
         )
+
+    async def close_channels(self) -> None:
+        """Let go of what the channels in force have opened."""
+        for endpoint in self._router.endpoints.values():
+            await endpoint.channel.close()
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration again; put it in force if it is right, whole, and at once. Nothing that is open is lost."""
+        try:
+            async with self._reloading:
+                result = await self._reload()
+        except Exception as error:  # Whatever is wrong with a file, the router goes on with what it has.
+            result = Reloaded(ReloadReason.REFUSED, problems_of(error))
+        self.metrics.note_reload(result.reason, time.time())
+        fields = {"result": result.reason.value, "needs_restart": list(result.needs_restart)}
+        if result.reason is ReloadReason.RELOADED:
+            log.info("the configuration was read again and is in force", extra=fields)
+        for problem in result.problems:
+            log.error("the configuration of before stays in force: %s", problem, extra=fields)
+        if result.needs_restart:
+            log.warning("these keys are read at a start only: %s", ", ".join(result.needs_restart), extra=fields)
+        return result
+
+    async def _reload(self) -> Reloaded:
+        if self._source is None:
+            raise RefusedError(
+                "this router does not know where its configuration is from; restart it, which loses nothing"
+            )
+        config = await asyncio.to_thread(self._source.read)
+        settings = effective(config.router)
+        plan = plan_of(settings, build(settings, self._session), self._session)
+        async with self._changing:
+            try:
+                await self._put_in_force(plan)
+            except StoreUnavailableError as error:
+                for endpoint in plan.endpoints:
+                    await endpoint.channel.close()
+                return Reloaded(ReloadReason.STORE_UNAVAILABLE, (str(error),))
+            needs = needs_restart(self._config, config)
+            self._settings = settings
+            self._rules = Rules(settings, compile_tree(settings.route or Route()), muters_of(settings))
+            self.metrics.show_zeros(endpoint.destination.integration for endpoint in plan.endpoints)
+        return Reloaded(ReloadReason.RELOADED, needs_restart=needs)
+
+    async def _put_in_force(self, plan: Plan) -> None:
+        if self._leader is not None:
+            # A router that is shut out meanwhile does not take it: the main loop lets go, and begins with it.
+            with contextlib.suppress(FencedError):
+                await self._router.reload(plan)
+                self._leader.follow()
+                return
+        before = list(self._router.endpoints.values())
+        self._router.prepare(plan)
+        if self._leader is None:
+            for endpoint in before:
+                await endpoint.channel.close()
+
+    async def _when_asked(self, source: Source) -> None:
+        while True:
+            await source.asked.wait()
+            source.asked.clear()
+            if (await self.reload()).reason is ReloadReason.STORE_UNAVAILABLE:
+                await asyncio.sleep(_PAUSE_SECONDS)
+                source.asked.set()
 
     def health(self) -> Health:
         """Whether the main loop turns."""
@@ -216,11 +298,13 @@ class _Service:
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] | None) -> None:
         """The main loop."""
-        watching: asyncio.Task[None] | None = None
+        watching: list[asyncio.Task[None]] = []
         try:
             await self._consumer.start()
             self._answered = time.monotonic()
-            watching = asyncio.create_task(self._watch_brokers(), name="brokers")
+            watching.append(asyncio.create_task(self._watch_brokers(), name="brokers"))
+            if self._source is not None:
+                watching.append(asyncio.create_task(self._when_asked(self._source), name="reload"))
             while not stop.is_set():
                 self._turned = time.monotonic()
                 await self._turn()
@@ -230,8 +314,8 @@ class _Service:
                     on_ready()
                     on_ready = None
         finally:
-            if watching is not None:
-                watching.cancel()
+            for task in watching:
+                task.cancel()
             await self._retire()
             await self._consumer.commit(self._router.state.offsets)
             await self._consumer.stop()
@@ -239,8 +323,9 @@ class _Service:
     async def _turn(self) -> None:
         wanted = self._consumer.assignment
         if wanted != self._served:
-            await self._retire()
-            self._served = wanted if wanted is None or await self._begin(wanted) else None
+            async with self._changing:
+                await self._retire()
+                self._served = wanted if wanted is None or await self._begin(wanted) else None
             if wanted is not None and self._served is None:
                 await asyncio.sleep(_PAUSE_SECONDS)
         try:
@@ -255,7 +340,8 @@ class _Service:
             await asyncio.sleep(_PAUSE_SECONDS)
         except FencedError as error:
             log.warning("the state is not ours as it stands", extra={"detail": str(error)})
-            await self._retire()
+            async with self._changing:
+                await self._retire()
             self._served = None
 
     async def _begin(self, assignment: Assignment) -> bool:

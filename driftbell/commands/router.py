@@ -7,7 +7,7 @@ import asyncio
 import signal
 
 from driftbell.command import Commands
-from driftbell.configured import configured
+from driftbell.configured import RouterConfiguration
 from driftbell.errors import CommandError
 from driftbell.exit_codes import ExitCode
 
@@ -22,6 +22,8 @@ def register(commands: Commands) -> None:
         "the configuration (Alertmanager's format), and notifies the channels. What it has opened and what it still\n"
         "has to send is kept in Redis, so that it survives a restart. Run two for availability: one is active,\n"
         "the other stands by.\n\n"
+        "SIGHUP (or POST /-/reload of its API) has it read its configuration again: with a mistake in it, the one of\n"
+        "before stays in force, and the log says file, line and fix. Nothing that is open or waits is lost by it.\n\n"
         "SIGTERM or Ctrl-C stops it with exit code 0; what was not delivered yet is delivered by the next start.",
         example="driftbell router --config driftbell.yaml",
     )
@@ -29,18 +31,22 @@ def register(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run until told to stop."""
-    config = configured(options)
+    configuration = RouterConfiguration(options)
+    config = configuration.read()
     from aiokafka.errors import KafkaError
 
     from driftbell.alerting.errors import RouterError
     from driftbell.alerting.process import service
+    from driftbell.alerting.process.reloading.reload import Source
 
     async def until_signalled() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await service.run(config, stop=stop)
+        source = Source(configuration.read, asyncio.Event())
+        loop.add_signal_handler(signal.SIGHUP, source.asked.set)
+        await service.run(config, stop=stop, source=source)
 
     try:
         asyncio.run(until_signalled())

@@ -50,6 +50,8 @@ class Incident:
     triggers: int = 1
     closed: float | None = None
     acknowledged: bool = False
+    #: Of the service: events with another key do not touch it.
+    routing_key: str = ""
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -109,7 +111,8 @@ class PagerDuty(FakeServer):
         return web.json_response(answer, status=202)
 
     def _process(self, body: dict[str, Any], key: str) -> tuple[str, Incident | None]:
-        known = next((one for one in self.open if one.dedup_key == key), None)
+        mine = (body["routing_key"], key)
+        known = next((one for one in self.open if (one.routing_key, one.dedup_key) == mine), None)
         action = body["event_action"]
         if known is not None:
             known.events.append(body)
@@ -120,6 +123,7 @@ class PagerDuty(FakeServer):
                 known.summary, known.severity = payload["summary"], payload["severity"]
                 return "updated", known
             incident = Incident(key, payload["summary"], payload["severity"], time.time(), events=[body])
+            incident.routing_key = body["routing_key"]
             self.incidents.append(incident)
             return "triggered", incident
         if known is None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from driftbell.alerting.api.port import Rules
 from driftbell.alerting.commands.asking import ask
 from driftbell.alerting.errors import RefusedError
 from driftbell.alerting.posting.posting import PostResult
+from driftbell.alerting.process.reloading.reload import Reloaded, ReloadReason
 from driftbell.alerting.process.router import Router
 from driftbell.alerting.state.posted_alerts.posted import PostAlerts, PostedAlert
 from driftbell.alerting.state.silence import Action, Answer, Command
@@ -38,6 +39,7 @@ class RouterPort:
         rules: the configuration in force.
         leads: whether this process leads now.
         ready: its readiness.
+        reload: reads its configuration again.
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class RouterPort:
         *,
         leads: Callable[[], bool],
         ready: Callable[[], Health],
+        reload: Callable[[], Awaitable[Reloaded]],
     ) -> None:
         self._router = router
         self._box = box
         self._rules = rules
         self._leads = leads
         self._ready = ready
+        self._reload = reload
         self.started_ms = router.clock()
         self._looking = asyncio.Lock()
 
@@ -110,4 +114,6 @@ class RouterPort:
 
     async def reload(self) -> None:
         """See ``ApiPort.reload``."""
-        raise RefusedError("this router cannot read its configuration again; restart it, which loses nothing")
+        result = await self._reload()
+        if result.reason is not ReloadReason.RELOADED:
+            raise RefusedError("\n".join(result.problems))

@@ -23,6 +23,7 @@ from driftbell.alerting.incidents.configured import muters_of
 from driftbell.alerting.process.api.router_port import RouterPort
 from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.process.reloading.plan import plan_of
+from driftbell.alerting.process.reloading.reload import Reloaded, ReloadReason
 from driftbell.alerting.process.router import Router
 from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.memory import MemoryStore
@@ -74,6 +75,10 @@ def router_of(settings: RouterConfig, store: MemoryStore, clock: Callable[[], in
     )
 
 
+async def _no_file() -> Reloaded:
+    return Reloaded(ReloadReason.REFUSED, ("there is no file to read again",))
+
+
 @contextlib.asynccontextmanager
 async def serving(
     router: dict[str, Any] | None = None,
@@ -92,7 +97,12 @@ async def serving(
         await made.claim(1)
     rules = Rules(settings, compile_tree(settings.route), muters_of(settings))  # type: ignore[arg-type]
     port = RouterPort(
-        made, store, lambda: rules, leads=lambda: leads, ready=lambda: Health(True, "leader" if leads else "standby")
+        made,
+        store,
+        lambda: rules,
+        leads=lambda: leads,
+        ready=lambda: Health(True, "leader" if leads else "standby"),
+        reload=_no_file,
     )
     app = application(port, Access(settings.api), mounted, max_body_bytes=settings.api.max_body_bytes)
     async with ApiServer(settings.api, app) as server, aiohttp.ClientSession() as http:

@@ -3,8 +3,9 @@
 So many models in one partition, first taught, then each with so many events a second of stream time, through the worker's
 own core without Kafka and Redis. ``us/event`` is decoding, join, monitors and metrics; ``us to save`` is what encoding the
 checkpoints took, for the same events: one each second of stream, and less often where encoding takes more than its share of
-the time, as a worker does it. ``idle`` is the share of one core that a partition takes to which nothing comes, with stream
-time moving on as a worker moves it.
+the time, as a worker does it. ``kB/model`` is the memory of a model at work; ``quiet`` of one in a process that claims all
+of them after a restart, when they have been silent for ten minutes and are packed. ``idle`` is the share of one core that a
+partition takes to which nothing comes, with stream time moving on as a worker moves it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.quiet_models import bytes_when_quiet
 from bench.readings import memory_bytes
 from bench.traffic import Events, Shape
 from driftbell.runtime.config.model import Config, Join, Monitoring, Reference, Worker
@@ -150,9 +152,12 @@ def measure(options: argparse.Namespace, models: int, rate: int) -> None:
         at_ms += 1000 // IDLE_ASKS_A_SECOND
         feed.push([], at_ms)
     idle = (time.process_time() - started) / options.idle
+    for model in feed.partition.models.values():
+        model.dirty = True
+    quiet = bytes_when_quiet(feed.partition.config, feed.partition.checkpoint())
     print(
         f"{models:>7,} {rate:>9} {count:>9,} {core:>9.1f} {save:>11.1f} {feed.cost.saves:>6} "
-        f"{size / 1000:>9.1f} {idle:>7.2%}",
+        f"{size / 1000:>9.1f} {quiet / 1000:>6.1f} {idle:>7.2%}",
         flush=True,
     )
 
@@ -180,6 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ("us to save", 11),
         ("saves", 6),
         ("kB/model", 9),
+        ("quiet", 6),
     )
     print(" ".join(f"{head:>{width}}" for head, width in heads), f"{'idle':>7}")
     for rate in options.rates:

@@ -95,14 +95,13 @@ class Runner:
         self.partition = partition
         self.generation = generation
         self.stopped: Stopped | None = None
-        self.saves = 0
-        self.fenced_saves = 0
+        self.saves = self.fenced_saves = 0
         #: When a save was refused because another worker has the partition.
         self.fenced_at: float | None = None
         self.save_seconds = Distribution(SAVE_SECONDS)
         self.alert_delay = Distribution(ALERT_DELAY_SECONDS)
         #: When all that was processed was last known to be in the store.
-        self.last_saved_at = clock.monotonic()
+        self.last_saved_at = self._worked_at = clock.monotonic()
         #: When the store last heard of us; None: not since the claim.
         self._renewed_at: float | None = None
         self._config = config
@@ -207,8 +206,7 @@ class Runner:
             self._on_failure(error)
 
     async def _do(self, step: Step) -> None:
-        self._interrupted = True
-        self._step = step
+        self._interrupted, self._step = True, step
         async with self._time_slice:
             keys = self.partition.lookups(step)
         found = await self._lookup(keys) if keys else None
@@ -216,8 +214,7 @@ class Runner:
         for source, unknown in self.partition.unknown_fields.items():
             for name in unknown.take_new():
                 log.warning("%s [%d]: %s", source.value, self.partition.index, describe(name, source.spec.fields))
-        self._interrupted = False
-        self._step = None
+        self._interrupted, self._step, self._worked_at = False, None, self._clock.monotonic()
         if isinstance(step, Slice):
             self._standstill.processed()
 
@@ -240,6 +237,9 @@ class Runner:
         await self._renew_when_due()
         if self.stopped is None:
             self._standstill.log()
+            if not busy:
+                idle_ms = round((self._clock.monotonic() - self._worked_at) * 1000)
+                await self._time_slice.exhaust(self.partition.pack_models(idle_ms))
         self._journal.flush()
 
     @property

@@ -71,7 +71,8 @@ class Model:
         self.learned: list[Subject] = []
         #: Subjects seen for the first time since somebody took them from here. Not state.
         self.admitted: list[Subject] = []
-        self._ticked_ms = 0
+        #: Stream time of the last look at it.
+        self.ticked_ms = 0
         #: When the next look is due though no event comes, as of the last: between two, nothing moves it. And for conditions.
         self._due_ms: int | None = None
         self._conditions_due_ms: int | None = None
@@ -100,7 +101,7 @@ class Model:
         open_now = [watched for watched in self._subjects.values() if watched.open]
         if not open_now:
             return False
-        if now_ms // self.gather_ms > self._ticked_ms // self.gather_ms or self._lifecycle.busy:
+        if now_ms // self.gather_ms > self.ticked_ms // self.gather_ms or self._lifecycle.busy:
             return True
         return sum(watched.gathered for watched in open_now) >= MOST_GATHERED or any(w.failing for w in open_now)
 
@@ -205,7 +206,7 @@ class Model:
         self._crowds = {variant: crowd for variant, crowd in self._crowds.items() if not crowd.over(now_ms)}
         for arm in self._arms.values() if changed or self._stirred else ():
             self._observe(arm, now_ms, out)
-        self._ticked_ms, self._stirred = now_ms, False
+        self.ticked_ms, self._stirred = now_ms, False
         self._due_ms = self._next_due()
         self.dirty = True
 
@@ -220,7 +221,7 @@ class Model:
         """The stream time of the next tick that can matter though no event comes."""
         if not self.gathering:
             return self._due_ms
-        gathered_ms = (self._ticked_ms // self.gather_ms + 1) * self.gather_ms
+        gathered_ms = (self.ticked_ms // self.gather_ms + 1) * self.gather_ms
         return gathered_ms if self._due_ms is None else min(self._due_ms, gathered_ms)
 
     def _next_due(self) -> int | None:
@@ -232,7 +233,7 @@ class Model:
 
     def _after_tick(self, due: Sequence[int | None]) -> int | None:
         # What was due at the last tick has been evaluated: a silence that goes on changes nothing by going on.
-        return min((d for d in due if d is not None and d > self._ticked_ms), default=None)
+        return min((d for d in due if d is not None and d > self.ticked_ms), default=None)
 
     def _close(self, watched: Watched, now_ms: int, out: Emitted) -> None:
         """Hand the open batches to what watches, then observe the conditions."""
@@ -350,7 +351,7 @@ class Model:
 
     def _plain(self, *, check: bool = False) -> dict[str, Any]:
         return {
-            "ticked_ms": self._ticked_ms,
+            "ticked_ms": self.ticked_ms,
             "lifecycle": self._lifecycle.state(),
             "arms": {subject.variant: arm.state(check=check) for subject, arm in self._arms.items()},
             "subjects": [watched.state(check=check) for watched in self._subjects.values()],
@@ -367,7 +368,7 @@ class Model:
         state: Any = MODEL_FORMAT.decode(blob)
         left_out: list[str] = []
         try:
-            self._ticked_ms = state["ticked_ms"]
+            self.ticked_ms = state["ticked_ms"]
             for variant, arm_state in state["arms"].items():
                 left_out += self._begin_arm(Subject(self.name, "", variant)).restore(arm_state)
             for entry in state["subjects"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -16,6 +16,7 @@ from driftbell.schemas.identifier import unseen
 from driftbell.streams.batch import JoinedEvent
 from driftbell.streams.encoding import BadStateError, NewerFormatError
 from driftbell.streams.partition.model import Emitted, Model
+from driftbell.streams.partition.packed.packed_model import MOST_AT_ONCE, PackedModel, is_quiet, was_quiet
 from driftbell.streams.subject import Subject
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,9 @@ class Models:
         self._partition = partition
         self._config = config
         self._forget_ms = round(config.worker.forget_models_after * 1000)
+        #: Those at work. The others have been quiet for long and are packed: they take a tenth of the memory.
         self._models: dict[str, Model] = {}
+        self._packed: dict[str, PackedModel] = {}
         self._removed: set[str] = set()
         #: Models that were given events since the last tick.
         self._touched: set[str] = set()
@@ -74,17 +77,50 @@ class Models:
         self.highest_episode = 0
         #: Models, and parts of models, whose state could not be read when the partition was claimed.
         self.left_out: list[str] = []
+        self._lost: list[str] = []
         #: What happened since the last ``take_news``. Not state.
         self._news = News()
 
     @property
     def by_name(self) -> Mapping[str, Model]:
-        """The models now known."""
+        """The models now known; one that is packed is unpacked when it is asked for."""
+        return _Everyone(self)
+
+    @property
+    def at_work(self) -> Mapping[str, Model]:
+        """Those that are not packed."""
         return self._models
+
+    @property
+    def packed(self) -> Collection[str]:
+        """The names of those that are."""
+        return self._packed.keys()
+
+    def unpacked(self, name: str) -> Model | None:
+        """The model of that name, if it is packed: from now on it is at work."""
+        packed = self._packed.pop(name, None)
+        if packed is None:
+            return None
+        model = self._models[name] = self._new(name, floor=max(self.forgotten_episode, self.highest_episode))
+        self._lost += [f"{name}: {part}" for part in model.restore(packed.state)]
+        return model
+
+    def pack(self, now_ms: int) -> Iterator[None]:
+        """Pack models that have been quiet for long, some at a time, yielding after each; between two steps."""
+        quiet = [name for name, model in self._models.items() if is_quiet(model, now_ms)]
+        for name in quiet[:MOST_AT_ONCE]:
+            model = self._models.pop(name)
+            self._packed[name] = PackedModel(model, model.state())
+            yield
+
+    def take_lost(self) -> list[str]:
+        """Parts of models that could not be unpacked since the last call, and begin again."""
+        lost, self._lost = self._lost, []
+        return lost
 
     def admit(self, name: str) -> Model | None:
         """Make room for a model not seen before; None when there is none."""
-        if len(self._models) >= self._config.worker.max_models_per_partition:
+        if len(self._models) + len(self._packed) >= self._config.worker.max_models_per_partition:
             return None
         model = self._models[name] = self._new(name)
         self._removed.discard(name)
@@ -100,7 +136,7 @@ class Models:
 
     def add_label(self, subject: Subject, event: JoinedEvent, now_ms: int, out: Emitted) -> bool:
         """Add one labelled prediction; False when its subject is no longer watched."""
-        model = self._models.get(subject.model)
+        model = self._models.get(subject.model) or self.unpacked(subject.model)
         if model is None:
             return False
         self._touched.add(subject.model)
@@ -115,7 +151,8 @@ class Models:
         # In an order of their own: that of a restored dictionary is the store's.
         names, self._touched = sorted(self._touched), set()
         for name in names:
-            model = self._models[name]
+            model = self._models.get(name) or self.unpacked(name)
+            assert model is not None
             if model.wants_tick(now_ms):
                 model.tick(now_ms, out)
             elif model.gathering:
@@ -164,20 +201,22 @@ class Models:
 
     def active(self) -> list[Alert]:
         """The alerts that fire now."""
-        return [alert for model in self._models.values() for alert in model.active()]
+        at_work = [alert for model in self._models.values() for alert in model.active()]
+        return at_work + [alert for packed in self._packed.values() for alert in packed.active]
 
     def sharded(self, name: str) -> bool:
         """Whether the model's events are spread over partitions on purpose."""
         return self._config.monitoring_for(name).shards > 1
 
-    def encode(self) -> Iterator[None]:
-        """Encode the dirty models for the next checkpoint, yielding after each; no step may come between."""
+    def encode(self, now_ms: int) -> Iterator[None]:
+        """Encode the dirty models for the next checkpoint, and pack some, yielding after each; no step may come between."""
         for name, model in self._models.items():
             if model.dirty:
                 self._encoded[name] = model.state()
                 self.highest_episode = max(self.highest_episode, model.last_episode)
                 model.dirty = False
                 yield
+        yield from self.pack(now_ms)
 
     def take(self) -> dict[str, bytes | None]:
         """What ``encode`` has encoded since the last call; None for models that were forgotten."""
@@ -186,8 +225,8 @@ class Models:
         self._encoded.clear()
         return blobs
 
-    def restore(self, blobs: Mapping[str, bytes]) -> Iterator[None]:
-        """Continue from what was saved, yielding after each model.
+    def restore(self, blobs: Mapping[str, bytes], now_ms: int) -> Iterator[None]:
+        """Continue from what was saved at stream time ``now_ms``, yielding after each model.
 
         What cannot be read begins again, and ``left_out`` names it.
 
@@ -207,8 +246,11 @@ class Models:
                 self.forgotten_episode = max(self.forgotten_episode, self.highest_episode)
                 self._removed.add(name)
             else:
-                self._models[name] = model
                 self._schedule(name, model)
+                if was_quiet(model, now_ms) and not left_out:
+                    self._packed[name] = PackedModel(model, blob)
+                else:
+                    self._models[name] = model
                 self.left_out += [f"{name}: {part}" for part in left_out]
             yield
 
@@ -222,3 +264,25 @@ class Models:
             worker,
             floor=self.forgotten_episode if floor is None else floor,
         )
+
+
+class _Everyone(Mapping[str, Model]):
+    """All models of a partition by name, for whoever has the time."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def __getitem__(self, name: str) -> Model:
+        model = self._models.at_work.get(name) or self._models.unpacked(name)
+        if model is None:
+            raise KeyError(name)
+        return model
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._models.at_work, *self._models.packed])
+
+    def __len__(self) -> int:
+        return len(self._models.at_work) + len(self._models.packed)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._models.at_work or name in self._models.packed

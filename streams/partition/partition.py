@@ -162,7 +162,7 @@ class Partition:
 
     def restore_models(self, stored: Mapping[str, bytes]) -> Iterator[None]:
         """Continue with these models, yielding after each; before anything else is done. The constructor does it at once."""
-        yield from self._models.restore(stored)
+        yield from self._models.restore(stored, self.stream_ms)
         if self.left_out:
             self._left_out.note(self.left_out)
             self._changed = True
@@ -394,7 +394,15 @@ class Partition:
 
     def encode_models(self) -> Iterator[None]:
         """Encode the dirty models for the next checkpoint, yielding after each; no step may come between."""
-        return self._models.encode()
+        return self._models.encode(self.stream_ms)
+
+    def pack_models(self, idle_ms: int) -> Iterator[None]:
+        """Pack models that have been quiet for long, yielding after each, if it stands at a safe point.
+
+        Args:
+            idle_ms: for how long there has been no step: stream time stands still then.
+        """
+        return self._models.pack(self.stream_ms + idle_ms) if self.at_safe_point else iter(())
 
     def checkpoint(self, *, with_state: bool = True) -> Checkpoint:
         """Everything that changed since the last checkpoint; only at a safe point, and one at a time.
@@ -444,7 +452,7 @@ class Partition:
     # ---- the steps
 
     def _predictions(self, step: Slice, out: Emitted) -> None:
-        decoder, models = self._decoder, self._models.by_name
+        decoder, models = self._decoder, self._models.at_work
         good: list[Prediction] = []
         good_ms: list[int] = []
         # A run: consecutive events of one subject, handed over at once.
@@ -466,7 +474,7 @@ class Partition:
                     continue
             subject = subject_key(event)
             if subject != run_of:
-                model = models.get(event.model)
+                model = models.get(event.model) or self._models.unpacked(event.model)
                 # Where the event finds its place without a change, its run need not end for it.
                 place = None if model is None else model.place(subject, now_ms)
                 if model is None or place is None:
@@ -540,6 +548,7 @@ class Partition:
             self._hand_over(subject, joined, out)
         self._waiting_joins.clear()
         yield from self._models.tick(now_ms, out)
+        self._left_out.note(self._models.take_lost())
         for own in self._own.values():
             out.alerts += own.observe(now_ms)
         self._publish(out)

@@ -61,10 +61,10 @@ def test_every_model_is_evaluated_when_its_time_comes_and_forgotten_in_the_end()
 
 def test_after_a_restart_the_same_times_are_due() -> None:
     made = models(20)
-    for _ in made.encode():
+    for _ in made.encode(START_MS):
         pass
     again = Models(0, Config(worker=Worker(forget_models_after=7 * 86_400.0)))
-    for _ in again.restore({name: blob for name, blob in made.take().items() if blob is not None}):
+    for _ in again.restore({name: blob for name, blob in made.take().items() if blob is not None}, START_MS):
         pass
 
     assert again.due_ms() == made.due_ms()

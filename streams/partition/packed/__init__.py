@@ -1,0 +1,1 @@
+"""Models that have been quiet for long, as the bytes of their state. Pure."""

@@ -176,14 +176,14 @@ class Ownership:
         }
         logs = await self._answer(partial(describe, self._broker, read, whole=True))
         for source, actual in logs.items():
-            stream, (offset, remembered) = source[0], read[source]
+            stream, offset = source[0], read[source][0]
             if stream not in partition.offsets:
                 partition.begin_at(stream, actual.first)
             elif (gone := await self._gone(source, read[source], actual)) is not None:
                 log.error(_LOST[gone.why], stream.value, partition.index, offset, gone.go_on_at)
                 self._counts.lost_input[stream, gone.why] += 1
                 partition.lost_input(stream, offset, gone.go_on_at, gone.why.value)
-            remembered.topic_id = actual.topic_id or remembered.topic_id
+            partition.is_topic(stream, actual.topic_id)
 
     async def _gone(self, source: Source, read: Read, actual: ActualLog) -> InputGone | None:
         gone = compare(*read, actual)

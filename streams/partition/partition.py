@@ -378,6 +378,14 @@ class Partition:
         self._lost.note(source, offset, available, Loss.RETENTION.value)
         self._changed = True
 
+    def is_topic(self, source: Input, topic_id: str | None) -> None:
+        """Remember which topic an input is; None: the brokers do not say it."""
+        log = self.logs[source]
+        if topic_id is not None and topic_id != log.topic_id:
+            log.topic_id = topic_id
+            # Also where nothing more is read: only then another topic is told from this one later.
+            self._changed = self._changed or source in self.offsets
+
     def take_news(self) -> News:
         """New models, and references that are complete, since the last call. Not state."""
         news = self._models.take_news()

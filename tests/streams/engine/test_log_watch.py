@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from driftbell.runtime.epochs import Span
+from driftbell.streams.alerts.reasons import Loss
 from driftbell.streams.engine.logs.log_watch import HOLD_SECONDS, LOOK_SECONDS
 from driftbell.streams.partition.input_logs.comparison import EpochEnd
+from driftbell.streams.partition.partition import CORE_FORMAT
 from driftbell.streams.records import Input, Record
 from tests.services.waiting import eventually
 from tests.streams.engine.fakes import FEEDBACK, PREDICTIONS
@@ -207,3 +209,37 @@ async def test_a_gap_is_a_loss_where_the_log_begins_behind_it(house: House, firs
     assert house.engine.counts.lost_input.total() == losses
     assert house.engine.positions()[PREDICTIONS] == 34
     assert house.broker.rewound == []
+
+
+async def test_a_topic_that_was_created_again_and_has_grown_past_the_checkpoint_is_told_at_the_claim(
+    house: House,
+) -> None:
+    await house.engine.revoked()
+    house.broker.ids[Input.PREDICTIONS] = "another"
+    house.broker.ends[PREDICTIONS] = 500
+    await house.engine.assigned([0], 2)
+
+    assert house.engine.positions()[PREDICTIONS] == 0
+    assert house.engine.counts.lost_input == {(Input.PREDICTIONS, Loss.TOPIC_RECREATED): 1}
+
+
+async def test_a_checkpoint_of_before_learns_which_topics_it_is_of_though_nothing_is_read() -> None:
+    house = House(config())
+    await house.engine.assigned([0], 1)
+    house.deliver(*predictions(20))
+    await house.settle(20)
+    await house.engine.revoked()
+    house.broker.ids = {stream: f"id of {stream.value}" for stream in Input}
+    before = len(house.store.saves)
+    await house.engine.assigned([0], 2)
+    await eventually(lambda: len(house.store.saves) > before, "the ids are saved")
+    saves = len(house.store.saves)
+    await house.engine.revoked()
+    await house.engine.assigned([0], 3)
+    await asyncio.sleep(5)
+    await house.engine.stop()
+
+    logs = CORE_FORMAT.decode(house.store.saves[-1].core)["logs"]
+    assert logs["predictions"]["topic_id"] == "id of predictions"
+    assert logs["predictions"]["epochs"] == []
+    assert len(house.store.saves) == saves, "once is enough"

@@ -47,10 +47,12 @@ class Pager:
 
     def router(self) -> dict[str, Any]:
         """The router's configuration: every alert is an incident of its own, at once."""
+        # By the alert's own sentence they are told apart; a page's headline says less.
+        pager = {"routing_key": ROUTING_KEY, "description": "{{ alerts[0].annotations.summary }}"}
         return {
             "global": {"pagerduty_url": self.service.url},
             "route": {"receiver": "pager", "group_by": ["..."], "group_wait": 0, "group_interval": 1},
-            "receivers": [{"name": "pager", "pagerduty_configs": [{"routing_key": ROUTING_KEY}]}],
+            "receivers": [{"name": "pager", "pagerduty_configs": [pager]}],
             "session_timeout": 6,
         }
 

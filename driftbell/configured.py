@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from driftbell.alerting.api.startable import refusals as api_refusals
 from driftbell.alerting.channels.registry import MODEL, refusals
+from driftbell.alerting.heartbeat.startable import refusals as heartbeat_refusals
 from driftbell.alerting.inbound.startable import refusals as inbound_refusals
 from driftbell.errors import UsageError
 from driftbell.runtime.config.document import Path
@@ -88,7 +89,11 @@ def check_everything(
             yield ("router", *wrong.path), f"{wrong.message}; {wrong.fix}"
         if not with_environment:
             return
-        for wrong in (*api_refusals(config.router.api), *inbound_refusals(config.router)):
+        for wrong in (
+            *api_refusals(config.router.api),
+            *inbound_refusals(config.router),
+            *heartbeat_refusals(config.router.heartbeat),
+        ):
             yield ("router", *wrong.path), f"{wrong.message}; {wrong.fix}"
 
     return _read(options, channels, with_environment=with_environment, warn=warn)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from driftbell.alerting.heartbeat.vitals import Vital
 from driftbell.alerting.incidents.decision import DecisionReason
 from driftbell.alerting.incidents.observation import Observation
 from driftbell.alerting.outbox.delivery_queue import Settled
@@ -16,6 +17,9 @@ from driftbell.alerting.process.reloading.reload import ReloadReason
 from driftbell.alerting.state.records import Kind
 
 _FAILURES = [reason.value for reason in OutcomeReason if reason not in (OutcomeReason.SENT, OutcomeReason.SENT_MINIMAL)]
+
+#: What becomes of a heartbeat that is sent.
+_HEARTBEAT_OUTCOMES = (OutcomeReason.SENT, OutcomeReason.NO_ANSWER, OutcomeReason.CONNECTION_FAILED)
 
 #: Seconds. A message that must wake someone should be out within its group_wait plus one second.
 _SECONDS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600)
@@ -131,12 +135,16 @@ class RouterMetrics:
         self.dead = Gauge(
             "driftbell_router_destinations_dead", "Dead destinations.", ["integration"], registry=registry
         )
+        #: Beats of the heartbeat, by why they were sent or stayed away (``Vital``, ``OutcomeReason``).
+        self.heartbeats = Counter("driftbell_router_heartbeats_total", "Heartbeats.", ["result"], registry=registry)
         for result in [*Observation, "bad_record"]:
             self.records.labels(str(result))
         for reason in ("unavailable", "fenced", "lost_writes"):
             self.store_failures.labels(reason)
         for posted in PostResult:
             self.posted.labels(posted.value)
+        for beat in (*(one for one in Vital if one is not Vital.WELL), *_HEARTBEAT_OUTCOMES):
+            self.heartbeats.labels(beat.value)
         for code in ("2xx", "4xx", "5xx"):
             self.requests.labels(code)
         for reload_reason in ReloadReason:
@@ -152,6 +160,10 @@ class RouterMetrics:
         self.reload_ok.set(ok)
         if ok:
             self.reload_time.set(now_seconds)
+
+    def count_heartbeat(self, result: str) -> None:
+        """One beat, to one that hears it, or to none."""
+        self.heartbeats.labels(result).inc()
 
     def count_request(self, status: int) -> None:
         """One request to the API was answered."""

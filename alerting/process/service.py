@@ -20,8 +20,11 @@ from driftbell.alerting.api.server import ApiServer
 from driftbell.alerting.api.startable import refusals
 from driftbell.alerting.channels import registry
 from driftbell.alerting.channels.http import new_session, request_seconds
-from driftbell.alerting.channels.registry import LOG_ONLY, build
+from driftbell.alerting.channels.registry import LOG_ONLY, Endpoint, build
 from driftbell.alerting.errors import FencedError, RefusedError, StoreUnavailableError
+from driftbell.alerting.heartbeat.heartbeat import Heartbeat
+from driftbell.alerting.heartbeat.startable import refusals as heartbeat_refusals
+from driftbell.alerting.heartbeat.vitals import Vitals, oldest_ms
 from driftbell.alerting.inbound import mounting as inbound
 from driftbell.alerting.inbound.startable import refusals as inbound_refusals
 from driftbell.alerting.incidents.configured import muters_of
@@ -102,6 +105,16 @@ async def run(
         if socket is not None:
             buttons = asyncio.create_task(socket.run(), name="slack buttons")
             stack.callback(buttons.cancel)
+        if settings.heartbeat.is_on:
+            heartbeat = Heartbeat(
+                settings.heartbeat,
+                session,
+                service.heartbeat_endpoints,
+                service.vitals,
+                service.metrics.count_heartbeat,
+            )
+            beating = asyncio.create_task(heartbeat.run(), name="heartbeat")
+            stack.callback(beating.cancel)
         await service.run(stop, on_ready)
 
 
@@ -115,7 +128,13 @@ def effective(router: RouterConfig) -> RouterConfig:
         log.warning("no receiver is configured (router.route, router.receivers): messages go to this log only")
         # Its other settings (ports, timeouts) hold all the same.
         router = structs.replace(router, route=LOG_ONLY.route, receivers=LOG_ONLY.receivers)
-    problems = [*check(router), *registry.check(router), *refusals(router.api), *inbound_refusals(router)]
+    problems = [
+        *check(router),
+        *registry.check(router),
+        *refusals(router.api),
+        *inbound_refusals(router),
+        *heartbeat_refusals(router.heartbeat),
+    ]
     if problems:
         raise RefusedError(str(RouterConfigError(problems)))
     return router
@@ -174,6 +193,8 @@ class _Service:
         self._topic_missing = False
         self._brokers = Outage("Kafka")
         self._turned = self._answered = time.monotonic()
+        #: When all alert records had been read, last.
+        self._even_ms = 0
 
     def api_port(self) -> RouterPort:
         """This process as its API sees it."""
@@ -269,6 +290,22 @@ class _Service:
             return Health(False, "topic_missing", self._topic_advice)
         return self._state
 
+    def vitals(self) -> Vitals:
+        """What the heartbeat hangs on."""
+        ready = self.ready()
+        return Vitals(
+            leads=self._leader is not None,
+            trouble="" if ready.ok else f"{ready.reason}: {ready.detail}",
+            even_ms=self._even_ms,
+            oldest_ms=oldest_ms(self._router.state.queues.values()),
+            now_ms=self._router.clock(),
+        )
+
+    def heartbeat_endpoints(self) -> list[Endpoint]:
+        """The channels of the receiver that hears the heartbeat."""
+        receiver = self._settings.heartbeat.receiver
+        return [one for one in self._router.endpoints.values() if one.destination.receiver == receiver]
+
     @property
     def _topic_advice(self) -> str:
         return f"no topic {self._consumer.topic}: run `driftbell topics create`, which is safe to repeat"
@@ -334,6 +371,8 @@ class _Service:
             records = [] if waiting else await self._consumer.poll(_POLL_SECONDS)
             if self._leader is not None:
                 await self._leader.turn(records)
+                if not any(self._consumer.lag(self._router.state.offsets).values()):
+                    self._even_ms = self._router.clock()
         except KafkaError as error:
             # Also what is asked about a partition that is taken away at this moment.
             log.warning("broker trouble", extra={"error": repr(error)})

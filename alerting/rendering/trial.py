@@ -1,4 +1,4 @@
-"""A page that says that it is a test, and its close: ``driftbell notify test``."""
+"""Messages that are no alerts of anybody: a test of a receiver (``driftbell notify test``), and a heartbeat."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from driftbell.alerting.times import rfc3339
 from driftbell.schemas import Alert, Evidence
 from driftbell.schemas.fingerprint import fingerprint
 
-ALERTNAME = "DriftbellTest"
+TEST, HEARTBEAT = "DriftbellTest", "DriftbellHeartbeat"
 
 
 def trial(
@@ -40,11 +40,34 @@ def trial(
         external_url: of the router.
     """
     started_ms = now_ms if started_ms is None else started_ms
-    labels = {"alertname": ALERTNAME, "receiver": receiver, "severity": severity.value}
+    labels = {"alertname": TEST, "receiver": receiver, "severity": severity.value}
     text = f"This is a test of the receiver {receiver}{f' by {by}' if by else ''}. Nothing is wrong, and nobody has to act."
+    key = digest("trial", destination, str(started_ms))
+    return _delivery(kind, key, receiver, labels, text, started_ms, now_ms, handle=handle, external_url=external_url)
+
+
+def beat(receiver: str, destination: str, now_ms: int) -> Delivery:
+    """A heartbeat, as the router hands it to a channel: an alert that always fires."""
+    labels = {"alertname": HEARTBEAT, "receiver": receiver, "severity": Severity.INFO.value}
+    text = "driftbell's router does its work. This message comes again and again; that it stays away is the alarm."
+    return _delivery(Kind.TRIGGER, digest("heartbeat", destination), receiver, labels, text, now_ms, now_ms)
+
+
+def _delivery(
+    kind: Kind,
+    key: str,
+    receiver: str,
+    labels: dict[str, str],
+    text: str,
+    started_ms: int,
+    now_ms: int,
+    *,
+    handle: dict[str, str] | None = None,
+    external_url: str = "",
+) -> Delivery:
     over = kind is Kind.RESOLVE
     alert = Alert(
-        id=digest("trial", destination, str(started_ms), kind.value),
+        id=digest(key, kind.value, str(now_ms)),
         fingerprint=fingerprint(labels),
         status="resolved" if over else "firing",
         labels=labels,
@@ -56,24 +79,17 @@ def trial(
         reason="test",
         evidence=Evidence(metric="test"),
     )
-    key = digest("trial", destination, str(started_ms))
+    name = labels["alertname"]
     group = Group(
         id=key,
         route_id="",
-        key=f'{{}}:{{alertname="{ALERTNAME}"}}',
-        labels={"alertname": ALERTNAME},
+        key=f'{{}}:{{alertname="{name}"}}',
+        labels={"alertname": name},
         created_ms=started_ms,
         next_flush_ms=now_ms,
     )
-    notification = notify(
-        group,
-        receiver,
-        [] if over else [alert],
-        [alert] if over else [],
-        reason="test",
-        now_ms=now_ms,
-        external_url=external_url,
-    )
+    firing, resolved = ([], [alert]) if over else ([alert], [])
+    notification = notify(group, receiver, firing, resolved, reason="test", now_ms=now_ms, external_url=external_url)
     incident = Incident(id=key[:24], opened_ms=started_ms, subject=subject(notification), handle=dict(handle or {}))
     if over:
         incident.delivered = "yes"

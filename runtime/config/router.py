@@ -15,6 +15,7 @@ from typing import Annotated
 import msgspec
 
 from driftbell.runtime.config.router_api import ApiConfig
+from driftbell.runtime.config.router_heartbeat import HeartbeatConfig
 from driftbell.runtime.config.router_inbound import PagerDutyWebhookConfig, SlackAppConfig
 from driftbell.runtime.config.section import Duration, Secret, Section
 
@@ -174,6 +175,8 @@ class RouterConfig(Section, frozen=True):
     http_port: int | None = 8082
     #: Alertmanager's HTTP API.
     api: ApiConfig = ApiConfig()
+    #: A sign of life.
+    heartbeat: HeartbeatConfig = HeartbeatConfig()
     #: Buttons in Slack.
     slack_app: SlackAppConfig = SlackAppConfig()
     #: Acknowledgements from PagerDuty.

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from driftbell.runtime.config.document import Path
 from driftbell.runtime.config.router import InhibitRule, Route, RouterConfig
 from driftbell.runtime.config.router_api import api_problems
+from driftbell.runtime.config.router_heartbeat import heartbeat_problems
 from driftbell.runtime.config.router_inbound import inbound_problems
 from driftbell.runtime.config.router_intervals import interval_problems
 from driftbell.runtime.config.rules import BadSetting, host_and_port, http_url, one_form
@@ -28,7 +29,7 @@ class RouterConfigError(ValueError):
 def check(router: RouterConfig) -> list[BadSetting]:
     """Everything that is wrong with a router's configuration; an empty list when nothing is."""
     if router.is_default:
-        return [*api_problems(router.api), *_inbound(router)]
+        return [*api_problems(router.api), *_inbound(router), *heartbeat_problems(router.heartbeat, ())]
     return [
         *_receivers(router),
         *_tree(router),
@@ -36,6 +37,7 @@ def check(router: RouterConfig) -> list[BadSetting]:
         *interval_problems(router),
         *api_problems(router.api),
         *_inbound(router),
+        *heartbeat_problems(router.heartbeat, router.receivers),
     ]
 
 

@@ -45,12 +45,14 @@ MAY_IMPORT: dict[str, dict[str, set[str]]] = {
         "commands": {"life", "muting", "state"},
         "api": {"channels", "commands", "muting", "posting", "rendering", "routing", "state"},
         "inbound": {"api", "channels", "state"},
+        "heartbeat": {"channels", "outbox", "rendering", "state"},
         "process": {
             *(
                 "api",
                 "channels",
                 "commands",
                 "destinations",
+                "heartbeat",
                 "inbound",
                 "incidents",
                 "life",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import aiohttp
 
@@ -28,7 +28,7 @@ class Heartbeat:
     Args:
         settings: to whom, and how often.
         session: for the URL.
-        endpoints: the channels of the receiver now.
+        endpoints: all channels now.
         look: at the router.
         count: called with what became of each beat: a reason of ``Vital`` or ``OutcomeReason``.
     """
@@ -37,7 +37,7 @@ class Heartbeat:
         self,
         settings: HeartbeatConfig,
         session: aiohttp.ClientSession,
-        endpoints: Callable[[], Sequence[Endpoint]],
+        endpoints: Callable[[], Iterable[Endpoint]],
         look: Callable[[], Vitals],
         count: Callable[[str], None],
     ) -> None:
@@ -74,6 +74,8 @@ class Heartbeat:
         if self._url is not None:
             self._note("url", await self._ask(self._url, vitals.now_ms))
         for endpoint in self._endpoints():
+            if endpoint.destination.receiver != self._settings.receiver:
+                continue
             delivery = beat(endpoint.destination.receiver, endpoint.destination.id, vitals.now_ms)
             self._note(endpoint.destination.label, await endpoint.channel.send(delivery))
 

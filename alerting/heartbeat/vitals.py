@@ -59,7 +59,7 @@ def judge(vitals: Vitals, max_queue_age_ms: int) -> tuple[Vital, str]:
     return Vital.WELL, ""
 
 
-def oldest_ms(queues: Iterable[DeliveryQueue]) -> int | None:
+def oldest_of(queues: Iterable[DeliveryQueue]) -> int | None:
     """Since when the oldest message waits.
 
     Closes that a channel refuses are tried every hour for ever, and what was opened elsewhere instead is told: they do not

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import SystemRandom
 
 import aiohttp
@@ -24,7 +24,7 @@ from driftbell.alerting.channels.registry import LOG_ONLY, Endpoint, build
 from driftbell.alerting.errors import FencedError, RefusedError, StoreUnavailableError
 from driftbell.alerting.heartbeat.heartbeat import Heartbeat
 from driftbell.alerting.heartbeat.startable import refusals as heartbeat_refusals
-from driftbell.alerting.heartbeat.vitals import Vitals, oldest_ms
+from driftbell.alerting.heartbeat.vitals import Vitals, oldest_of
 from driftbell.alerting.inbound import mounting as inbound
 from driftbell.alerting.inbound.startable import refusals as inbound_refusals
 from driftbell.alerting.incidents.configured import muters_of
@@ -107,14 +107,9 @@ async def run(
             stack.callback(buttons.cancel)
         if settings.heartbeat.is_on:
             heartbeat = Heartbeat(
-                settings.heartbeat,
-                session,
-                service.heartbeat_endpoints,
-                service.vitals,
-                service.metrics.count_heartbeat,
+                settings.heartbeat, session, service.endpoints, service.vitals, service.metrics.count_heartbeat
             )
-            beating = asyncio.create_task(heartbeat.run(), name="heartbeat")
-            stack.callback(beating.cancel)
+            stack.callback(asyncio.create_task(heartbeat.run(), name="heartbeat").cancel)
         await service.run(stop, on_ready)
 
 
@@ -292,19 +287,12 @@ class _Service:
 
     def vitals(self) -> Vitals:
         """What the heartbeat hangs on."""
-        ready = self.ready()
-        return Vitals(
-            leads=self._leader is not None,
-            trouble="" if ready.ok else f"{ready.reason}: {ready.detail}",
-            even_ms=self._even_ms,
-            oldest_ms=oldest_ms(self._router.state.queues.values()),
-            now_ms=self._router.clock(),
-        )
+        oldest_ms = oldest_of(self._router.state.queues.values())
+        return Vitals(self._leader is not None, self.ready().trouble, self._even_ms, oldest_ms, self._router.clock())
 
-    def heartbeat_endpoints(self) -> list[Endpoint]:
-        """The channels of the receiver that hears the heartbeat."""
-        receiver = self._settings.heartbeat.receiver
-        return [one for one in self._router.endpoints.values() if one.destination.receiver == receiver]
+    def endpoints(self) -> Iterable[Endpoint]:
+        """All channels now."""
+        return self._router.endpoints.values()
 
     @property
     def _topic_advice(self) -> str:

@@ -29,6 +29,11 @@ class Health:
     reason: str
     detail: str = ""
 
+    @property
+    def trouble(self) -> str:
+        """Reason and detail of what is not well; empty if all is."""
+        return "" if self.ok else f"{self.reason}: {self.detail}" if self.detail else self.reason
+
 
 Probe = Callable[[], Health]
 

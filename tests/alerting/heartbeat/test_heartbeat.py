@@ -17,7 +17,7 @@ from aiohttp import web
 from driftbell.alerting.channels.http import new_session
 from driftbell.alerting.channels.registry import MODEL, Endpoint, build
 from driftbell.alerting.heartbeat.heartbeat import Heartbeat
-from driftbell.alerting.heartbeat.vitals import MAX_BEHIND_MS, Vital, Vitals, judge, oldest_ms
+from driftbell.alerting.heartbeat.vitals import MAX_BEHIND_MS, Vital, Vitals, judge, oldest_of
 from driftbell.alerting.outbox.delivery_queue import enqueue_firing, new_queue
 from driftbell.alerting.rendering.sample import SAMPLE
 from driftbell.fakes.faults import Fault
@@ -40,8 +40,8 @@ class Switch(FakeServer):
         app.router.add_post("/{path:.*}", self._take)
 
     async def _take(self, request: web.Request) -> web.Response:
-        fault, reply = await self.fault(request)
-        if fault is not None:
+        _, reply = await self.fault(request)
+        if reply is not None:
             return reply
         self.bodies.append(await request.json())
         return web.Response(text="OK")
@@ -81,10 +81,10 @@ def test_what_keeps_the_heartbeat_away(vitals: Vitals, verdict: Vital) -> None:
 def test_a_close_that_is_refused_for_days_does_not_keep_it_away() -> None:
     queue = new_queue("g", "d")
     enqueue_firing(queue, SAMPLE.notification, "subject", NOW)
-    assert oldest_ms([queue]) == NOW
+    assert oldest_of([queue]) == NOW
 
     queue.rows[0].refused = True
-    assert oldest_ms([queue]) is None
+    assert oldest_of([queue]) is None
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ class Beating:
     def __init__(self, settings: HeartbeatConfig, session: aiohttp.ClientSession, *endpoints: Endpoint) -> None:
         self.vitals = well()
         self.counted: list[str] = []
-        self.heartbeat = Heartbeat(settings, session, lambda: list(endpoints), lambda: self.vitals, self.counted.append)
+        self.heartbeat = Heartbeat(settings, session, lambda: endpoints, lambda: self.vitals, self.counted.append)
 
 
 async def test_it_reaches_the_url_while_all_is_well(switch: Switch, session: aiohttp.ClientSession) -> None:

@@ -71,9 +71,8 @@ class Model:
         self.learned: list[Subject] = []
         #: Subjects seen for the first time since somebody took them from here. Not state.
         self.admitted: list[Subject] = []
-        #: Stream time of the last look at it.
+        #: Stream time of the last look; when the next is due though no event comes, which moves only then; and for conditions.
         self.ticked_ms = 0
-        #: When the next look is due though no event comes, as of the last: between two, nothing moves it. And for conditions.
         self._due_ms: int | None = None
         self._conditions_due_ms: int | None = None
         #: Whether a batch was closed since the last tick. At a safe point none was.

@@ -9,7 +9,7 @@ from functools import cmp_to_key
 from typing import Any, TypeVar
 
 from driftbell.alerting.api.port import Rules
-from driftbell.alerting.api.wire.query import AlertQuery, keeps
+from driftbell.alerting.api.wire.query import AlertQuery
 from driftbell.alerting.muting.muter import MuteContext, Muted, MuteKind, muted
 from driftbell.alerting.rendering.notification import compare, compare_labels
 from driftbell.alerting.routing.routes import Node
@@ -17,6 +17,7 @@ from driftbell.alerting.state.posted_alerts.posted import Posted
 from driftbell.alerting.state.records import Group
 from driftbell.alerting.state.state import State
 from driftbell.alerting.times import rfc3339, to_ms
+from driftbell.runtime.matching.matchers import all_match
 from driftbell.schemas import Alert, fingerprint
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ class AlertView:
             return False
         if not query.inhibited and by.ids(MuteKind.INHIBITED):
             return False
-        return keeps(query.matchers, alert.labels)
+        return all_match(query.matchers, alert.labels)
 
     def _mutes(self, alert: Alert) -> Muted:
         known = self._muted.get(alert.fingerprint)

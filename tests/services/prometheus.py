@@ -25,12 +25,19 @@ class PrometheusServer(ServiceProcess):
         folder: for its configuration and data.
         targets: job -> addresses.
         rules: rule files.
+        alertmanagers: addresses to which its alerts are posted.
     """
 
     name = "prometheus"
     start_timeout = 20.0
 
-    def __init__(self, folder: Path, targets: Mapping[str, Sequence[str]], rules: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        targets: Mapping[str, Sequence[str]],
+        rules: Sequence[Path] = (),
+        alertmanagers: Sequence[str] = (),
+    ) -> None:
         super().__init__(folder)
         self._program = shutil.which("prometheus") or missing("prometheus", "apt-get install prometheus")
         self.port = claim_port()
@@ -39,6 +46,7 @@ class PrometheusServer(ServiceProcess):
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(file) for file in rules],
             "scrape_configs": jobs,
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(alertmanagers)}]}]},
         }
         (self.folder / "prometheus.yml").write_text(yaml.safe_dump(config))
 
@@ -49,6 +57,8 @@ class PrometheusServer(ServiceProcess):
             f"--config.file={self.folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={self.folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{self.port}",
+            # Else an alert that fires before the Alertmanagers are known is told after a minute.
+            "--rules.alert.resend-delay=1s",
             "--log.level=warn",
         )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from driftbell.alerting.api.wire.refusal import refused
-from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, Operator, parse_matcher
+from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, parse_matcher
 from driftbell.runtime.matching.regex import BadRegexError, Regex
 
 #: What Alertmanager takes for yes; anything else is no.
@@ -103,12 +103,3 @@ class AlertQuery:
             inhibited=switch(asked, "inhibited"),
             receiver=receiver(asked),
         )
-
-
-def keeps(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
-    """Whether labels pass a filter. Other than in a route, ``=`` and ``=~`` want the label to be there."""
-    return all(
-        matcher.matches(labels)
-        and (matcher.name in labels or matcher.operator in (Operator.NOT_EQUAL, Operator.NOT_REGEX))
-        for matcher in matchers
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from driftbell.alerting.incidents.dispatch import Dispatch
+from driftbell.alerting.life.flapping import FlappingRule
 from driftbell.alerting.muting.acknowledged import Acknowledger
 from driftbell.alerting.muting.inhibition import Inhibition
 from driftbell.alerting.muting.muter import Muter
@@ -18,7 +19,9 @@ from driftbell.runtime.config.router import Route, RouterConfig
 def dispatch_of(settings: RouterConfig, destinations: Sequence[Destination]) -> Dispatch:
     """The rules of a checked configuration, for the destinations behind its receivers."""
     tree = compile_tree(settings.route or Route())
-    return Dispatch(tree, destinations, muters_of(settings), external_url=settings.external_url)
+    flapping = settings.flapping
+    rule = FlappingRule(flapping.opens, round(flapping.window * 1000), round(flapping.quiet * 1000))
+    return Dispatch(tree, destinations, muters_of(settings), external_url=settings.external_url, flapping=rule)
 
 
 def muters_of(settings: RouterConfig) -> Sequence[Muter]:

@@ -7,15 +7,18 @@ fired. Without ``correlate`` all alerts of a route with the same group labels ar
 from __future__ import annotations
 
 import enum
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from driftbell.alerting.rendering.story.roles import Role, cause_ms, moved, role_of
 from driftbell.alerting.routing.routes import Node, digest, group_id, group_key
-from driftbell.alerting.state.records import Group
+from driftbell.alerting.state.records import Entry, Group
 from driftbell.alerting.state.state import Draft
 from driftbell.alerting.times import to_ms
 from driftbell.schemas import Alert
+
+log = logging.getLogger(__name__)
 
 #: Alerts that have left an incident and would come back to it, and features that are known to have moved in it. What is
 #: beyond makes an incident of its own, so that nothing a producer names grows without end.
@@ -162,3 +165,17 @@ def cause_of(alert: Alert, fired_ms: int) -> int:
 def comes_late(alert: Alert) -> bool:
     """Whether an alert may come long after its cause: labels are late, and so is what follows of them."""
     return role_of(alert) in (Role.PERFORMANCE, Role.CONCEPT, Role.PREDICTION_DRIFT)
+
+
+def log_joining(placement: Placement, group: Group, entry: Entry) -> None:
+    """Say in the log why an alert is in its incident."""
+    log.info(
+        "alert joins an incident",
+        extra={
+            "fingerprint": entry.fingerprint,
+            "episode": entry.episode,
+            "reason": placement.reason.value,
+            "incident": group.id,
+            "group": group.key,
+        },
+    )

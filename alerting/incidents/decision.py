@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+import msgspec
+
 from driftbell.alerting.life.taken import Taken, TakenChange
 from driftbell.alerting.muting.muter import Muted
 from driftbell.alerting.outbox.delivery_queue import Queued
@@ -30,6 +32,8 @@ class DecisionReason(enum.StrEnum):
     ACKNOWLEDGED = "acknowledged"
     #: A snooze is over, or an alert was given back, and it fires on.
     ACKNOWLEDGEMENT_OVER = "acknowledgement_over"
+    #: An alert opens and closes again and again: from now on it is one page, until it is quiet.
+    FLAPPING = "flapping"
     #: Nobody has taken it on in time: a step of the escalation.
     ESCALATED = "escalated"
     #: Nobody has taken it on: people are called once more.
@@ -102,6 +106,13 @@ def with_taken(reason: DecisionReason, taken: Taken) -> DecisionReason:
     if taken.change is TakenChange.GIVEN_BACK:
         return DecisionReason.ACKNOWLEDGEMENT_OVER
     return DecisionReason.ACKNOWLEDGED if taken.change is TakenChange.TAKEN else reason
+
+
+def with_flapping(reason: DecisionReason, last: LogEntry | None, flapping: AbstractSet[str]) -> DecisionReason:
+    """That an alert flaps is told where nothing else is."""
+    told = frozenset() if last is None or last.flapping is msgspec.UNSET else last.flapping
+    quiet = reason in (DecisionReason.UP_TO_DATE, DecisionReason.REPEAT)
+    return DecisionReason.FLAPPING if quiet and flapping - told else reason
 
 
 def with_waiting(reason: DecisionReason, *, escalated: bool, reminder: bool) -> DecisionReason:

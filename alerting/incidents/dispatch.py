@@ -5,18 +5,25 @@ Pure: it changes a ``Draft`` and returns what it decided. Time is an argument, e
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from driftbell.alerting.incidents.correlation import Placement, is_of, leave, note, place
-from driftbell.alerting.incidents.decision import Decision, DecisionReason, needs_update, with_taken, with_waiting
+from driftbell.alerting.incidents.correlation import is_of, leave, log_joining, note, place
+from driftbell.alerting.incidents.decision import (
+    Decision,
+    DecisionReason,
+    needs_update,
+    with_flapping,
+    with_taken,
+    with_waiting,
+)
 from driftbell.alerting.incidents.observation import Observation, judge
 from driftbell.alerting.incidents.several import of_several, take_in
 from driftbell.alerting.incidents.stand_ins import follow
 from driftbell.alerting.life.escalation import arm, called_ms, escalate, is_to_be_reminded, receivers, waits
+from driftbell.alerting.life.flapping import NO_DAMPING, FlappingRule, flapping_of, quiet_ms, shown_of
 from driftbell.alerting.life.taken import Taken
 from driftbell.alerting.life.timelines import forget_timelines
 from driftbell.alerting.muting.muter import MuteContext, Muted, Muter, muted
@@ -27,12 +34,10 @@ from driftbell.alerting.rendering.message import subject
 from driftbell.alerting.rendering.notification import notify, without_resolved, worst
 from driftbell.alerting.routing.routes import Node, group_id
 from driftbell.alerting.state.posted_alerts.posted import Posted
-from driftbell.alerting.state.records import Entry, Group, LogEntry
+from driftbell.alerting.state.records import Entry, Flapping, Group, LogEntry
 from driftbell.alerting.state.state import Draft
 from driftbell.alerting.times import rfc3339, to_ms
 from driftbell.schemas import Alert
-
-log = logging.getLogger(__name__)
 
 #: How long the router remembers that an episode is over, to know a late repetition of it; Alertmanager's retention.
 RETENTION_MS = 120 * 3_600_000
@@ -47,6 +52,7 @@ class Dispatch:
         destinations: Sequence[Destination],
         muters: Sequence[Muter] = (),
         external_url: str = "",
+        flapping: FlappingRule = NO_DAMPING,
     ) -> None:
         self.tree = tree
         self.destinations = {destination.id: destination for destination in destinations}
@@ -56,6 +62,7 @@ class Dispatch:
         self._nodes = {node.id: node for node in tree.walk()}
         self._muters = muters
         self._external_url = external_url
+        self._flapping = flapping
 
     def apply(self, draft: Draft, alert: Alert, now_ms: int, *, posted: Posted | None = None) -> Observation:
         """Take one alert record in; ``posted``: of an alert that others post, all that they said of it.
@@ -91,8 +98,10 @@ class Dispatch:
         entry.seen_ms, entry.posted = now_ms, posted
         if observation is Observation.FIRING:
             entry.fired_ms = updated_ms if posted is None else posted.starts_ms
-            entry.acknowledgement = None
+            self._flapping.fired(entry, updated_ms)
             self._insert(draft, entry, alert, now_ms)
+        elif observation in (Observation.RESOLVED, Observation.SUPERSEDED):
+            self._flapping.ended(entry, updated_ms)
         return observation
 
     def flush(self, draft: Draft, group_id: str, now_ms: int) -> list[Decision]:
@@ -104,7 +113,7 @@ class Dispatch:
         if group is None:
             return []
         node = self._nodes.get(group.route_id)
-        alerts = _present(draft, group.members)
+        alerts = shown_of(draft, group.members, now_ms)
         state = draft.state
         context = MuteContext(node, group, state.firing, now_ms, state.silences, acknowledgement=draft.acknowledgement)
         mutes = {fingerprint: muted(self._muters, alert, context) for fingerprint, alert in alerts.items()}
@@ -118,7 +127,8 @@ class Dispatch:
         # Armed again from now, not from when it was due: after a pause overdue flushes happen once, not n times.
         group.next_flush_ms = now_ms + (node.options.group_interval_ms if node else 0)
         # What is held back goes out when the mute ends, not up to a group_interval later.
-        ends = (mute.changes_ms for mute in mutes.values() if mute and mute.changes_ms is not None)
+        ends = [mute.changes_ms for mute in mutes.values() if mute and mute.changes_ms is not None]
+        ends += quiet_ms(draft, group.members, now_ms)
         group.next_flush_ms = min([group.next_flush_ms, *(end_ms for end_ms in ends if end_ms > now_ms)])
         arm(group, node, waits(group, alerts, held), now_ms)
         for fingerprint in list(group.members):
@@ -210,7 +220,7 @@ class Dispatch:
             entry.groups.add(group.id)
             if group.base:
                 note(group, alert, fired_ms)
-                _log_joining(placement, group, entry)
+                log_joining(placement, group, entry)
 
     def _remove(self, draft: Draft, group: Group, fingerprint: str) -> None:
         group.members.discard(fingerprint)
@@ -283,7 +293,8 @@ class Dispatch:
             reason = DecisionReason.ROUTING_CHANGED
             resolved = {name: _closed(alert, now_ms) for name, alert in _present(draft, notified).items()}
         taken = Taken.of(draft, firing, last, now_ms)
-        reason = with_taken(reason, taken)
+        flapping = flapping_of(draft, firing)
+        reason = with_flapping(with_taken(reason, taken), last, flapping.keys())
         if node is not None and not firing.keys() <= held_back.keys():
             reason = with_waiting(
                 reason,
@@ -305,6 +316,7 @@ class Dispatch:
                 last,
                 calls_again=calls_again,
                 taken=taken,
+                flapping=next(iter(flapping.values()), None),
             )
             before_ms = msgspec.UNSET if last is None else called_ms(last)
             group.log[destination.id] = LogEntry(
@@ -313,6 +325,7 @@ class Dispatch:
                 resolved=frozenset(resolved),
                 worst=worst(firing.values()) if firing else msgspec.UNSET,
                 acknowledged=frozenset(taken.now) or msgspec.UNSET,
+                flapping=frozenset(flapping) or msgspec.UNSET,
                 called_ms=now_ms if calls_again or reason is DecisionReason.FIRST_NOTIFICATION else before_ms,
             )
         return Decision(
@@ -340,6 +353,7 @@ class Dispatch:
         *,
         calls_again: bool,
         taken: Taken,
+        flapping: Flapping | None,
     ) -> Queued:
         queue = queue_of(draft, group.id, destination.id)
         notification = notify(
@@ -352,7 +366,7 @@ class Dispatch:
             external_url=self._external_url,
             told=last,
         )
-        notification = taken.told(notification)
+        notification = msgspec.structs.replace(taken.told(notification), flapping=flapping)
         if reason.calls_again:
             notification = msgspec.structs.replace(notification, waiting_ms=group.waiting_ms)
         if firing:
@@ -373,19 +387,6 @@ def _right(draft: Draft, known: Entry, wanted: AbstractSet[str]) -> tuple[set[st
     right = {group.id for group in groups if any(is_of(group, base) for base in wanted)}
     missing = {base for base in wanted if not any(is_of(group, base) for group in groups)}
     return right, missing
-
-
-def _log_joining(placement: Placement, group: Group, entry: Entry) -> None:
-    log.info(
-        "alert joins an incident",
-        extra={
-            "fingerprint": entry.fingerprint,
-            "episode": entry.episode,
-            "reason": placement.reason.value,
-            "incident": group.id,
-            "group": group.key,
-        },
-    )
 
 
 def _present(draft: Draft, fingerprints: Iterable[str]) -> dict[str, Alert]:

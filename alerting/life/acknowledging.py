@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 
+from driftbell.alerting.life.flapping import shown_of
 from driftbell.alerting.state.records import Acknowledgement, Group
 from driftbell.alerting.state.silence import Acknowledge, Answer, Unacknowledge
 from driftbell.alerting.state.state import Draft
@@ -33,7 +34,7 @@ def acknowledge(draft: Draft, command_id: str, action: Acknowledge, now_ms: int)
     if action.until_ms and not now_ms < action.until_ms <= now_ms + LONGEST_SNOOZE_MS:
         error = "a snooze must end in the future, and within 30 days"
         return Answer(id=command_id, at_ms=now_ms, reason=AcknowledgeReason.INVALID_TIME.value, error=error)
-    meant = firing_of(draft, action.target)
+    meant = firing_of(draft, action.target, now_ms)
     if not meant:
         return _unknown(command_id, action.target, now_ms)
     made = Acknowledgement(
@@ -49,7 +50,7 @@ def acknowledge(draft: Draft, command_id: str, action: Acknowledge, now_ms: int)
 
 def give_back(draft: Draft, command_id: str, action: Unacknowledge, now_ms: int) -> Answer:
     """Take an acknowledgement back: people are called again."""
-    meant = firing_of(draft, action.target)
+    meant = firing_of(draft, action.target, now_ms)
     if not meant:
         return _unknown(command_id, action.target, now_ms)
     taken = tuple(name for name in meant if (one := draft.acknowledgement(name)) is not None and one.holds(now_ms))
@@ -59,14 +60,14 @@ def give_back(draft: Draft, command_id: str, action: Unacknowledge, now_ms: int)
     return Answer(id=command_id, at_ms=now_ms, reason=AcknowledgeReason.GIVEN_BACK.value, alerts=taken)
 
 
-def firing_of(draft: Draft, target: str) -> tuple[str, ...]:
+def firing_of(draft: Draft, target: str, now_ms: int) -> tuple[str, ...]:
     """The firing alerts that a fingerprint, an incident's id or a vendor's key of it stands for, sorted.
 
     Of an incident these are the alerts that a channel was told of: nobody takes on what nobody has seen.
     """
     state = draft.state
     if target in state.entries:
-        return _firing(draft, [target])
+        return _firing(draft, [target], now_ms)
     group = state.groups.get(target)
     if group is None:
         key = target.rpartition("-")[0] if "-" in target else target
@@ -74,17 +75,17 @@ def firing_of(draft: Draft, target: str) -> tuple[str, ...]:
             (one for one in state.queues.values() if any(incident.id == target for incident in one.incidents)), None
         )
         group = None if queue is None else state.groups.get(queue.group_id)
-    return () if group is None else _told(draft, group)
+    return () if group is None else _told(draft, group, now_ms)
 
 
-def _told(draft: Draft, group: Group) -> tuple[str, ...]:
+def _told(draft: Draft, group: Group, now_ms: int) -> tuple[str, ...]:
     told = {name for entry in group.log.values() for name in entry.firing} & group.members
-    return _firing(draft, told) or _firing(draft, group.members)
+    return _firing(draft, told, now_ms) or _firing(draft, group.members, now_ms)
 
 
-def _firing(draft: Draft, names: Iterable[str]) -> tuple[str, ...]:
-    found = ((name, draft.alert(name)) for name in names)
-    return tuple(sorted(name for name, alert in found if alert is not None and alert.status == "firing"))
+def _firing(draft: Draft, names: Iterable[str], now_ms: int) -> tuple[str, ...]:
+    found = shown_of(draft, names, now_ms)
+    return tuple(sorted(name for name, alert in found.items() if alert.status == "firing"))
 
 
 def _set(draft: Draft, names: Iterable[str], made: Acknowledgement | None, now_ms: int) -> None:

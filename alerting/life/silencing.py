@@ -10,7 +10,7 @@ from driftbell.alerting.state.state import Draft
 
 def silence_incident(draft: Draft, command_id: str, action: SilenceIncident, now_ms: int) -> Answer:
     """Add the silence, from now on."""
-    meant = firing_of(draft, action.target)
+    meant = firing_of(draft, action.target, now_ms)
     labels: dict[str, str] | None = None
     for name in meant:
         alert = draft.alert(name)

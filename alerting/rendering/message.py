@@ -10,7 +10,7 @@ from driftbell.alerting.rendering.story.headline import RESOLVED, headline, summ
 from driftbell.alerting.rendering.story.news import news
 from driftbell.alerting.rendering.story.roles import is_over, phrase, symptom
 from driftbell.alerting.rendering.story.story import tell
-from driftbell.alerting.state.records import POSTED, Incident, Kind, Notification, Severity
+from driftbell.alerting.state.records import POSTED, Flapping, Incident, Kind, Notification, Severity
 from driftbell.alerting.times import clock_time, length, to_ms
 from driftbell.runtime.measured import measured, psi_numbers, strength
 from driftbell.schemas import Alert, Evidence, FeatureShift, to_rfc3339
@@ -145,9 +145,16 @@ def _status(notification: Notification, incident: Incident) -> str:
         counts += f", {notification.resolved:,} resolved"
     taken = acknowledged(notification)
     counts += f", {notification.severity}, since {clock_time(started)}" + (f"; {taken}" if taken else "")
+    if notification.flapping is not None:
+        counts += f"; {_flapping(notification.flapping)}"
     if notification.waiting_ms:
         counts += f"; nobody has acknowledged it for {length(notification.decided_ms - notification.waiting_ms)}"
     return counts
+
+
+def _flapping(rule: Flapping) -> str:
+    often = f"flaps: began more than {rule.opens:,} times within {length(rule.window_ms)}"
+    return f"{often}, and is kept open until it is quiet for {length(rule.quiet_ms)}"
 
 
 def acknowledged(notification: Notification) -> str:

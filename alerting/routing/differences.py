@@ -35,6 +35,12 @@ DIFFERENCES = (
         "an incident is closed when its alerts are over",
     ),
     Difference(
+        "an alert that opens and closes again and again",
+        "each time is a page (#204, #3048)",
+        "after five times within an hour one page that says so, open until it is quiet for 15 minutes",
+        "twenty pages in an hour are read like none",
+    ),
+    Difference(
         "when a mute ends",
         "what still fires is notified at the next group_interval",
         "at once, when a silence or a time interval ends; what was inhibited at the next group_interval",

@@ -76,6 +76,14 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         return self.until_ms == 0 or now_ms < self.until_ms
 
 
+class Flapping(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert has begun to fire more than ``opens`` times within ``window_ms``; it is kept open until ``quiet_ms`` pass."""
+
+    opens: int
+    window_ms: int
+    quiet_ms: int
+
+
 class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is known of one fingerprint: how far its life has come, and its latest notifiable form."""
 
@@ -96,6 +104,12 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     lives: dict[str, Life] = msgspec.field(default_factory=dict)
     #: Of this episode; None while nobody has taken it on.
     acknowledgement: Acknowledgement | None = None
+    #: When it began to fire lately, as often as matters.
+    fires: tuple[int, ...] = ()
+    #: Why it is kept open when it is over; None while it does not flap.
+    flapping: Flapping | None = None
+    #: It is over, and shown as firing until then.
+    kept_until_ms: int = 0
     #: Of an alert that others post; None of driftbell's own.
     posted: Posted | None = None
 
@@ -116,6 +130,8 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged: frozenset[str] | msgspec.UnsetType = msgspec.UNSET
     #: When people there were called last; unset: when it was sent something.
     called_ms: int | msgspec.UnsetType = msgspec.UNSET
+    #: Those of the firing that it was told flap; unset: none.
+    flapping: frozenset[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Group(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -180,6 +196,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     acknowledgement: Acknowledgement | None = None
     #: Of an escalation or a reminder: since when nobody has taken it on; 0: it is none.
     waiting_ms: int = 0
+    #: That alerts of it flap.
+    flapping: Flapping | None = None
     #: Fingerprints that fire, and that are over, of which the destination was not told before; as many as ``alerts`` may hold.
     began: list[str] = []
     ended: list[str] = []

@@ -223,6 +223,10 @@ class Draft:
         """What is known of a fingerprint."""
         return _get(fingerprint, self.entries, self.state.entries)
 
+    def entry_to_read(self, fingerprint: str) -> Entry | None:
+        """What is known of a fingerprint, to be read only."""
+        return _read(fingerprint, self.entries, self.state.entries)
+
     def alert(self, fingerprint: str) -> Alert | None:
         """The latest notifiable form of an alert, to be read only (no copy is made)."""
         entry = _read(fingerprint, self.entries, self.state.entries)

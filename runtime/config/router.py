@@ -152,6 +152,16 @@ class Receiver(Section, frozen=True):
     name: str
 
 
+class FlappingConfig(Section, frozen=True):
+    """driftbell's own: an alert that opens and closes again and again is one page, kept open until it is quiet."""
+
+    #: It flaps when it has begun to fire more often than that within `window`; 0: none does.
+    opens: Annotated[int, msgspec.Meta(ge=0, le=100)] = 5
+    window: Duration = 3600.0
+    #: It is over when it neither begins nor ends for so long.
+    quiet: Duration = 900.0
+
+
 class RouterConfig(Section, frozen=True):
     """Everything under ``router``. Empty: all alerts go to the process log, and a warning says so."""
 
@@ -159,6 +169,7 @@ class RouterConfig(Section, frozen=True):
     route: Route | None = None
     receivers: list[Receiver] = []
     inhibit_rules: list[InhibitRule] = []
+    flapping: FlappingConfig = FlappingConfig()
     time_intervals: list[NamedIntervals] = []
     #: The older key for `time_intervals`.
     mute_time_intervals: list[NamedIntervals] = []

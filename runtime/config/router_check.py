@@ -29,7 +29,7 @@ class RouterConfigError(ValueError):
 def check(router: RouterConfig) -> list[BadSetting]:
     """Everything that is wrong with a router's configuration; an empty list when nothing is."""
     if router.is_default:
-        return [*api_problems(router.api), *_inbound(router), *heartbeat_problems(router.heartbeat, ())]
+        return [*api_problems(router.api), *_inbound(router), *_flapping(router), *heartbeat_problems(router.heartbeat, ())]
     return [
         *_receivers(router),
         *_tree(router),
@@ -37,8 +37,15 @@ def check(router: RouterConfig) -> list[BadSetting]:
         *interval_problems(router),
         *api_problems(router.api),
         *_inbound(router),
+        *_flapping(router),
         *heartbeat_problems(router.heartbeat, router.receivers),
     ]
+
+
+def _flapping(router: RouterConfig) -> Iterator[BadSetting]:
+    for key in ("window", "quiet"):
+        if getattr(router.flapping, key) == 0:
+            yield BadSetting(("flapping", key), f"{key} cannot be zero", "give it a duration; opens: 0 damps nothing")
 
 
 def _inbound(router: RouterConfig) -> Iterator[BadSetting]:

@@ -16,6 +16,7 @@ from driftbell.alerting.incidents.decision import Decision, DecisionReason
 from driftbell.alerting.incidents.dispatch import Dispatch
 from driftbell.alerting.incidents.failover import Failover
 from driftbell.alerting.incidents.observation import Observation
+from driftbell.alerting.life.flapping import NO_DAMPING, FlappingRule
 from driftbell.alerting.muting.muter import Muter
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.destination import Destination
@@ -156,6 +157,7 @@ class Rig:
         seed: int = 1,
         crash: Callable[[str], None] = no_crash,
         muters: Iterable[Muter] = (),
+        flapping: FlappingRule = NO_DAMPING,
     ) -> None:
         self.clock = clock or VirtualClock()
         tree = compile_tree(msgspec.convert({"receiver": "oncall", **(route or {})}, Route))
@@ -176,7 +178,10 @@ class Rig:
         held_back_by = list(muters)
         plan = Plan(
             [Endpoint(destination, self.channels[destination.id]) for destination in self.destinations],
-            lambda destinations: (Dispatch(tree, destinations, held_back_by), Failover(destinations, "oncall")),
+            lambda destinations: (
+                Dispatch(tree, destinations, held_back_by, flapping=flapping),
+                Failover(destinations, "oncall"),
+            ),
             lambda record: self.channels.setdefault(record.id, VendorChannel(self.clock)),
         )
         self.router = Router(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Literal
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -294,18 +295,30 @@ class QueueGame(RuleBasedStateMachine):
         self.vendor_open = False
         self.on_its_way = False
         self.gave_up = False
+        self.taken = False
 
     @rule()
     def page(self) -> None:
         self.now_ms += 1
         self.firing = True
-        enqueue_firing(self.queue, saying("firing", self.now_ms), "s", self.now_ms)
+        enqueue_firing(self.queue, saying("firing", self.now_ms), "s", self.now_ms, calls_again=self.taken)
+        self.taken = False
+
+    @precondition(lambda self: self.firing)
+    @rule()
+    def take(self) -> None:
+        """Somebody takes it on; what comes next calls people again."""
+        self.now_ms += 1
+        self.taken = True
+        said = msgspec.structs.replace(saying("firing", self.now_ms), acknowledged=1)
+        assert said.is_taken
+        enqueue_firing(self.queue, said, "s", self.now_ms)
 
     @precondition(lambda self: self.firing)
     @rule()
     def over(self) -> None:
         self.now_ms += 1
-        self.firing = False
+        self.firing = self.taken = False
         enqueue_resolved(self.queue, saying("resolved", self.now_ms), self.now_ms)
 
     @rule(wait=st.sampled_from([0, 1_000, 400_000]))
@@ -321,7 +334,7 @@ class QueueGame(RuleBasedStateMachine):
         self.now_ms += 1
         self.on_its_way = False
         kind = kind_of(self.queue, self.queue.rows[0])
-        self._vendor(kind, took=outcome.ok or (outcome is LOST and taken))
+        self._vendor(took=outcome.ok or (outcome is LOST and taken))
         settlement = settle(self.queue, outcome, self.now_ms, self.random, repeatable=repeatable)
         if settlement.reason.is_dead and kind is Kind.RESOLVE:
             self.gave_up = True
@@ -330,7 +343,7 @@ class QueueGame(RuleBasedStateMachine):
     @rule(taken=st.booleans())
     def crash(self, taken: bool) -> None:
         self.on_its_way = False
-        self._vendor(kind_of(self.queue, self.queue.rows[0]), took=taken)
+        self._vendor(took=taken)
         self.queue = decode(encode(self.queue), DeliveryQueue)
         recover(self.queue, self.now_ms)
 
@@ -359,19 +372,25 @@ class QueueGame(RuleBasedStateMachine):
             self.now_ms += 10_000_000
             if claim(self.queue, self.now_ms) is None:
                 break
-            self._vendor(kind_of(self.queue, self.queue.rows[0]), took=True)
+            self._vendor(took=True)
             settle(self.queue, OK, self.now_ms, self.random, repeatable=True)
         assert self.queue.rows == []
         if not self.gave_up:
             assert self.queue.incidents == []
             assert not self.vendor_open
 
-    def _vendor(self, kind: Kind, *, took: bool) -> None:
+    def _vendor(self, *, took: bool) -> None:
         if not took:
             return
+        row = self.queue.rows[0]
+        kind = kind_of(self.queue, row)
         if kind is Kind.RESOLVE:
             self.vendor_open = False
-        elif kind is Kind.UPDATE:
+        elif row.notification.is_taken:
+            # It calls nobody and opens nothing.
+            assert not row.calls_again
+        elif kind is Kind.UPDATE and not row.calls_again:
+            # A call has a key of its own, so it opens: a close that was refused may have been taken by an attempt before.
             assert self.vendor_open, "an update of what the vendor does not know"
         else:
             self.vendor_open = True

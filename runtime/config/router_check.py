@@ -29,7 +29,12 @@ class RouterConfigError(ValueError):
 def check(router: RouterConfig) -> list[BadSetting]:
     """Everything that is wrong with a router's configuration; an empty list when nothing is."""
     if router.is_default:
-        return [*api_problems(router.api), *_inbound(router), *_flapping(router), *heartbeat_problems(router.heartbeat, ())]
+        return [
+            *api_problems(router.api),
+            *_inbound(router),
+            *_flapping(router),
+            *heartbeat_problems(router.heartbeat, ()),
+        ]
     return [
         *_receivers(router),
         *_tree(router),

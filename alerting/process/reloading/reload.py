@@ -49,7 +49,7 @@ class Source:
 
 
 #: Of the section ``router``: read at a start only.
-_AT_START = ("session_timeout", "http_host", "http_port", "api")
+_AT_START = ("session_timeout", "http_host", "http_port", "api", "slack_app", "pagerduty_webhook")
 
 
 def needs_restart(before: Config, after: Config) -> tuple[str, ...]:

@@ -30,7 +30,8 @@ async def slack() -> AsyncIterator[SocketMode]:
 
 @contextlib.asynccontextmanager
 async def serving(slack: SocketMode, leader: Leader, token: str = APP_TOKEN) -> AsyncIterator[asyncio.Task[None]]:
-    async with aiohttp.ClientSession() as session:
+    # The router's session has a time-out for requests; a connection lives on after it.
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.4)) as session:
         socket = SlackSocket(session, SecretSource("app_token", token), slack.api_url, leader, Random(1))
         task = asyncio.create_task(socket.run())
         try:
@@ -54,7 +55,9 @@ async def test_a_button_is_done_and_then_answered_also_on_the_next_connection(sl
     leader = Leader()
     async with serving(slack, leader):
         await slack.connected()
+        await asyncio.sleep(0.6)
         assert await slack.press(press())
+        assert len(slack.connections) == 1
         await slack.disconnect()
         await slack.connected(2)
         assert await slack.press(press())

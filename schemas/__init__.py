@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driftbell.schemas.alert import Alert, Evidence, FeatureShift, Severity, Status
+from driftbell.schemas.alert import MAX_SERIES, Alert, Evidence, FeatureShift, Series, Severity, Status
 from driftbell.schemas.bad_record import BadRecord
 from driftbell.schemas.cloudevents import alert_headers
 from driftbell.schemas.codec import (
@@ -34,6 +34,7 @@ __all__ = [
     "LIVE",
     "MAX_IDENTIFIER",
     "MAX_RECORD_BYTES",
+    "MAX_SERIES",
     "NO_HEADERS",
     "Alert",
     "BadRecord",
@@ -45,6 +46,7 @@ __all__ = [
     "Headers",
     "Metric",
     "Prediction",
+    "Series",
     "Severity",
     "Status",
     "UnknownFields",

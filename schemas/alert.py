@@ -13,6 +13,10 @@ Severity = Literal["critical", "warning", "info"]
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
+#: Windows of a metric that an alert carries.
+MAX_SERIES = 120
+
+
 class FeatureShift(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One feature that moved, for the root-cause ranking of an alert (largest evidence first)."""
 
@@ -47,6 +51,19 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     features: list[FeatureShift] = []
 
 
+class Series(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The watched quantity in the windows around an alert, for a picture of it: at most ``MAX_SERIES``, oldest first.
+
+    Windows without a value are left out: window *i* begins ``steps[i]`` widths after the first.
+    """
+
+    #: Epoch milliseconds at which the first window begins, and how wide each is.
+    start_ms: Int64
+    width_ms: Int64
+    steps: Annotated[list[Int64], msgspec.Meta(max_length=MAX_SERIES)] = []
+    values: Annotated[list[float], msgspec.Meta(max_length=MAX_SERIES)] = []
+
+
 class Alert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One transition, as published to ``alerts`` under the key ``fingerprint``.
 
@@ -72,3 +89,5 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     #: Which partition says so, where its model's events belong into another one (their key is wrong): several partitions may
     #: then speak of one condition, and it is over when it is over in all of them. None: the partition of the model.
     partition: Int64 | None = None
+    #: How the quantity of the evidence went; None where there are no windows of it.
+    series: Series | None = None

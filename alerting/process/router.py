@@ -35,6 +35,7 @@ from driftbell.alerting.process.reloading.force import put_in_force, rename_old,
 from driftbell.alerting.process.reloading.plan import InForce, Plan, record_of
 from driftbell.alerting.process.telling.decisions import tell
 from driftbell.alerting.process.telling.timelines import note_attempt, note_decisions
+from driftbell.alerting.rendering.pictured import affordable
 from driftbell.alerting.state.posted_alerts.posted import PostAlerts
 from driftbell.alerting.state.records import KnownDestination
 from driftbell.alerting.state.silence import Answer, Command
@@ -314,6 +315,7 @@ class Router:
     def _take_in(self, draft: Draft, record: AlertRecord, now_ms: int) -> Observation | None:
         alert = record.alert
         assert alert is not None
+        alert = affordable(alert, len(self.state.firing.by_fingerprint))
         try:
             result = self._dispatch.apply(draft, alert, now_ms)
         except ValueError as error:

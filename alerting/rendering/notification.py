@@ -7,6 +7,7 @@ from functools import cmp_to_key
 
 import msgspec
 
+from driftbell.alerting.rendering.pictured import only_pictured
 from driftbell.alerting.rendering.text import truncate
 from driftbell.alerting.state.records import Group, LogEntry, Notification, Severity
 from driftbell.schemas import Alert
@@ -48,7 +49,7 @@ def notify(
         group_labels=_short(group.labels),
         common_labels=_short(common(alert.labels for alert in everything)),
         common_annotations=_short(common(alert.annotations for alert in everything)),
-        alerts=[_bounded(alert) for alert in sorted(shown, key=cmp_to_key(compare))],
+        alerts=only_pictured([_bounded(alert) for alert in sorted(shown, key=cmp_to_key(compare))]),
         firing=len(firing),
         resolved=len(resolved),
         decided_ms=now_ms,

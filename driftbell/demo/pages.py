@@ -31,6 +31,8 @@ class Page:
     updates: int = 0
     #: What it says now.
     latest: str = ""
+    #: What the page shows as a PNG; the latest while it is open.
+    picture: bytes = b""
 
     def about(self, word: str) -> bool:
         """Whether the page names ``word``, or has since it was opened; all that a person could go by."""
@@ -59,18 +61,19 @@ class Pages:
     def __iter__(self) -> Iterator[Page]:
         return iter(self._pages.values())
 
-    def firing(self, channel: Channel, key: str, text: str, detail: str = "") -> None:
+    def firing(self, channel: Channel, key: str, text: str, detail: str = "", picture: bytes = b"") -> None:
         """The channel was told that something is wrong."""
         slot = (channel, key, self._generation.setdefault((channel, key), 0))
         page = self._pages.get(slot)
         if page is not None:
             page.updates += 1
+            page.picture = picture or page.picture
             page.detail = f"{page.detail}\n{detail}"
             if text != page.latest:
                 page.latest = text
                 self._news.append((News.CHANGED, page))
             return
-        page = self._pages[slot] = Page(channel, key, text, detail, self._now(), latest=text)
+        page = self._pages[slot] = Page(channel, key, text, detail, self._now(), latest=text, picture=picture)
         self._news.append((News.OPENED, page))
 
     def resolved(self, channel: Channel, key: str) -> None:

@@ -35,6 +35,9 @@ READING_SECONDS = 2.0
 #: Seconds between two looks at everything.
 _LOOK = 0.05
 
+#: The picture of the mail about the accuracy.
+PICTURE = "driftbell-demo-mail.png"
+
 #: Times that the folder is removed until it stays away.
 REMOVALS = 10
 
@@ -108,9 +111,23 @@ class _Demo:
         screen.say()
         for line in summary(self._pages, self._begun[Phase.BROKEN], self._begun[Phase.FIXED]):
             screen.say(line)
+        self._show_picture()
         screen.say()
         screen.say(NEXT)
         return ExitCode.OK
+
+    def _show_picture(self) -> None:
+        """The picture of a mail as a file: the folder of the demo is removed, so it lies beside it."""
+        picture = next((page.picture for page in self._pages if page.picture), b"")
+        if not picture:
+            return
+        file = Path(tempfile.gettempdir()) / PICTURE
+        try:
+            file.write_bytes(picture)
+        except OSError as error:
+            self._screen.say(f"  the mail has a picture, which cannot be written: {error}")
+        else:
+            self._screen.say(f"  the picture in the mail: {file}")
 
     async def _chapter(
         self, chapter: Chapter, services: Services, traffic: Traffic, answering: asyncio.Task[None]

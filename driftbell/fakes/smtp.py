@@ -44,6 +44,13 @@ class Mail:
         body = self.message.get_body(("plain",))
         return "" if body is None else body.get_content()
 
+    @property
+    def picture(self) -> bytes:
+        """The first picture in it; empty without one."""
+        parts = (part for part in self.message.walk() if part.get_content_type() == "image/png")
+        found = next(parts, None)
+        return b"" if found is None else found.get_payload(decode=True)  # type: ignore[return-value]
+
 
 @dataclass(slots=True)
 class Smtp:

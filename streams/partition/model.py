@@ -257,10 +257,10 @@ class Model:
             out.alerts += self._lifecycle.abandon(subject, now_ms)
         out.alerts += self._observed(subject, guard.conditions(), now_ms, traceparent)
 
-    def _observed(
-        self, subject: Subject, conditions: Sequence[Condition], now_ms: int, traceparent: str | None
-    ) -> list[Alert]:
-        return self._lifecycle.observe(subject, conditions, now_ms, settings=self.settings, traceparent=traceparent)
+    def _observed(self, subject: Subject, wrong: Sequence[Condition], now_ms: int, trace: str | None) -> list[Alert]:
+        found = self._lifecycle.observe(subject, wrong, now_ms, settings=self.settings, traceparent=trace)
+        watched = self._subjects.get(subject)
+        return found if watched is None else [watched.pictured(alert) for alert in found]
 
     def _has_room(self, now_ms: int, out: Emitted) -> bool:
         """Whether one more version can be watched, after the longest unseen has gone if it is not used any more."""

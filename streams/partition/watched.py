@@ -11,7 +11,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from driftbell.runtime.config.model import Monitoring
-from driftbell.schemas import MAX_IDENTIFIER, Metric, Prediction
+from driftbell.schemas import MAX_IDENTIFIER, Alert, Metric, Prediction
 from driftbell.schemas.metric import MAX_UNWATCHED_NAMED
 from driftbell.streams.batch import JoinedBatch, JoinedEvent, PredictionBatch
 from driftbell.streams.encoding import NewerFormatError
@@ -96,6 +96,13 @@ class Watched:
     def close_windows(self, now_ms: int) -> list[Metric]:
         """The windows of a subject that is no longer watched."""
         return self.watch.guard.run(WINDOWS, lambda: self._named(self.windows.close(now_ms)), [])
+
+    def pictured(self, alert: Alert) -> Alert:
+        """The alert with what a picture of it needs; nothing is gathered for that before something fires."""
+        if alert.status == "pending":
+            return alert
+        series = self.watch.guard.run(WINDOWS, lambda: self.windows.series(alert.evidence.metric), None)
+        return alert if series is None else replace(alert, series=series)
 
     def _named(self, metrics: list[Metric]) -> list[Metric]:
         """Each record says what of its subject is not watched for drift and why, and what its reference lacks."""

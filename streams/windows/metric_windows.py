@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from driftbell.runtime.config.model import Monitoring
-from driftbell.schemas import Metric, to_rfc3339
+from driftbell.schemas import MAX_SERIES, Metric, Series, to_rfc3339
 from driftbell.streams.agreement import Task
 from driftbell.streams.batch import JoinedBatch, PredictionBatch
 from driftbell.streams.subject import Subject
 from driftbell.streams.versioned import Versioned
 from driftbell.streams.windows.answers import Answers, AnswersState
 from driftbell.streams.windows.columns import label_columns, prediction_columns
+from driftbell.streams.windows.quantity import quantity
 from driftbell.streams.windows.uncounted import Uncounted
 from driftbell.streams.windows.window import Window
 
@@ -114,6 +115,27 @@ class MetricWindows:
             self._close(start, now_ms)
         metrics, self._closing = self._closing, []
         return metrics
+
+    def series(self, metric: str) -> Series | None:
+        """How a quantity of an alert went in the windows that are kept; None where they do not have it.
+
+        Nothing changes by asking: windows that are packed are looked at, and stay packed.
+        """
+        found: dict[int, float] = {}
+        for start in [*self._open, *self._packed]:
+            window = self._open.get(start) or Window.unpack(self._packed[start])
+            value = quantity(metric, window.values(self._answers))
+            if value is not None:
+                found[start] = value
+        starts = sorted(found)[-MAX_SERIES:]
+        if not starts:
+            return None
+        return Series(
+            start_ms=starts[0],
+            width_ms=self._width_ms,
+            steps=[(start - starts[0]) // self._width_ms for start in starts],
+            values=[found[start] for start in starts],
+        )
 
     def due_ms(self) -> int | None:
         """The stream time at which ``collect`` next returns something."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from hypothesis import strategies as st
 
-from driftbell.schemas import Alert, Evidence, FeatureShift, Feedback, Metric, Prediction
+from driftbell.schemas import Alert, Evidence, FeatureShift, Feedback, Metric, Prediction, Series
 from driftbell.schemas.identifier import blank
 from driftbell.schemas.limits import MAX_LATENCY_MS, MAX_WEIGHT
 from driftbell.schemas.timestamps import MAX_EPOCH_MS, MAX_YEAR, MIN_EPOCH_MS, MIN_YEAR
@@ -54,6 +54,14 @@ shifts = st.builds(
     FeatureShift, feature=texts, evidence=finite, psi=st.none() | finite, since_ms=st.none() | milliseconds
 )
 
+series = st.builds(
+    Series,
+    start_ms=milliseconds,
+    width_ms=st.integers(1, 10**9),
+    steps=st.lists(st.integers(0, 10**6), max_size=3),
+    values=st.lists(finite, max_size=3),
+)
+
 alerts = st.builds(
     Alert,
     id=texts,
@@ -82,6 +90,7 @@ alerts = st.builds(
         features=st.lists(shifts, max_size=3),
     ),
     traceparent=st.none() | texts,
+    series=st.none() | series,
 )
 
 metrics = st.builds(

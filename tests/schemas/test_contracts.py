@@ -21,6 +21,7 @@ from driftbell.schemas import (
     Feedback,
     Metric,
     Prediction,
+    Series,
     alert_id,
     decode_alert,
     decode_feedback,
@@ -112,6 +113,7 @@ def test_the_example_alert_has_the_identity_its_labels_give() -> None:
         (Alert, schema("alert")),
         (Evidence, schema("alert")["$defs"]["evidence"]),
         (FeatureShift, schema("alert")["$defs"]["feature_shift"]),
+        (Series, schema("alert")["$defs"]["series"]),
         (Metric, schema("metric")),
     ],
 )

@@ -18,6 +18,7 @@ from driftbell.alerting.channels.secrets import SecretSource, redact
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
+from driftbell.alerting.pictures.picture import PICTURES
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.rendering.text import one_line, truncate
 
@@ -83,11 +84,13 @@ class EmailChannel:
         done = _done(delivery)
         missing = [address for address in self._recipients if address not in done]
 
+        picture = None if self._text is not None else await PICTURES.of(delivery)
+
         async def attempt(letter: Letter) -> Outcome:
             return await self._attempt(letter, missing, done, delivery.id)
 
         return await send_or_minimal(
-            lambda: compose_letter(delivery, self._sender, self._recipients, self._headers, self._text),
+            lambda: compose_letter(delivery, self._sender, self._recipients, self._headers, self._text, picture),
             lambda: compose_minimal(delivery, self._sender, self._recipients),
             attempt,
         )

@@ -18,6 +18,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 
 from driftbell.alerting.outbox.delivery import Delivery
+from driftbell.alerting.pictures.picture import Picture
 from driftbell.alerting.rendering.message import Message, compose, minimal
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.rendering.text import clean, one_line, truncate, truncate_bytes, web_address
@@ -29,6 +30,9 @@ MAX_SUBJECT = 200
 MAX_ID = 70
 #: Far below what any server takes, and more than anyone reads.
 MAX_BODY_BYTES = 500_000
+
+#: RFC 2392: the picture in the mail, by the name that its HTML calls it.
+PICTURE_ID = "picture@driftbell.invalid"
 
 _OURS = frozenset(
     {
@@ -85,6 +89,7 @@ def compose_letter(
     recipients: Sequence[str],
     headers: Mapping[str, Template],
     text: Template | None,
+    picture: Picture | None = None,
 ) -> Letter:
     """The full mail.
 
@@ -100,7 +105,7 @@ def compose_letter(
     if message.subject not in subject:
         # The subject stays that of the opening; what heads the incident now is said first.
         lines.insert(0, message.subject)
-    return _letter(delivery, sender, recipients, subject, "\n".join(lines), _html(message), extra)
+    return _letter(delivery, sender, recipients, subject, "\n".join(lines), _html(message, picture), extra, picture)
 
 
 def compose_minimal(delivery: Delivery, sender: str, recipients: Sequence[str]) -> Letter:
@@ -117,6 +122,7 @@ def _letter(
     text: str,
     html_text: str | None,
     extra: Mapping[str, str],
+    picture: Picture | None = None,
 ) -> Letter:
     sender_address = addresses(sender)[0]
     domain = sender_address.rpartition("@")[2]
@@ -143,6 +149,12 @@ def _letter(
     message.set_content(truncate_bytes(clean(text), MAX_BODY_BYTES) + "\n")
     if html_text is not None:
         message.add_alternative(html_text, subtype="html")
+        if picture is not None:
+            part = message.get_payload()[-1]  # type: ignore[index]
+            name = f"{delivery.incident.id}.png"
+            part.add_related(  # type: ignore[union-attr]
+                picture.png, "image", "png", cid=f"<{PICTURE_ID}>", disposition="inline", filename=name
+            )
     content = message.as_bytes()
     _verify(content, set(headers))
     return Letter(sender_address, content)
@@ -172,13 +184,16 @@ def _verify(content: bytes, intended: set[str]) -> None:
         raise HeaderInjectionError(f"the mail would have unintended headers: {', '.join(sorted(unexpected))}")
 
 
-def _html(message: Message) -> str:
+def _html(message: Message, picture: Picture | None = None) -> str:
     color = "#2e7d32" if message.state.startswith("resolved") else "#c62828"
     parts = [
         '<!doctype html><html><body style="font-family:sans-serif;font-size:14px">',
         f'<h2 style="color:{color};font-size:18px">{html.escape(clean(message.subject))}</h2>',
         f"<p><b>{html.escape(message.state)}</b></p>",
     ]
+    if picture is not None:
+        told = html.escape(clean(picture.alternative))
+        parts.append(f'<p><img src="cid:{PICTURE_ID}" alt="{told}" width="640"></p>')
     for item in message.items:
         parts.append(f'<h3 style="font-size:15px">{html.escape(clean(item.summary))}</h3><table>')
         for fact in item.facts:

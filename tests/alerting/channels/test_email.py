@@ -14,9 +14,11 @@ from hypothesis import given
 
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.email.email import EmailChannel, Smarthost
-from driftbell.alerting.channels.email.message import addresses, compose_letter, message_id, reserved
+from driftbell.alerting.channels.email.message import PICTURE_ID, addresses, compose_letter, message_id, reserved
 from driftbell.alerting.channels.secrets import SecretSource
+from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import OutcomeReason, Retry
+from driftbell.alerting.pictures.picture import PICTURES, Picture
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault
@@ -268,3 +270,25 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 def test_headers_that_driftbell_sets_cannot_be_configured() -> None:
     assert all(map(reserved, ("From", "to", "BCC", "Message-ID", "Content-Type", "MIME-Version", "Date")))
     assert not any(map(reserved, ("Subject", "Reply-To", "X-Team")))
+
+
+async def test_the_picture_is_in_the_mail_and_called_by_its_html(
+    bench: Bench, fake: Smtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def drawn(given: Delivery) -> Picture:
+        return Picture(b"\x89PNG picture", "error rate of <fraud>")
+
+    monkeypatch.setattr(PICTURES, "of", drawn)
+    assert (await bench.make().send(delivery())).reason is OutcomeReason.SENT
+    parts = {part.get_content_type(): part for part in fake.mails[0].message.walk()}
+
+    assert list(parts)[:2] == ["multipart/alternative", "text/plain"]
+    html, picture = parts["text/html"], parts["image/png"]
+    assert f'src="cid:{PICTURE_ID}" alt="error rate of &lt;fraud&gt;"' in html.get_content()
+    assert picture["Content-ID"] == f"<{PICTURE_ID}>"
+    assert picture.get_content_disposition() == "inline"
+    assert picture.get_content() == b"\x89PNG picture"
+    # The minimal mail, and one of the user's own text, have none.
+    template = Template("mine", "test")
+    assert (await bench.make(template=template).send(delivery())).ok
+    assert [part.get_content_type() for part in fake.mails[1].message.walk()] == ["text/plain"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftbell.runtime.config.model import Monitoring
-from driftbell.schemas import Metric, decode_metric, encode_metric
+from driftbell.schemas import MAX_SERIES, Metric, decode_metric, encode_metric
 from driftbell.streams.agreement import agrees, class_name
 from driftbell.streams.encoding import BadStateError, encode, pack
 from driftbell.streams.windows import MetricWindows, Uncounted
@@ -255,3 +256,36 @@ def test_a_restart_changes_nothing(data: st.DataObject) -> None:
 def test_a_damaged_window_is_named_as_such(damaged: bytes) -> None:
     with pytest.raises(BadStateError):
         Window.unpack(damaged)
+
+
+def test_the_series_of_an_alert_is_what_the_windows_publish() -> None:
+    stream = Stream()
+    rows: list[Row] = []
+    for minute in (0, 1, 4, *range(10, 40)):
+        stream.now = START + minute * MINUTE
+        rows += (batch := [Row(minute % 3 == 0, made=stream.now), Row(True, made=stream.now)])
+        stream.predict(batch)
+    stream.label([(row, True, 1.0) for row in rows])
+    before = encode(stream.windows.state())
+    series = stream.windows.series("error_rate")
+    assert encode(stream.windows.state()) == before, "asking changes nothing"
+    published = stream.windows.collect(stream.now + 10 * MINUTE)
+
+    assert series is not None
+    assert (series.start_ms, series.width_ms) == (START // MINUTE * MINUTE, MINUTE)
+    assert series.steps[:4] == [0, 1, 4, 10]
+    assert series.values == [pytest.approx(1 - metric.values["accuracy_score"]) for metric in published]
+    assert stream.windows.series("psi") is None
+
+
+def test_a_series_has_its_bound_and_only_windows_that_have_the_quantity() -> None:
+    stream = Stream()
+    for minute in range(200):
+        stream.now = START + minute * MINUTE
+        stream.predict([Row(True, made=stream.now, latency=5.0) if minute % 2 else Row(True, made=stream.now)])
+    failures, slow = stream.windows.series("failure_rate"), stream.windows.series("latency_p95_ms")
+
+    assert failures is not None and slow is not None
+    assert len(failures.values) == MAX_SERIES
+    assert len(slow.values) == MAX_SERIES / 2
+    assert {after - one for one, after in itertools.pairwise(slow.steps)} == {2}

@@ -1,0 +1,3 @@
+"""Pictures of what an alert watches."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Tests of `alerting/pictures`."""
+
+from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,7 +118,7 @@ class LogWatch:
             self._on_failure(error)
 
     async def _look(self) -> bool:
-        """Ask about all inputs; False when the brokers did not answer."""
+        """Ask about all inputs; False when not all leaders answered."""
         # What is held back from now on concerns a leader that may come after the one that answers.
         held = {source: waiting for source, waiting in self._held.items() if self.holds(source)}
         self._held = dict(held)
@@ -130,18 +131,30 @@ class LogWatch:
         }
         if not read:
             return True
-        try:
-            async with asyncio.timeout(BROKER_TIMEOUT_SECONDS):
-                logs = await describe(self._broker, read, whole=False)
-                await self._explain_gaps()
-        except (OSError, TimeoutError) as error:
-            self._give_up(held, error)
-            return False
+        logs = await self._ask(read)
         for source, actual in logs.items():
             runner = runners[source[1]]
             if self._runners.get(source[1]) is runner and runner.stopped is None:
                 self._judge(source, read[source], actual, held.get(source))
-        return True
+        silent = {source: waiting for source, waiting in held.items() if source not in logs}
+        self._give_up(silent)
+        return not silent and len(logs) == len(read)
+
+    async def _ask(self, read: Mapping[Source, Read]) -> dict[Source, ActualLog]:
+        """All leaders at once; if one of them does not answer, one after the other, so that it stands for itself alone."""
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(BROKER_TIMEOUT_SECONDS):
+                await self._explain_gaps()
+                return await describe(self._broker, read, whole=False)
+        found: dict[Source, ActualLog] = {}
+        try:
+            async with asyncio.timeout(BROKER_TIMEOUT_SECONDS):
+                for source, known in read.items():
+                    with suppress(OSError):
+                        found |= await describe(self._broker, {source: known}, whole=False)
+        except TimeoutError:
+            pass
+        return found
 
     async def _explain_gaps(self) -> None:
         """Gaps are legal (markers of transactions, compaction), unless the log begins behind them by now."""
@@ -165,13 +178,13 @@ class LogWatch:
         elif held is not None:
             self._release(source, held)
 
-    def _give_up(self, held: Mapping[Source, _Held], error: Exception) -> None:
+    def _give_up(self, silent: Mapping[Source, _Held]) -> None:
         """A monitor that stands still for ever because a question has no answer would be worse."""
-        for source, waiting in held.items():
+        for source, waiting in silent.items():
             seconds = self._clock.monotonic() - waiting.since
             if seconds >= HOLD_SECONDS and self._held.get(source) is waiting:
-                log.warning("%s: for %.0f s its leader has not said whether it holds what was read (%r): going on without",
-                            source, seconds, error)  # fmt: skip
+                log.warning("%s [%d]: for %.0f s its leader has not said whether it holds what was read: going on without",
+                            source[0].value, source[1], seconds)  # fmt: skip
                 self._release(source, waiting)
 
     def _release(self, source: Source, held: _Held) -> None:

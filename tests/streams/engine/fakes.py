@@ -40,6 +40,7 @@ class MemoryBroker:
         self.epochs_asked: list[Mapping[Source, int]] = []
         #: The end of an epoch, of any input; None: that of ``epochs``.
         self.answer: Callable[[int], EpochEnd] | None = None
+        self.leaderless: set[Source] = set()
         self.ids: dict[Input, str] = {}
         self.rewound: list[Mapping[Source, int]] = []
         self.order: list[str] = []
@@ -74,6 +75,8 @@ class MemoryBroker:
         """See ``Broker``."""
         if not self.answers:
             raise OSError("no broker answers")
+        if away := self.leaderless & epochs.keys():
+            raise OSError(f"no leader of {away}")
         self.epochs_asked.append(dict(epochs))
         if self.answer is not None:
             return {source: self.answer(epoch) for source, epoch in epochs.items()}

@@ -15,8 +15,8 @@ from driftbell.streams.partition.input_logs.comparison import EpochEnd
 from driftbell.streams.partition.partition import CORE_FORMAT
 from driftbell.streams.records import Input, Record
 from tests.services.waiting import eventually
-from tests.streams.engine.fakes import FEEDBACK, PREDICTIONS
-from tests.streams.engine.test_engine import House, _fired, config, predictions
+from tests.streams.engine.fakes import FEEDBACK, PREDICTIONS, label
+from tests.streams.engine.test_engine import START_MS, House, _fired, config, predictions
 
 
 @pytest.fixture
@@ -166,6 +166,24 @@ async def test_a_leader_that_never_answers_holds_nothing_up_for_ever(
 
     assert house.engine.positions()[PREDICTIONS] == 30
     assert "going on without" in caplog.text
+
+
+async def test_a_partition_without_a_leader_holds_up_no_other(house: House) -> None:
+    house.engine.deliver(FEEDBACK, [label(0, START_MS, of=0)], None, [(0, 1)])
+    house.broker.ends[FEEDBACK] = 1
+    await house.settle(1, Input.FEEDBACK)
+    house.broker.leaderless = {FEEDBACK}
+    ends = {1: EpochEnd(1, 1), 3: EpochEnd(3, 20), 4: EpochEnd(4, 30)}
+    house.broker.answer = ends.__getitem__
+    fetched(house, predictions(10, start=20), [(20, 4)])
+    house.engine.deliver(FEEDBACK, [label(1, START_MS, of=1)], None, [(1, 2)])
+    await asyncio.sleep(5)
+
+    assert not house.engine.full(PREDICTIONS)
+    assert house.engine.positions() == {PREDICTIONS: 30, FEEDBACK: 1}
+    assert house.engine.full(FEEDBACK)
+    house.broker.leaderless.clear()
+    await eventually(lambda: house.engine.positions()[FEEDBACK] == 2, "the label is read")
 
 
 async def test_what_is_held_back_of_a_partition_that_goes_is_dropped(house: House) -> None:

@@ -1,4 +1,4 @@
-"""A fake of Slack: incoming webhooks with their text errors, and three methods of the Web API.
+"""A fake of Slack: incoming webhooks with their text errors, and five methods of the Web API.
 
 Contract: docs.slack.dev (messaging/sending-messages-using-incoming-webhooks, reference/methods/chat.postMessage,
     chat.update, conversations.history, reference/block-kit/blocks).
@@ -17,6 +17,7 @@ from aiohttp import web
 
 from driftbell.fakes.server import FakeServer
 from driftbell.fakes.slack_blocks import problem_of
+from driftbell.fakes.slack_files import SlackFiles
 
 #: chat.update refuses longer texts, chat.postMessage cuts at 40,000.
 MAX_UPDATE_TEXT_BYTES = 4_000
@@ -25,6 +26,10 @@ MAX_TEXT = 40_000
 #: The webhook and the token that the fake knows.
 WEBHOOK_PATH = "/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
 TOKEN = "xoxb-demo"  # noqa: S105 - of a fake
+
+
+#: Methods that read no JSON.
+_FORMS = ("conversations.history", "files.getUploadURLExternal")
 
 
 @dataclass(slots=True)
@@ -81,6 +86,7 @@ class Slack(FakeServer):
         self._channels = channels
         self._token = token
         self._last_ts = 0
+        self.files = SlackFiles()
         #: Whether the token has the scope channels:history.
         self.may_read = True
 
@@ -107,6 +113,7 @@ class Slack(FakeServer):
         """See ``FakeServer``."""
         app.router.add_post("/services/{tail:.*}", self._webhook)
         app.router.add_post("/api/{method}", self._api)
+        app.router.add_post("/upload/{name}", self._upload)
 
     async def _webhook(self, request: web.Request) -> web.Response:
         fault, reply = await self.fault(request)
@@ -134,7 +141,7 @@ class Slack(FakeServer):
         method = request.match_info["method"]
         fault, reply = await self.fault(request)
         raw = await request.read()
-        body = dict(parse_qsl(raw.decode())) if method == "conversations.history" else _json(raw)
+        body = dict(parse_qsl(raw.decode())) if method in _FORMS else _json(raw)
         if reply is not None:
             self.calls.append(Call(time.time(), method, body, "fault"))
             return reply
@@ -144,6 +151,14 @@ class Slack(FakeServer):
             return self.drop(request)
         return web.json_response(answer)
 
+    async def _upload(self, request: web.Request) -> web.Response:
+        fault, reply = await self.fault(request)
+        if reply is not None or fault is not None:
+            return reply or self.drop(request)
+        status, text = self.files.take(request.match_info["name"], await request.read())
+        self.calls.append(Call(time.time(), "upload", None, "ok" if status == 200 else text))
+        return web.Response(status=status, text=text)
+
     def _answer(self, method: str, request: web.Request, body: Any) -> dict[str, Any]:
         authorization = request.headers.get("Authorization", "")
         if not authorization.startswith("Bearer "):
@@ -152,8 +167,12 @@ class Slack(FakeServer):
             return _error("invalid_auth")
         if method == "conversations.history":
             return self._history(body)
+        if method == "files.getUploadURLExternal":
+            return self.files.promise(body, self.address)
         if request.content_type != "application/json" or not isinstance(body, dict):
             return _error("invalid_post_type" if request.content_type != "application/json" else "invalid_json")
+        if method == "files.completeUploadExternal":
+            return self.files.share(body, lambda channel, ts: self._find(channel, ts) is not None)
         if method not in ("chat.postMessage", "chat.update"):
             return _error("unknown_method")
         channel = body.get("channel")

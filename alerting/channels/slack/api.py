@@ -7,8 +7,10 @@ channel.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,10 +22,12 @@ from driftbell.alerting.channels.http import HttpResponse, post, refused
 from driftbell.alerting.channels.secrets import SecretSource, fingerprint
 from driftbell.alerting.channels.slack.blocks import as_edit, escape, mention_block, plain_block, render_minimal
 from driftbell.alerting.channels.slack.buttons import buttons
+from driftbell.alerting.channels.slack.upload import upload
 from driftbell.alerting.channels.slack.webhook import BURST, PER_SECOND, full
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
-from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
+from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, Retry, failed, sent
+from driftbell.alerting.pictures.picture import PICTURES
 from driftbell.alerting.rendering.message import Message, acknowledged, compose, minimal
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.rendering.text import one_line, truncate
@@ -66,6 +70,11 @@ _GONE = frozenset({"channel_not_found", "is_archived", "not_in_channel", "team_a
 #: chat.update: the message is not there to be edited any more, so a new one takes its place.
 _NOT_EDITABLE = frozenset({"cant_update_message", "edit_window_closed", "message_not_found", "thread_not_found"})
 
+#: Seconds for a picture; its message is there already, and others wait behind it.
+UPLOAD_SECONDS = 5.0
+#: In the handle of an incident whose thread has a picture.
+PICTURED = "picture"
+
 #: How long a thread reply is; the full message stands in the edited message.
 _MAX_REPLY = 500
 
@@ -96,6 +105,7 @@ class SlackApiChannel:
         self._title = title
         self._text = text
         self._has_buttons = has_buttons
+        self._may_upload = True
         self.rate: Rate | None = Rate(f"slack:{fingerprint(channel)}", PER_SECOND, BURST)
 
     async def send(self, delivery: Delivery) -> Outcome:
@@ -130,11 +140,12 @@ class SlackApiChannel:
             reply = await self._reply(token, delivery, handle)
             return sent(handle) if reply.ok or reply.detail in _NOT_EDITABLE else reply
 
-        return await send_or_minimal(
+        outcome = await send_or_minimal(
             lambda: self._full(delivery),
             lambda: render_minimal(minimal(delivery.notification, delivery.incident, delivery.kind)),
             attempt,
         )
+        return await self._with_picture(token, delivery, outcome)
 
     async def close(self) -> None:
         """The session belongs to who made it."""
@@ -144,6 +155,27 @@ class SlackApiChannel:
         if self._has_buttons:
             content["blocks"] += buttons(delivery)
         return content
+
+    async def _with_picture(self, token: str, delivery: Delivery, outcome: Outcome) -> Outcome:
+        """After a message that was taken: its picture in the thread, once for an incident. Nothing of it fails a page."""
+        handle = outcome.handle or {}
+        wanted = outcome.reason is OutcomeReason.SENT and "ts" in handle and PICTURED not in handle
+        if not wanted or not self._may_upload or delivery.kind is Kind.RESOLVE:
+            return outcome
+        picture = await PICTURES.of(delivery)
+        if picture is None:
+            return outcome
+        try:
+            async with asyncio.timeout(UPLOAD_SECONDS):
+                shown = await upload(self._session, self._base_url, token, handle, picture, self._call)
+        except TimeoutError:
+            shown = failed(OutcomeReason.NO_ANSWER, "no answer in time")
+        if shown.ok:
+            return replace(outcome, handle={**handle, PICTURED: "yes"})
+        # Without the scope, or where there is no such method, asking again for each page would only cost time.
+        self._may_upload = shown.retry is not Retry.NO
+        log.info("no picture in the thread", extra={"incident": delivery.incident.id, "detail": shown.detail})
+        return outcome
 
     async def _post(self, token: str, content: dict[str, Any]) -> Outcome:
         return await self._call(token, "chat.postMessage", {"channel": self._channel, **_QUIET, **content})

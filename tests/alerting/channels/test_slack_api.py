@@ -10,12 +10,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.secrets import SecretSource
 from driftbell.alerting.channels.slack.api import SlackApiChannel
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, Retry
+from driftbell.alerting.pictures.picture import PICTURES, Picture
 from driftbell.alerting.rendering.templates import Template
 from driftbell.alerting.state.records import Kind
 from driftbell.fakes.faults import Fault
@@ -297,3 +299,84 @@ class TestSlackApi(ChannelContract):
             assert (await channel.send(dataclasses.replace(delivery(), incident=incident))).ok
 
         assert len(fake.roots) == 2
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every delivery has a picture."""
+
+    async def of(given: Delivery) -> Picture:
+        return Picture(b"\x89PNG picture", "error rate of <!channel>\n fraud")
+
+    monkeypatch.setattr(PICTURES, "of", of)
+
+
+@pytest.mark.usefixtures("drawn")
+async def test_the_picture_is_in_the_thread_once(bench: Bench, fake: Slack) -> None:
+    channel = bench.make()
+    outcome, handle = await opened(channel)
+    again = await channel.send(delivery(Kind.UPDATE, number=2, handle=handle))
+    over = await channel.send(delivery(Kind.RESOLVE, number=3, handle=dict(again.handle or {})))
+
+    [file] = fake.files.files.values()
+    assert (file.content, file.thread_ts, file.channel) == (b"\x89PNG picture", handle["ts"], CHANNEL)
+    assert (file.name, file.title) == ("metric.png", "error rate of <!channel>  fraud")
+    assert outcome.reason is over.reason is OutcomeReason.SENT
+    assert bench.violations() == []
+
+
+@pytest.mark.usefixtures("drawn")
+async def test_an_update_brings_the_picture_that_the_opening_had_not(bench: Bench, fake: Slack) -> None:
+    _, handle = await opened(bench.make())
+    del handle["picture"]
+    updated = await bench.make().send(delivery(Kind.UPDATE, number=2, handle=handle))
+
+    assert updated.handle is not None
+    assert updated.handle["picture"] == "yes"
+    assert len(fake.files.files) == 2
+
+
+@pytest.mark.usefixtures("drawn")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=500),
+        Fault("drop"),
+        error("ratelimited"),
+        Fault(status=200, body="no json"),
+        Fault(status=200, body=json.dumps({"ok": True, "upload_url": "file:///etc/passwd", "file_id": "F"})),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 2, 3])
+async def test_a_picture_that_fails_costs_no_page(
+    bench: Bench, fake: Slack, step: int, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = fake.fault
+    requests: list[str] = []
+
+    async def from_then_on(request: web.Request) -> tuple[Fault | None, web.Response | None]:
+        requests.append(request.path)
+        if len(requests) > step:
+            bench.faults.add(fault)
+        return await answered(request)
+
+    monkeypatch.setattr(fake, "fault", from_then_on)
+    outcome = await bench.make().send(delivery())
+    assert len(requests) > step
+
+    assert outcome.reason is OutcomeReason.SENT
+    assert outcome.handle is not None and "ts" in outcome.handle
+
+
+@pytest.mark.usefixtures("drawn")
+async def test_without_the_scope_the_picture_is_asked_for_once(
+    bench: Bench, fake: Slack, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    fake.files.may_write = False
+    channel = bench.make()
+    for _ in range(2):
+        assert (await channel.send(delivery())).reason is OutcomeReason.SENT
+
+    assert [call.method for call in fake.calls].count("files.getUploadURLExternal") == 1
+    assert [record.__dict__["detail"] for record in caplog.records if "picture" in record.message] == ["missing_scope"]

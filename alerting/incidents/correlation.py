@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from driftbell.alerting.rendering.story.roles import Role, cause_ms, moved, role_of
@@ -179,3 +180,11 @@ def log_joining(placement: Placement, group: Group, entry: Entry) -> None:
             "group": group.key,
         },
     )
+
+
+def right_groups(draft: Draft, known: Entry, wanted: AbstractSet[str]) -> tuple[set[str], set[str]]:
+    """The groups of an alert that it may stay in, and of what is wanted that in which it has none."""
+    groups = [group for group in map(draft.group_to_read, known.groups) if group is not None]
+    right = {group.id for group in groups if any(is_of(group, base) for base in wanted)}
+    missing = {base for base in wanted if not any(is_of(group, base) for group in groups)}
+    return right, missing

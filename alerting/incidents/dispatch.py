@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from driftbell.alerting.incidents.correlation import is_of, leave, log_joining, note, place
+from driftbell.alerting.incidents.correlation import leave, log_joining, note, place, right_groups
 from driftbell.alerting.incidents.decision import (
     Decision,
     DecisionReason,
@@ -97,6 +97,10 @@ class Dispatch:
             entry.episode, entry.status, entry.updated_ms = alert.episode, alert.status, updated_ms
         entry.seen_ms, entry.posted = now_ms, posted
         if observation is Observation.FIRING:
+            if entry.groups:
+                # It was over when the configuration changed, and is a group's of before until that tells so.
+                wanted = {group_id(node, labels) for node, labels in self._routed(alert)}
+                self._leave(draft, entry, right_groups(draft, entry, wanted)[0], now_ms)
             entry.fired_ms = updated_ms if posted is None else posted.starts_ms
             self._flapping.fired(entry, updated_ms)
             self._insert(draft, entry, alert, now_ms)
@@ -133,7 +137,8 @@ class Dispatch:
         arm(group, node, waits(group, alerts, held), now_ms)
         for fingerprint in list(group.members):
             alert = alerts.get(fingerprint)
-            if alert is None or alert.status == "resolved":
+            # A route that is gone keeps nobody: what fires is where it belongs by now.
+            if alert is None or alert.status == "resolved" or node is None:
                 self._remove(draft, group, fingerprint)
         if not group.members:
             draft.groups[group_id] = None
@@ -150,18 +155,13 @@ class Dispatch:
             if known.alert is None or known.alert.status != "firing":
                 continue
             wanted = {group_id(node, labels) for node, labels in self._routed(known.alert)}
-            right, missing = _right(draft, known, wanted)
+            right, missing = right_groups(draft, known, wanted)
             if not missing and right == known.groups:
                 continue
             entry = draft.entry(fingerprint)
             assert entry is not None
             assert entry.alert is not None
-            for old in entry.groups - right:
-                group = draft.group(old)
-                if group is not None:
-                    self._remove(draft, group, fingerprint)
-                    group.next_flush_ms = now_ms
-            entry.groups &= right
+            self._leave(draft, entry, right, now_ms)
             self._insert(draft, entry, entry.alert, now_ms, only=missing)
         for saved in list(draft.state.groups.values()):
             node = self._nodes.get(saved.route_id)
@@ -170,6 +170,14 @@ class Dispatch:
                 group = draft.group(saved.id)
                 if group is not None:
                     group.next_flush_ms = now_ms
+
+    def _leave(self, draft: Draft, entry: Entry, right: AbstractSet[str], now_ms: int) -> None:
+        for old in entry.groups - right:
+            group = draft.group(old)
+            if group is not None:
+                self._remove(draft, group, entry.fingerprint)
+                group.next_flush_ms = now_ms
+        entry.groups &= right
 
     def prune(self, draft: Draft, now_ms: int) -> int:
         """Forget alerts and silences that are long over. Returns how many alerts."""
@@ -379,14 +387,6 @@ class Dispatch:
         if reason is not DecisionReason.REPEAT:
             follow(draft, queue.id, notification, self.destinations, now_ms, calls_again=calls_again)
         return queued
-
-
-def _right(draft: Draft, known: Entry, wanted: AbstractSet[str]) -> tuple[set[str], set[str]]:
-    """The groups of an alert that it may stay in, and of what is wanted that in which it has none."""
-    groups = [group for group in map(draft.group_to_read, known.groups) if group is not None]
-    right = {group.id for group in groups if any(is_of(group, base) for base in wanted)}
-    missing = {base for base in wanted if not any(is_of(group, base) for group in groups)}
-    return right, missing
 
 
 def _present(draft: Draft, fingerprints: Iterable[str]) -> dict[str, Alert]:

@@ -13,6 +13,7 @@ from driftbell.alerting.channels.http import new_session
 from driftbell.fakes.faults import Fault
 from driftbell.fakes.pagerduty import PagerDuty
 from driftbell.fakes.slack import Slack
+from tests.alerting.alerts import make_alert
 from tests.alerting.destinations.office import A, B, C, Office
 
 MODELS = ["churn", "fraud"]
@@ -246,3 +247,22 @@ async def test_what_cannot_be_closed_is_told_elsewhere_once_and_closed_when_the_
     await office.resolve("fraud")
     await office.run(30)
     assert office.pagerduty.open == [] and office.stray == 0
+
+
+async def test_what_fires_again_before_its_group_of_before_has_told_its_end_is_in_one_group_only(
+    office: Office,
+) -> None:
+    await office.begin(configuration(office, {**TWO, **TEAM}, FRAUD))
+    await office.fire("fraud")
+    await office.run(5)
+    await office.resolve("fraud")
+
+    # The look at the old group comes after the start has read the topic to its end.
+    office.topic.append(make_alert(at_ms=office.clock() + 1, episode=2, labels={"model": "fraud"}))
+    await office.begin(configuration(office, {**TWO, **TEAM}))
+    [entry] = office.router.state.entries.values()
+    assert len(entry.groups) == 1
+    await office.run(5)
+
+    assert (office.open_at(A), office.open_at(B), office.open_at(C)) == (["fraud"], ["fraud"], [])
+    assert office.stray == 0 and len(office.router.state.groups) == 1

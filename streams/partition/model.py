@@ -97,17 +97,17 @@ class Model:
         """
         if self._stirred or (self._due_ms is not None and self._due_ms <= now_ms):
             return True
-        open_now = [watched for watched in self._subjects.values() if watched.open]
-        if not open_now:
+        gathered = sum([len(watched.predictions) + len(watched.joined) for watched in self._subjects.values()])
+        if not gathered:
             return False
         if now_ms // self.gather_ms > self.ticked_ms // self.gather_ms or self._lifecycle.busy:
             return True
-        return sum(watched.gathered for watched in open_now) >= MOST_GATHERED or any(w.failing for w in open_now)
+        return gathered >= MOST_GATHERED or any(watched.failing for watched in self._subjects.values())
 
     @property
     def gathering(self) -> bool:
         """Whether it has been given events that it has not looked at."""
-        return any(watched.open for watched in self._subjects.values())
+        return any(watched.predictions or watched.joined for watched in self._subjects.values())
 
     @property
     def subjects(self) -> list[Subject]:

@@ -70,6 +70,8 @@ class Models:
         #: asking each of 6,000 quiet models every 50 ms took most of an idle worker's core.
         self._due: list[tuple[int, str]] = []
         self._due_of: dict[str, int] = {}
+        #: Models that gather events and are scheduled for it.
+        self._gathering: set[str] = set()
         self._encoded: dict[str, bytes] = {}
         #: The highest episode number of models that were forgotten. Part of the state.
         self.forgotten_episode = 0
@@ -155,24 +157,34 @@ class Models:
             assert model is not None
             if model.wants_tick(now_ms):
                 model.tick(now_ms, out)
-            elif model.gathering:
+            gathering = model.gathering
+            if gathering:
                 model.dirty = True
-            for subject in model.learned:
-                self._news.references.add(subject)
-            for subject in model.admitted:
-                self._look_at(subject)
-            model.learned.clear()
-            model.admitted.clear()
-            if not model.gathering and model.idle_since_ms + self._forget_ms <= now_ms:
+            if model.learned or model.admitted:
+                self._note_news(model)
+            if gathering and name in self._gathering:
+                # Between two looks nothing moves the next one: with thousands of models this is what most ticks find.
+                yield
+                continue
+            if not gathering and model.idle_since_ms + self._forget_ms <= now_ms:
                 model.retire_all(now_ms, out)
                 # Should it come back, its alerts must not be taken for repeats of old ones.
                 self.forgotten_episode = max(self.forgotten_episode, model.last_episode)
                 self.highest_episode = max(self.highest_episode, self.forgotten_episode)
                 del self._models[name], self._due_of[name]
+                self._gathering.discard(name)
                 self._removed.add(name)
             else:
-                self._schedule(name, model)
+                self._schedule(name, model, gathering)
             yield
+
+    def _note_news(self, model: Model) -> None:
+        for subject in model.learned:
+            self._news.references.add(subject)
+        for subject in model.admitted:
+            self._look_at(subject)
+        model.learned.clear()
+        model.admitted.clear()
 
     def take_news(self) -> News:
         """What happened since the last call, for the log."""
@@ -190,11 +202,12 @@ class Models:
             heapq.heappop(self._due)
         return self._due[0][0] if self._due else None
 
-    def _schedule(self, name: str, model: Model) -> None:
+    def _schedule(self, name: str, model: Model, gathering: bool) -> None:
         due_ms = model.due_ms()
         first = model.idle_since_ms + self._forget_ms
         if due_ms is not None:
-            first = due_ms if model.gathering else min(due_ms, first)
+            first = due_ms if gathering else min(due_ms, first)
+        (self._gathering.add if gathering else self._gathering.discard)(name)
         if self._due_of.get(name) != first:
             self._due_of[name] = first
             heapq.heappush(self._due, (first, name))
@@ -246,7 +259,7 @@ class Models:
                 self.forgotten_episode = max(self.forgotten_episode, self.highest_episode)
                 self._removed.add(name)
             else:
-                self._schedule(name, model)
+                self._schedule(name, model, model.gathering)
                 if was_quiet(model, now_ms) and not left_out:
                     self._packed[name] = PackedModel(model, blob)
                 else:

@@ -59,11 +59,6 @@ class Watched:
         return bool(self.predictions or self.joined)
 
     @property
-    def gathered(self) -> int:
-        """How many events are in the open batches."""
-        return len(self.predictions) + len(self.joined)
-
-    @property
     def failing(self) -> bool:
         """Whether an event in the open batch reports a failure."""
         return any(event.error is not None for event in self.predictions)

@@ -103,13 +103,15 @@ def psi_numbers(features: Iterable[tuple[str, float | None]], metric: str, value
 
     >>> psi_numbers([("amount", 0.412), ("country", None)], "error_rate", 0.07)
     'amount 0.41'
-    >>> psi_numbers([], "psi", 8.53)
-    '8.53'
+    >>> psi_numbers([], "psi", 8.53), psi_numbers([("f7", 8.53)], "psi", 8.53), psi_numbers([("f7", 8.53)], "psi", 0.2)
+    ('8.53', 'f7 8.53', '0.20, f7 8.53')
     """
-    known = [f"{feature} {psi:.2f}" for feature, psi in features if psi is not None]
-    if not known and metric == PSI and value is not None:
-        known = [f"{value:.2f}"]
-    return ", ".join(known)
+    known = [(feature, psi) for feature, psi in features if psi is not None]
+    parts = [f"{feature} {psi:.2f}" for feature, psi in known]
+    # Of an alert about one feature, the feature's is the same number.
+    if metric == PSI and value is not None and all(psi != value for _, psi in known):
+        parts.insert(0, f"{value:.2f}")
+    return ", ".join(parts)
 
 
 def _show(metric: str) -> Show:

@@ -191,6 +191,13 @@ def writable(state: T, check: bool) -> T:
     return state
 
 
+def _is_explained(condition: Condition) -> bool:
+    """Whether other features are the likely cause: of a fall of performance, and of answers that are distributed otherwise."""
+    if condition.family is Family.DRIFT:
+        return "feature" not in condition.labels
+    return condition.family in _EXPLAINED
+
+
 class Watch(_Watching):
     """One version of a model in one variant. Pure; see ``streams.monitors.monitor.Monitor`` for the contract of the verbs."""
 
@@ -236,13 +243,13 @@ class Watch(_Watching):
     def conditions(self, now_ms: int) -> list[Condition]:
         """What is wrong at stream time ``now_ms``.
 
-        A condition that says the model got worse names the features that moved most.
+        A condition that says the model got worse, or answers otherwise, names the features that moved most.
         """
         found = super().conditions(now_ms)
         found += self.guard.run(REFERENCE, lambda: too_many_features(self.reference, now_ms), [])
-        if any(condition.family in _EXPLAINED for condition in found):
+        if any(_is_explained(condition) for condition in found):
             movers = self.movers(_CAUSES)
-            found = [replace(c, features=movers) if c.family in _EXPLAINED else c for c in found]
+            found = [replace(c, features=movers) if _is_explained(c) else c for c in found]
         return found
 
     def due_ms(self) -> int | None:

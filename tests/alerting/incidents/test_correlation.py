@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from driftbell.alerting.incidents.correlation import MAX_FEATURES, MAX_PAST, Joining, note, place
+from driftbell.alerting.rendering.message import compose
 from driftbell.alerting.routing.routes import Node, compile_tree, group_id
 from driftbell.alerting.state.memory import MemoryStore, MemoryTables
 from driftbell.alerting.state.records import Group
@@ -480,3 +481,14 @@ def test_the_onset_moves_until_people_are_told_and_not_after() -> None:
     note(group, alert("OutOfRange", 100, feature="f2", cause=-500), START_MS)
     assert group.onset_ms == START_MS - 50_000
     assert group.features == {"f1", "f2", "f7"}
+
+
+async def test_a_storm_of_one_model_is_one_message_that_says_how_many_more() -> None:
+    rig = await Rig(ROUTE).start()
+    await rig.push(*(alert("OutOfRange", 0, feature=f"f{number}", cause=0) for number in range(2_000)))
+    await rig.until(200)
+
+    [page] = rig.vendor.arrivals
+    message = compose(page.delivery.notification, page.delivery.incident, page.delivery.kind)
+    assert (len(message.items), message.more) == (5, 1_995)
+    assert "and 1,995 more" in list(message.lines())

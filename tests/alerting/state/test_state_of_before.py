@@ -80,12 +80,14 @@ def test_what_was_open_waiting_and_given_up_is_known() -> None:
 
 
 @pytest.mark.slow
-async def test_a_router_that_takes_over_from_the_older_version_closes_everything() -> None:
+@pytest.mark.parametrize("correlate", [None, {"window": 900.0}], ids=["as before", "correlating now"])
+async def test_a_router_that_takes_over_from_the_older_version_closes_everything(correlate: Any) -> None:
     clock = VirtualClock(BEFORE["now_ms"])
     channels = {
         destination: VendorChannel(clock, open=dict.fromkeys(keys, 1)) for destination, keys in BEFORE["open"].items()
     }
-    rig = Rig(ROUTE, destinations=list(BEFORE["open"]), channels=channels, store=MemoryStore(stored()), clock=clock)
+    route = {**ROUTE, "correlate": correlate}
+    rig = Rig(route, destinations=list(BEFORE["open"]), channels=channels, store=MemoryStore(stored()), clock=clock)
     rig.topic += [None] * 8  # type: ignore[list-item]  # read by the older router
     await rig.start(generation=2)
     begin = (clock() - START_MS) / 1000

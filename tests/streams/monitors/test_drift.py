@@ -171,6 +171,19 @@ def test_answers_that_move_are_prediction_drift(
     assert story.conditions() == []
 
 
+def test_answers_that_move_name_the_features_that_may_have_moved_them() -> None:
+    story = Story(settings(only=DRIFT))
+    story.events(4000, answer=lambda rng: rng.gauss(0, 1))
+    moved = story.events(1024, shifted(amount=lambda x: x * 30), answer=lambda rng: rng.gauss(2, 1))
+    by_name = {condition.alertname: condition for condition in moved}
+
+    assert set(by_name) == {"FeatureDrift", "PredictionDrift"}
+    assert [mover.feature for mover in by_name["PredictionDrift"].features] == ["amount"]
+    said = sentence(Subject("m", "1", "live"), by_name["PredictionDrift"], story.now_ms)
+    assert said.endswith("; features that moved most: amount")
+    assert "moved most" not in sentence(Subject("m", "1", "live"), by_name["FeatureDrift"], story.now_ms)
+
+
 def test_failed_answers_do_not_enter_prediction_drift() -> None:
     story = learned(Story(settings(only=DRIFT)))
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from driftbell.command import Commands
 from driftbell.configured import configured
+from driftbell.errors import CommandError
 from driftbell.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from driftbell.alerting.muting.muter import Muted
+    from driftbell.schemas import Alert
 
 
 def register(commands: Commands) -> None:
@@ -16,29 +23,43 @@ def register(commands: Commands) -> None:
         "alerts",
         run,
         summary="show what fires now",
-        description="Shows the alerts that fire now, gravest first, as the workers keep them in the topic `alerts-active`.\n"
-        "What is muted for people is shown too. `driftbell events tail` follows what begins and ends.",
+        description="Shows the alerts that fire now, gravest first, as the workers keep them in the topic `alerts-active`,\n"
+        "then those that others have posted to the router. What is silenced or inhibited is shown too, with what does\n"
+        "it, if the router's Redis answers. `driftbell events tail` follows what begins and ends.",
         example="driftbell alerts\ndriftbell alerts --model fraud --json | jq -r .labels.alertname",
     )
     alerts.add_argument("--model", metavar="NAME", help="only this model")
-    alerts.add_argument("--json", action="store_true", help="one JSON object per line, as on the topic")
+    alerts.add_argument(
+        "--json", action="store_true", help="one JSON object per line, as on the topic, with silencedBy and inhibitedBy"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read the topic once and print."""
+    """Read the topic and the router's state once, and print."""
+    import time
+
+    from driftbell.held_back import held_back, posted, router_state
     from driftbell.runtime.printable import printable
-    from driftbell.schemas import encode_alert
     from driftbell.tail.firing import firing
 
     config = configured(options)
-    found = [alert for alert in firing(config) if options.model in (None, alert.labels.get("model"))]
+    now_ms = round(time.time() * 1000)
+    found = firing(config)
+    by: dict[str, Muted] = {}
+    try:
+        state = router_state(config)
+        found += posted(state, now_ms)
+        by = held_back(config, state, found, now_ms)
+    except CommandError as error:
+        print(printable(f"what is silenced, inhibited or posted by others is not known: {error}"), file=sys.stderr)
+    found = [alert for alert in found if options.model in (None, alert.labels.get("model"))]
     # Of one condition in several partitions (their keys are wrong) people see one alert.
     partitions = Counter(alert.fingerprint for alert in found)
     if not options.json:
         found = list({alert.fingerprint: alert for alert in reversed(found)}.values())[::-1]
     for alert in found:
         if options.json:
-            print(encode_alert(alert).decode())
+            print(_as_json(alert, by.get(alert.fingerprint)))
             continue
         subject = " ".join(alert.labels[name] for name in ("model", "version", "variant") if name in alert.labels)
         since = alert.startsAt[:19].replace("T", " ")
@@ -46,6 +67,20 @@ def run(options: argparse.Namespace) -> int:
             subject += f"  (in {partitions[alert.fingerprint]} partitions)"
         print(printable(f"{alert.labels.get('severity', ''):<8}  since {since}  {subject}"))
         print(printable(f"          {alert.labels.get('alertname', '?')}: {alert.annotations.get('summary', '')}"))
+        if alert.fingerprint in by:
+            print(printable(f"          {by[alert.fingerprint]}"))
     if not found and not options.json:
         print("nothing fires")
     return ExitCode.OK
+
+
+def _as_json(alert: Alert, by: Muted | None) -> str:
+    import msgspec
+
+    from driftbell.alerting.muting.muter import MuteKind
+    from driftbell.schemas import encode_alert
+
+    shown = msgspec.json.decode(encode_alert(alert))
+    for key, kind in (("silencedBy", MuteKind.SILENCED), ("inhibitedBy", MuteKind.INHIBITED)):
+        shown[key] = [] if by is None else list(by.ids(kind))
+    return msgspec.json.encode(shown).decode()

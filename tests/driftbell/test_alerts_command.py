@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
 
 from driftbell import cli
+from driftbell.alerting.process.alert_records import AlertRecord
+from driftbell.alerting.state.posted_alerts.posted import PostedAlert
+from driftbell.alerting.state.redis import RedisStore
+from driftbell.alerting.state.silence import Command, PutSilence, SilenceMatcher
 from driftbell.embedded import EmbeddedBroker
 from driftbell.exit_codes import ExitCode
+from driftbell.runtime.config.model import Redis
+from driftbell.runtime.redis import connect
 from driftbell.schemas import encode_alert
 from tests.alerting.alerts import make_alert
+from tests.alerting.api.serving import router_of, settings_of
 
 
 @pytest.fixture
@@ -51,6 +61,46 @@ def test_what_fires_is_shown_the_gravest_first(broker: EmbeddedBroker, capsys: p
     text = capsys.readouterr().out
     assert "churn" in text
     assert "fraud" not in text
+
+
+@pytest.mark.slow
+def test_what_holds_an_alert_back_is_shown_and_what_others_posted(
+    broker: EmbeddedBroker, redis_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "driftbell.yaml"
+    rule = "{source_matchers: ['severity=critical'], target_matchers: ['severity=warning'], equal: [model]}"
+    file.write_text(
+        f"{file.read_text()}redis: {{url: '{redis_url}'}}\n"
+        f"router: {{route: {{receiver: a}}, receivers: [{{name: a}}], inhibit_rules: [{rule}]}}\n"
+    )
+    grave = make_alert(labels={"model": "fraud", "severity": "critical"})
+    slight = make_alert(labels={"model": "fraud", "severity": "warning"})
+    publish(broker, ("a", encode_alert(grave)), ("b", encode_alert(slight)))
+    now_ms = round(time.time() * 1000)
+
+    async def fill() -> str:
+        store = RedisStore(connect(Redis(url=redis_url)), "driftbell-router")
+        router = router_of(settings_of({}), store, lambda: now_ms)
+        await router.claim(1)
+        await router.apply([AlertRecord(0, 0, grave), AlertRecord(0, 1, slight)])
+        about_disk = (SilenceMatcher(name="alertname", value="Disk"),)
+        action = PutSilence(matchers=about_disk, ends_ms=now_ms + 3_600_000, comment="why")
+        answer = await router.command(Command(id="c1", action=action))
+        await router.change(partial(router.posting.post, [PostedAlert(labels={"alertname": "Disk"})]))
+        await store.close()
+        return answer.silence_id
+
+    silence_id = asyncio.run(fill())
+    assert cli.main(["alerts", "--json"]) == ExitCode.OK
+    shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["labels"]["alertname"], one["silencedBy"], one["inhibitedBy"]) for one in shown] == [
+        ("ErrorRateRose", [], []),
+        ("ErrorRateRose", [], [grave.fingerprint]),
+        ("Disk", [silence_id], []),
+    ]
+    assert cli.main(["alerts"]) == ExitCode.OK
+    text = capsys.readouterr().out
+    assert f"inhibited by {grave.fingerprint}" in text and f"silenced by {silence_id}" in text
 
 
 def test_nothing_fires_is_said(broker: EmbeddedBroker, capsys: pytest.CaptureFixture[str]) -> None:

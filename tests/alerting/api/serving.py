@@ -27,6 +27,7 @@ from driftbell.alerting.process.reloading.reload import Reloaded, ReloadReason
 from driftbell.alerting.process.router import Router
 from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.memory import MemoryStore
+from driftbell.alerting.state.store import RouterStore
 from driftbell.runtime.config.router import RouterConfig
 from driftbell.runtime.observability.ops import Health
 
@@ -64,7 +65,7 @@ class Served:
                 return answer.status, text
 
 
-def router_of(settings: RouterConfig, store: MemoryStore, clock: Callable[[], int] = now_ms) -> Router:
+def router_of(settings: RouterConfig, store: RouterStore, clock: Callable[[], int] = now_ms) -> Router:
     """A router without destinations."""
     return Router(
         plan_of(settings, [], None),  # type: ignore[arg-type]  # no channel is built

@@ -1,0 +1,55 @@
+"""What holds alerts back now, and what others have posted: read from where the router keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from driftbell.router_commands import at_store
+
+if TYPE_CHECKING:
+    from driftbell.alerting.muting.muter import Muted
+    from driftbell.alerting.state.state import State
+    from driftbell.alerting.state.store import CommandBox
+    from driftbell.runtime.config.model import Config
+    from driftbell.schemas import Alert
+
+
+def router_state(config: Config) -> State:
+    """What the router that leads saved last, of alerts and silences.
+
+    Raises:
+        CommandError: it is in another process's memory, or does not answer.
+    """
+    from driftbell.alerting.state.store import Table, Tables
+    from driftbell.alerting.state.tables import load
+
+    async def saved(box: CommandBox) -> State:
+        tables: Tables = {table: {} for table in Table}
+        for table in (Table.ENTRIES, Table.SILENCES):
+            tables[table] = await box.look(table)
+        return load(tables)
+
+    return at_store(config, saved)
+
+
+def posted(state: State, now_ms: int) -> list[Alert]:
+    """The alerts that others have posted and that fire, the oldest first."""
+    entries = (state.entries[alert.fingerprint] for alert in state.firing)
+    return [
+        one.alert for one in entries if one.posted is not None and one.posted.fires(now_ms) and one.alert is not None
+    ]
+
+
+def held_back(config: Config, state: State, alerts: Sequence[Alert], now_ms: int) -> dict[str, Muted]:
+    """What silences or inhibits alerts, by fingerprint; what nothing does is not in it."""
+    from driftbell.alerting.incidents.configured import muters_of
+    from driftbell.alerting.muting.muter import MuteContext, muted
+    from driftbell.alerting.state.records import Group
+
+    # Time intervals belong to routes: an alert that has several may be held back on one only.
+    nowhere = Group(id="", route_id="", key="", labels={}, created_ms=0, next_flush_ms=0)
+    context = MuteContext(None, nowhere, state.firing, now_ms, state.silences)
+    muters = muters_of(config.router)
+    found = {alert.fingerprint: muted(muters, alert, context) for alert in alerts}
+    return {name: by for name, by in found.items() if by}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
-from functools import cmp_to_key
+from operator import itemgetter
 from typing import Any, TypeVar
+
+import msgspec
 
 from driftbell.alerting.api.port import Rules
 from driftbell.alerting.api.wire.query import AlertQuery
 from driftbell.alerting.muting.muter import MuteContext, Muted, MuteKind, muted
-from driftbell.alerting.rendering.notification import compare, compare_labels
+from driftbell.alerting.rendering.notification import labels_order, order
 from driftbell.alerting.routing.routes import Node
 from driftbell.alerting.state.posted_alerts.posted import Posted
 from driftbell.alerting.state.records import Group
@@ -24,6 +27,7 @@ T = TypeVar("T")
 
 #: Alerts between two turns of the event loop.
 _AT_ONCE = 200
+_SORTED_AT_ONCE = 2_000
 
 #: Stands for the group in a question that no group is part of: a route's time intervals do not belong to an alert.
 _NO_GROUP = Group(id="", route_id="", key="", labels={}, created_ms=0, next_flush_ms=0)
@@ -44,19 +48,19 @@ class AlertView:
     now_ms: int
     _muted: dict[str, Muted] = field(default_factory=dict)
 
-    async def alerts(self, query: AlertQuery) -> list[dict[str, Any]]:
-        """What fires and is asked for, by fingerprint: ``GET /api/v2/alerts``."""
+    async def alerts(self, query: AlertQuery) -> list[msgspec.Raw]:
+        """What fires and is asked for, by fingerprint: ``GET /api/v2/alerts``. Each is encoded already."""
         found = []
         async for alert in _in_turns(list(self.state.firing)):
             receivers = [node.options.receiver for node in self.rules.tree.match(alert.labels)]
             if query.receiver is not None and not any(query.receiver.matches(name) for name in receivers):
                 continue
             if self._wanted(alert, query):
-                found.append(self._shown(alert, receivers))
-        return sorted(found, key=lambda shown: str(shown["fingerprint"]))
+                found.append((fingerprint(alert.labels), self._shown(alert, receivers)))
+        return [shown for _, shown in sorted(found, key=itemgetter(0))]
 
     async def groups(self, query: AlertQuery) -> list[dict[str, Any]]:
-        """The groups of what fires and is asked for: ``GET /api/v2/alerts/groups``."""
+        """The groups of what fires and is asked for: ``GET /api/v2/alerts/groups``. Alerts are encoded already."""
         nodes = {node.id: node for node in self.rules.tree.walk()}
         wanted: list[tuple[Node, Group, list[Alert]]] = []
         receivers: dict[str, list[str]] = {}
@@ -65,24 +69,21 @@ class AlertView:
             node = nodes.get(group.route_id)
             if node is None or (query.receiver is not None and not query.receiver.matches(node.options.receiver)):
                 continue
-            members = (firing.get(member) for member in group.members)
-            alerts = [alert for alert in members if alert is not None and self._wanted(alert, query)]
-            for alert in alerts:
-                receivers.setdefault(alert.fingerprint, []).append(node.options.receiver)
+            alerts = []
+            async for member in _in_turns(list(group.members)):
+                alert = firing.get(member)
+                if alert is not None and self._wanted(alert, query):
+                    alerts.append(alert)
+                    receivers.setdefault(member, []).append(node.options.receiver)
             if alerts:
                 wanted.append((node, group, alerts))
-        shown = []
-        wanted.sort(key=cmp_to_key(_compare_groups))
-        async for node, group, alerts in _in_turns(wanted):
-            alerts.sort(key=cmp_to_key(compare))
-            shown.append(
-                {
-                    "alerts": [self._shown(alert, sorted(receivers[alert.fingerprint])) for alert in alerts],
-                    "labels": group.labels,
-                    "receiver": {"name": node.options.receiver},
-                }
-            )
-        return shown
+        wanted.sort(key=lambda one: (labels_order(one[1].labels), one[0].options.receiver))
+        groups = []
+        for node, group, alerts in wanted:
+            in_order = await _sorted(alerts)
+            shown = [self._shown(one, sorted(receivers[one.fingerprint])) async for one in _in_turns(in_order)]
+            groups.append({"alerts": shown, "labels": group.labels, "receiver": {"name": node.options.receiver}})
+        return groups
 
     def _posted(self, alert: Alert) -> Posted | None:
         entry = self.state.entries.get(alert.fingerprint)
@@ -108,7 +109,7 @@ class AlertView:
             known = self._muted[alert.fingerprint] = muted(self.rules.muters, alert, context)
         return known
 
-    def _shown(self, alert: Alert, receivers: Iterable[str]) -> dict[str, Any]:
+    def _shown(self, alert: Alert, receivers: Iterable[str]) -> msgspec.Raw:
         by = self._mutes(alert)
         shown: dict[str, Any] = {
             "annotations": alert.annotations,
@@ -126,7 +127,7 @@ class AlertView:
         }
         if alert.generatorURL:
             shown["generatorURL"] = alert.generatorURL
-        return shown
+        return msgspec.Raw(msgspec.json.encode(shown))
 
     def _ends_ms(self, alert: Alert) -> int:
         posted = self._posted(alert)
@@ -140,13 +141,20 @@ def _suppressed(by: Muted) -> bool:
     return bool(by.ids(MuteKind.SILENCED) or by.ids(MuteKind.INHIBITED))
 
 
-def _compare_groups(one: tuple[Node, Group, list[Alert]], other: tuple[Node, Group, list[Alert]]) -> int:
-    """Alertmanager's order: by the group's labels, then by receiver."""
-    mine, theirs = one[1].labels, other[1].labels
-    if mine != theirs:
-        return compare_labels(mine, theirs)
-    names = one[0].options.receiver, other[0].options.receiver
-    return -1 if names[0] < names[1] else int(names[0] > names[1])
+async def _sorted(alerts: list[Alert]) -> list[Alert]:
+    """The alerts of a group in their order, a part at a time."""
+    parts = []
+    for first in range(0, len(alerts), _SORTED_AT_ONCE):
+        parts.append(sorted(((order(one), one) for one in alerts[first : first + _SORTED_AT_ONCE]), key=itemgetter(0)))
+        await asyncio.sleep(0)
+    if len(parts) == 1:
+        return [alert for _, alert in parts[0]]
+    found = []
+    for index, (_, alert) in enumerate(heapq.merge(*parts, key=itemgetter(0))):
+        if index % _SORTED_AT_ONCE == _SORTED_AT_ONCE - 1:
+            await asyncio.sleep(0)
+        found.append(alert)
+    return found
 
 
 async def _in_turns(items: list[T]) -> AsyncIterator[T]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeVar
 
 from driftbell.alerting.api.port import ApiPort
-from driftbell.alerting.api.wire.alert_body import alerts_of, checked
+from driftbell.alerting.api.wire.alert_body import alert_of, check_whole, checked, parts_of
 from driftbell.alerting.api.wire.refusal import refused
 from driftbell.alerting.state.posted_alerts.posted import PostedAlert
+
+T = TypeVar("T")
 
 #: Alerts between two turns of the event loop.
 _AT_ONCE = 200
@@ -19,9 +23,11 @@ async def post(port: ApiPort, data: bytes) -> None:
     resolve_timeout_ms = round(port.rules.settings.global_.resolve_timeout * 1000)
     good: list[PostedAlert] = []
     errors: list[str] = []
-    for index, alert in enumerate(alerts_of(data)):
-        if index % _AT_ONCE == _AT_ONCE - 1:
-            await asyncio.sleep(0)
+    parts = parts_of(data)
+    alerts = [alert_of(part) async for _, part in _in_turns(parts)]
+    async for index, alert in _in_turns(alerts):
+        check_whole(index, parts[index], alert)
+    async for _, alert in _in_turns(alerts):
         found = checked(alert, now_ms, resolve_timeout_ms)
         if found.alert is None:
             errors.append(found.error)
@@ -33,3 +39,11 @@ async def post(port: ApiPort, data: bytes) -> None:
         raise refused(400, "; ".join(errors)[:100_000])
     if too_many:
         raise refused(503, too_many)
+
+
+async def _in_turns(items: Sequence[T]) -> AsyncIterator[tuple[int, T]]:
+    """The items with their numbers, with the event loop let go now and then."""
+    for index, item in enumerate(items):
+        if index % _AT_ONCE == _AT_ONCE - 1:
+            await asyncio.sleep(0)
+        yield index, item

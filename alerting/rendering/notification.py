@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cmp_to_key
+from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -49,7 +50,7 @@ def notify(
         group_labels=_short(group.labels),
         common_labels=_short(common(alert.labels for alert in everything)),
         common_annotations=_short(common(alert.annotations for alert in everything)),
-        alerts=only_pictured([_bounded(alert) for alert in sorted(shown, key=cmp_to_key(compare))]),
+        alerts=only_pictured([_bounded(alert) for alert in sorted(shown, key=order)]),
         firing=len(firing),
         resolved=len(resolved),
         decided_ms=now_ms,
@@ -108,24 +109,22 @@ def _rank(one: Severity) -> int:
     return one.rank
 
 
-def compare(one: Alert, other: Alert) -> int:
-    """Alertmanager's order of alerts: with a ``job`` first, by it; then so by ``instance``; then by all labels."""
-    first, second = (
-        tuple((name not in alert.labels, alert.labels.get(name, "")) for name in ("job", "instance"))
-        for alert in (one, other)
-    )
-    if first != second:
-        return -1 if first < second else 1
-    return compare_labels(one.labels, other.labels)
+def order(alert: Alert) -> tuple[Any, ...]:
+    """A key for Alertmanager's order of alerts: with a ``job`` first, by it; then so by ``instance``; then by all labels."""
+    labels = alert.labels
+    places = ((name not in labels, labels.get(name, "")) for name in ("job", "instance"))
+    return (*places, labels_order(labels))
 
 
-def compare_labels(one: Mapping[str, str], other: Mapping[str, str]) -> int:
-    """Alertmanager's order: fewer labels first, then what lacks the first name that the other has, then by value."""
-    if len(one) != len(other):
-        return -1 if len(one) < len(other) else 1
-    for mine, theirs in zip(sorted(one.items()), sorted(other.items()), strict=True):
-        if mine[0] != theirs[0]:
-            return -1 if mine[0] > theirs[0] else 1
-        if mine[1] != theirs[1]:
-            return -1 if mine[1] < theirs[1] else 1
-    return 0
+def labels_order(labels: Mapping[str, str]) -> tuple[Any, ...]:
+    """A key for Alertmanager's order of label sets.
+
+    Fewer labels first; then the one that lacks the first name that the other has; then by value.
+    """
+    return (len(labels), *((_downwards(name), labels[name]) for name in sorted(labels)))
+
+
+@lru_cache(maxsize=10_000)
+def _downwards(name: str) -> tuple[int, ...]:
+    """A key for names from the last to the first: code points below zero, and an end that is above them."""
+    return (*(-ord(character) for character in name), 1)

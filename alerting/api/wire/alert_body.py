@@ -33,8 +33,8 @@ class Checked:
     error: str = ""
 
 
-def alerts_of(data: bytes) -> list[PostedAlert]:
-    """The alerts of a body, as they were sent.
+def parts_of(data: bytes) -> list[Any]:
+    """The parts of a body, of which each is to be an alert.
 
     Raises:
         RequestRefusedError: the body is none; nothing of it is taken.
@@ -46,25 +46,36 @@ def alerts_of(data: bytes) -> list[PostedAlert]:
         return []
     if not isinstance(found, list):
         raise wrong_kind(_NAME, found, "Go value of type models.PostableAlerts")
-    alerts = [_alert(one) for one in found]
-    for index, alert in enumerate(alerts):
-        if alert.generator_url and not is_address(alert.generator_url):
-            told = f'{index}.generatorURL in body must be of type uri: "{alert.generator_url}"'
-            raise malformed(422, told, WRONG_FORM)
-        if found[index] is None or Body(_NAME, found[index]).get("labels") is None:
-            raise required(f"{index}.labels")
-    return alerts
+    return found
 
 
-def _alert(one: Any) -> PostedAlert:
-    if one is not None and not isinstance(one, dict):
+def check_whole(index: int, part: Any, alert: PostedAlert) -> None:
+    """What refuses the whole body, of one alert that could be read.
+
+    Raises:
+        RequestRefusedError: nothing of the body is taken.
+    """
+    if alert.generator_url and not is_address(alert.generator_url):
+        told = f'{index}.generatorURL in body must be of type uri: "{alert.generator_url}"'
+        raise malformed(422, told, WRONG_FORM)
+    if part is None or Body(_NAME, part).get("labels") is None:
+        raise required(f"{index}.labels")
+
+
+def alert_of(part: Any) -> PostedAlert:
+    """One alert as it was sent.
+
+    Raises:
+        RequestRefusedError: it is none; nothing of the body is taken.
+    """
+    if part is not None and not isinstance(part, dict):
         raise wrong_kind(
             _NAME,
-            one,
+            part,
             'Go value of type struct { Annotations models.LabelSet "json:\\"annotations,omitempty\\""; '
             'EndsAt strfmt.DateTime "json:\\"endsAt,omitempty\\""; StartsAt strfmt.DateTime "json:\\"startsAt,omitempty\\"" }',
         )
-    body = Body(_NAME, one or {})
+    body = Body(_NAME, part or {})
     annotations, ends_ms, starts_ms = body.texts("annotations"), body.moment("endsAt"), body.moment("startsAt")
     return PostedAlert(
         labels=body.texts("labels") or {},

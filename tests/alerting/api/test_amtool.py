@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 
 from driftbell.alerting.times import rfc3339
 from tests.alerting.api.beside import CONFIG
@@ -140,29 +141,40 @@ async def test_amtool_shows_who_it_is_over_https(certificates: Certificates, tmp
         assert status != 0
 
 
+async def nothing(request: web.Request) -> web.Response:
+    return web.Response(text="")
+
+
 async def test_an_alert_of_the_real_prometheus_reaches_a_channel_and_is_closed(
     embedded_broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
     rules = tmp_path / "rules.yml"
-    # True for a while; Prometheus takes some seconds to learn where its alerts go.
     rule = {
         "alert": "LoadIsHigh",
-        "expr": f"vector(time()) < {time.time() + 14}",
+        "expr": "up == 0",
         "labels": {"severity": "critical", "model": "host"},
-        "annotations": {"summary": "load is {{ $value | humanizeTimestamp }}"},
+        "annotations": {"summary": "{{ $labels.job }} does not answer"},
     }
     rules.write_text(yaml.safe_dump({"groups": [{"name": "test", "interval": "1s", "rules": [rule]}]}))
-    port = claim_port()
+    port, watched = claim_port(), claim_port()
     async with Vendors() as vendors:
         settings = vendors.settings(embedded_broker.settings, api={"listen": f"127.0.0.1:{port}"})
         async with running(configured(settings)):
-            server = PrometheusServer(tmp_path / "prometheus", {}, [rules], alertmanagers=[f"127.0.0.1:{port}"])
+            server = PrometheusServer(
+                tmp_path / "prometheus", {"host": [f"127.0.0.1:{watched}"]}, [rules], [f"127.0.0.1:{port}"]
+            )
             await asyncio.to_thread(server.start)
             try:
-                await until(lambda: vendors.pagerduty.open, "the page", 20)
+                await until(lambda: vendors.pagerduty.open, "the page", 40)
                 [incident] = vendors.pagerduty.incidents
-                assert incident.summary.startswith("load is 20")
-                await until(lambda: not vendors.pagerduty.open, "its close", 30)
+                assert "host does not answer" in incident.summary
+                app = web.Application()
+                app.router.add_get("/metrics", nothing)
+                back = web.AppRunner(app)
+                await back.setup()
+                await web.TCPSite(back, "127.0.0.1", watched).start()
+                await until(lambda: not vendors.pagerduty.open, "its close", 40)
+                await back.cleanup()
             finally:
                 await asyncio.to_thread(server.stop)
         assert len(vendors.pagerduty.incidents) == 1

@@ -26,7 +26,7 @@ from driftbell.alerting.outbox.delivery_queue import (
     queue_of,
 )
 from driftbell.alerting.outbox.destination import Destination
-from driftbell.alerting.rendering.message import subject
+from driftbell.alerting.rendering.message import ABOUT_US, subject
 from driftbell.alerting.rendering.notification import notify
 from driftbell.alerting.routing.routes import digest
 from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Group, Kind, Notification, Row, Severity
@@ -165,7 +165,7 @@ class Failover:
             fallback.receiver,
             alerts,
             [],
-            reason="notification_failed",
+            reason=ABOUT_US,
             now_ms=now_ms,
         )
         shown = self._alarms(draft, destination)

@@ -27,6 +27,10 @@ MAX_FOLDED = 10
 _LEVELS = frozenset(one.upper() for one in Severity)
 
 
+#: The reason of a message about a destination, not about an alert: nobody can take that on.
+ABOUT_US = "notification_failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One line of a message: what it is, and its value. ``link`` is an address to be followed, if it is one."""
@@ -98,6 +102,10 @@ def compose(notification: Notification, incident: Incident, kind: Kind) -> Messa
         more = len(story.folded) - MAX_FOLDED
         fact = Fact("Also moved", also + (f" and {more:,} more" if more > 0 else ""))
         items[0] = replace(items[0], facts=(fact, *items[0].facts))
+    if items and notification.firing and not notification.is_taken and notification.reason != ABOUT_US:
+        # The whole incident, whose alerts may be many and come later.
+        fact = Fact("Take it on", f"driftbell ack {incident.id}")
+        items[0] = replace(items[0], facts=(*items[0].facts, fact))
     told = news(notification) if kind is Kind.UPDATE else ""
     status = _state(notification, incident)
     return Message(

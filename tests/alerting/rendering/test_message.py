@@ -32,6 +32,7 @@ def test_a_page_says_what_happened_since_when_and_where_to_look() -> None:
         "  Runbook: https://runbooks.example.org/error-rate",
         "  How to look: driftbell events tail --model fraud --at 2026-11-24T13:58:00Z",
         "  Method: bernoulli_cusum; PSI amount 0.52",
+        "  Take it on: driftbell ack a1b2c3d4e5f60718293a4b5c",
         "",
         "Router: https://driftbell.example.org",
     ]

@@ -67,7 +67,7 @@ def plot_of(alert: Alert) -> Plot | None:
         values=tuple(value for _, value in points),
         usual=usual,
         threshold=threshold,
-        change_ms=change_ms if change_ms is not None and points[0][0] <= change_ms <= points[-1][0] else None,
+        change_ms=_within(change_ms, points[0][0], points[-1][0], alert.series.width_ms),
         low=low,
         high=low + (high - low) * 1.08 if high > low else low + 1.0,
     )
@@ -133,6 +133,13 @@ def _points(series: Series) -> list[tuple[int, float]]:
         if 0 <= at < 2**53 and math.isfinite(value) and abs(value) < 1e12:
             found[at] = value
     return sorted(found.items())
+
+
+def _within(change_ms: int | None, first_ms: int, last_ms: int, width_ms: int) -> int | None:
+    """Where the change is marked: at the latest at the last window, in which it may lie."""
+    if change_ms is None or not first_ms <= change_ms < last_ms + width_ms:
+        return None
+    return min(change_ms, last_ms)
 
 
 def _dashed(pen: Any, left: float, right: float, at: float) -> None:

@@ -39,6 +39,9 @@ def test_few_windows_make_no_range_and_a_change_outside_is_not_shown() -> None:
     few = plot_of(alert_with(series(before=3), change_after=3))
     outside = plot_of(alert_with(series(), change_after=500))
 
+    in_the_last = plot_of(alert_with(series(), change_after=79))
+
+    assert in_the_last is not None and in_the_last.change_ms == in_the_last.times_ms[-1]
     assert few is not None and few.usual is None
     assert outside is not None and outside.change_ms is None
 

@@ -42,14 +42,16 @@ def posted(state: State, now_ms: int) -> list[Alert]:
 
 
 def held_back(config: Config, state: State, alerts: Sequence[Alert], now_ms: int) -> dict[str, Muted]:
-    """What silences or inhibits alerts, by fingerprint; what nothing does is not in it."""
+    """What silences or inhibits alerts, and who has taken them on, by fingerprint; what nothing does is not in it."""
     from driftbell.alerting.incidents.configured import muters_of
     from driftbell.alerting.muting.muter import MuteContext, muted
     from driftbell.alerting.state.records import Group
+    from driftbell.alerting.state.state import Draft
 
     # Time intervals belong to routes: an alert that has several may be held back on one only.
     nowhere = Group(id="", route_id="", key="", labels={}, created_ms=0, next_flush_ms=0)
-    context = MuteContext(None, nowhere, state.firing, now_ms, state.silences)
+    known = Draft(state).acknowledgement
+    context = MuteContext(None, nowhere, state.firing, now_ms, state.silences, acknowledgement=known)
     muters = muters_of(config.router)
     found = {alert.fingerprint: muted(muters, alert, context) for alert in alerts}
     return {name: by for name, by in found.items() if by}

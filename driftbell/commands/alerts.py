@@ -24,13 +24,16 @@ def register(commands: Commands) -> None:
         run,
         summary="show what fires now",
         description="Shows the alerts that fire now, gravest first, as the workers keep them in the topic `alerts-active`,\n"
-        "then those that others have posted to the router. What is silenced or inhibited is shown too, with what does\n"
-        "it, if the router's Redis answers. `driftbell events tail` follows what begins and ends.",
+        "then those that others have posted to the router. What is silenced, inhibited or acknowledged is shown too,\n"
+        "with what does it or who has it, if the router's Redis answers. `driftbell events tail` follows what begins\n"
+        "and ends. The fingerprint is what `driftbell ack`, `snooze` and `why` take.",
         example="driftbell alerts\ndriftbell alerts --model fraud --json | jq -r .labels.alertname",
     )
     alerts.add_argument("--model", metavar="NAME", help="only this model")
     alerts.add_argument(
-        "--json", action="store_true", help="one JSON object per line, as on the topic, with silencedBy and inhibitedBy"
+        "--json",
+        action="store_true",
+        help="one JSON object per line, with silencedBy, inhibitedBy, acknowledgedBy",
     )
 
 
@@ -51,7 +54,10 @@ def run(options: argparse.Namespace) -> int:
         found += posted(state, now_ms)
         by = held_back(config, state, found, now_ms)
     except CommandError as error:
-        print(printable(f"what is silenced, inhibited or posted by others is not known: {error}"), file=sys.stderr)
+        print(
+            printable(f"what is held back or posted by others is not known: {error}"),
+            file=sys.stderr,
+        )
     found = [alert for alert in found if options.model in (None, alert.labels.get("model"))]
     # Of one condition in several partitions (their keys are wrong) people see one alert.
     partitions = Counter(alert.fingerprint for alert in found)
@@ -69,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
         print(printable(f"          {alert.labels.get('alertname', '?')}: {alert.annotations.get('summary', '')}"))
         if alert.fingerprint in by:
             print(printable(f"          {by[alert.fingerprint]}"))
+        print(printable(f"          fingerprint {alert.fingerprint}"))
     if not found and not options.json:
         print("nothing fires")
     return ExitCode.OK
@@ -80,7 +87,12 @@ def _as_json(alert: Alert, by: Muted | None) -> str:
     from driftbell.alerting.muting.muter import MuteKind
     from driftbell.schemas import encode_alert
 
+    keys = {
+        "silencedBy": MuteKind.SILENCED,
+        "inhibitedBy": MuteKind.INHIBITED,
+        "acknowledgedBy": MuteKind.ACKNOWLEDGED,
+    }
     shown = msgspec.json.decode(encode_alert(alert))
-    for key, kind in (("silencedBy", MuteKind.SILENCED), ("inhibitedBy", MuteKind.INHIBITED)):
+    for key, kind in keys.items():
         shown[key] = [] if by is None else list(by.ids(kind))
     return msgspec.json.encode(shown).decode()

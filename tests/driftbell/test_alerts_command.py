@@ -16,7 +16,7 @@ from driftbell import cli
 from driftbell.alerting.process.alert_records import AlertRecord
 from driftbell.alerting.state.posted_alerts.posted import PostedAlert
 from driftbell.alerting.state.redis import RedisStore
-from driftbell.alerting.state.silence import Command, PutSilence, SilenceMatcher
+from driftbell.alerting.state.silence import Acknowledge, Command, PutSilence, SilenceMatcher
 from driftbell.embedded import EmbeddedBroker
 from driftbell.exit_codes import ExitCode
 from driftbell.runtime.config.model import Redis
@@ -86,6 +86,7 @@ def test_what_holds_an_alert_back_is_shown_and_what_others_posted(
         about_disk = (SilenceMatcher(name="alertname", value="Disk"),)
         action = PutSilence(matchers=about_disk, ends_ms=now_ms + 3_600_000, comment="why")
         answer = await router.command(Command(id="c1", action=action))
+        await router.command(Command(id="c2", action=Acknowledge(target=grave.fingerprint, by="ann")))
         await router.change(partial(router.posting.post, [PostedAlert(labels={"alertname": "Disk"})]))
         await store.close()
         return answer.silence_id
@@ -93,6 +94,7 @@ def test_what_holds_an_alert_back_is_shown_and_what_others_posted(
     silence_id = asyncio.run(fill())
     assert cli.main(["alerts", "--json"]) == ExitCode.OK
     shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["acknowledgedBy"] for one in shown] == [["ann"], [], []]
     assert [(one["labels"]["alertname"], one["silencedBy"], one["inhibitedBy"]) for one in shown] == [
         ("ErrorRateRose", [], []),
         ("ErrorRateRose", [], [grave.fingerprint]),
@@ -100,6 +102,8 @@ def test_what_holds_an_alert_back_is_shown_and_what_others_posted(
     ]
     assert cli.main(["alerts"]) == ExitCode.OK
     text = capsys.readouterr().out
+    assert "acknowledged by ann" in text
+    assert f"fingerprint {grave.fingerprint}" in text
     assert f"inhibited by {grave.fingerprint}" in text and f"silenced by {silence_id}" in text
 
 

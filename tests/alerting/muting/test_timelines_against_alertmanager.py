@@ -232,9 +232,10 @@ async def ours(number: int, one: Script, *, as_alertmanager: bool = True) -> Rig
     route = {"group_by": ["script"], "group_wait": 1.0, "group_interval": 1.0, "repeat_interval": 3600.0}
     muters: list[Muter] = list(muters_of(msgspec.convert({"inhibit_rules": RULES}, RouterConfig)))
     rig = Rig(route, muters=[AtTheNextLook(muter) for muter in muters] if as_alertmanager else muters)
-    if as_alertmanager:
-        rig.router._dispatch.__class__ = AsAlertmanager
     await rig.start()
+    if as_alertmanager:
+        # A claim makes the rules anew.
+        rig.router._dispatch.__class__ = AsAlertmanager
     episodes: dict[str, int] = defaultdict(int)
     started: dict[str, int] = {}
     for at in sorted(one):

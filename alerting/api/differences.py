@@ -42,7 +42,7 @@ API_DIFFERENCES = (
         "nothing is wrong with it",
     ),
     Difference(
-        "a silence of more than 100 matchers or with a text of more than 10,000 characters",
+        "a silence of more than 100 matchers or with a text of more than 10,000 characters; more than 20,000 silences",
         "accepted",
         "refused",
         "what is kept is bounded",

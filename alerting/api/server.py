@@ -43,6 +43,12 @@ class ApiServer:
         self._server: asyncio.Server | None = None
         self.host, self.port = settings.address
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        server = None if self._runner is None else self._runner.server
+        return 0 if server is None else len(server.connections)
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -95,7 +101,7 @@ class ApiServer:
     def _accept(self) -> asyncio.Protocol:
         assert self._runner is not None
         server = self._runner.server
-        if server is None or len(server.connections) >= MOST_CONNECTIONS:
+        if server is None or self.connections >= MOST_CONNECTIONS:
             log.warning("too many connections, one is closed", extra={"connections": MOST_CONNECTIONS})
             return _Closed()
         return server()

@@ -25,6 +25,8 @@ RETENTION_MS = 120 * 3_600_000
 ANSWERS_MS = 24 * 3_600_000
 #: Larger than anything that people or their scripts write, small enough for any store.
 MOST_MATCHERS, LONGEST_TEXT = 100, 10_000
+#: Silences that are kept, expired ones too. A change never makes more than one of one.
+MOST_SILENCES = 20_000
 
 #: Operators by (is_regex, is_equal), as Alertmanager's API has them.
 _OPERATORS = {
@@ -158,6 +160,9 @@ def put_silence(draft: Draft, command_id: str, action: PutSilence, now_ms: int) 
         check(action, starts_ms, now_ms)
     except BadSilenceError as error:
         return answer(SilenceReason.INVALID, error=str(error))
+    if previous is None and len(draft.state.silences) >= MOST_SILENCES:
+        full = f"{MOST_SILENCES:,} silences are kept already, expired ones too"
+        return answer(SilenceReason.INVALID, error=full)
     in_place = previous is not None and can_change(previous, action, starts_ms, now_ms)
     silence = Silence(
         id=action.silence_id if in_place else command_id,

@@ -76,9 +76,10 @@ class Posting:
         if known is not None:
             return known
         assert isinstance(command.action, PostAlerts)
-        refused = self.post(command.action.alerts, draft, now_ms)[PostResult.TOO_MANY]
-        reason = TOO_MANY if refused else TAKEN
-        answer = Answer(id=command.id, at_ms=now_ms, reason=reason, refused_alerts=refused)
+        results = self.post(command.action.alerts, draft, now_ms)
+        reason = TOO_MANY if results[PostResult.TOO_MANY] else TAKEN
+        posted = {result.value: count for result, count in results.items() if count}
+        answer = Answer(id=command.id, at_ms=now_ms, reason=reason, posted=posted)
         draft.answers[command.id] = answer
         return answer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -164,6 +164,11 @@ class RouterMetrics:
     def count_heartbeat(self, result: str) -> None:
         """One beat, to one that hears it, or to none."""
         self.heartbeats.labels(result).inc()
+
+    def count_posted(self, results: Mapping[PostResult, int] | Mapping[str, int]) -> None:
+        """Alerts were posted, and this is what became of them."""
+        for result, count in results.items():
+            self.posted.labels(result).inc(count)
 
     def count_request(self, status: int) -> None:
         """One request to the API was answered."""

@@ -262,7 +262,9 @@ class Router:
     async def command(self, command: Command) -> Answer:
         """Do what somebody asks for, once, whichever way it comes: the answer is saved with what it changed."""
         if isinstance(command.action, PostAlerts):
-            return await self.change(partial(self.posting.answer, command))
+            answer = await self.change(partial(self.posting.answer, command))
+            self.metrics.count_posted(answer.posted)
+            return answer
         return await self.change(partial(obey_at, command))
 
     async def change(self, change: Callable[[Draft, int], T]) -> T:

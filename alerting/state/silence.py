@@ -104,7 +104,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             ``driftbell.alerting.life.acknowledging.AcknowledgeReason``).
         silence_id: of the silence as it is now; empty when there is none.
         error: a sentence, when nothing was done.
-        refused_alerts: how many of a post were not taken.
+        posted: of alerts that were posted, how often what became of them
+            (``driftbell.alerting.posting.posting.PostResult``).
         alerts: fingerprints of those that were acknowledged, or given back.
     """
 
@@ -114,7 +115,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     silence_id: str = ""
     error: str = ""
     alerts: tuple[str, ...] = ()
-    refused_alerts: int = 0
+    posted: dict[str, int] = {}
 
 
 class Silences:

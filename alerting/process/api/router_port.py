@@ -25,6 +25,8 @@ _WAIT_SECONDS = 10.0
 
 #: Posted alerts in one write.
 _POSTED_AT_ONCE = 200
+#: Posted alerts in one command to a leader elsewhere.
+_ASKED_AT_ONCE = 1_000
 
 #: What an answer of the API is made of.
 _SHOWN = (Table.ENTRIES, Table.GROUPS, Table.SILENCES)
@@ -87,20 +89,24 @@ class RouterPort:
 
     async def post(self, alerts: Sequence[PostedAlert]) -> str:
         """See ``ApiPort.post``."""
+        if self._leads():
+            refused = await self._take_in(alerts)
+        else:
+            parts = [alerts[first : first + _ASKED_AT_ONCE] for first in range(0, len(alerts), _ASKED_AT_ONCE)]
+            answers = await asyncio.gather(*(self._ask(PostAlerts(alerts=tuple(part))) for part in parts))
+            refused = sum(answer.posted.get(PostResult.TOO_MANY, 0) for answer in answers)
+        return self._router.posting.too_many(refused) if refused else ""
+
+    async def _take_in(self, alerts: Sequence[PostedAlert]) -> int:
         refused = 0
         for first in range(0, len(alerts), _POSTED_AT_ONCE):
-            part = tuple(alerts[first : first + _POSTED_AT_ONCE])
-            if self._leads():
-                results = await self._router.change(partial(self._router.posting.post, part))
-                for result, count in results.items():
-                    self._router.metrics.posted.labels(result.value).inc(count)
-                refused += results[PostResult.TOO_MANY]
-                # A store in memory never waits.
-                await asyncio.sleep(0)
-            else:
-                answer = await self._ask(PostAlerts(alerts=part))
-                refused += answer.refused_alerts
-        return self._router.posting.too_many(refused) if refused else ""
+            part = alerts[first : first + _POSTED_AT_ONCE]
+            results = await self._router.change(partial(self._router.posting.post, part))
+            self._router.metrics.count_posted(results)
+            refused += results[PostResult.TOO_MANY]
+            # A store in memory never waits.
+            await asyncio.sleep(0)
+        return refused
 
     async def command(self, action: Action, command_id: str = "") -> Answer:
         """See ``ApiPort.command``; with an id of its own what comes again is done once."""

@@ -85,7 +85,7 @@ async def serving(
     router: dict[str, Any] | None = None,
     *,
     clock: Callable[[], int] = now_ms,
-    store: MemoryStore | None = None,
+    store: Any = None,
     leads: bool = True,
     mounted: Sequence[Mounted] = (),
     **api: Any,

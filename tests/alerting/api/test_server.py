@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from driftbell.alerting.api import application, server
+from driftbell.alerting.api.application import Mounted
 from driftbell.alerting.api.server import ApiServer
 from driftbell.alerting.api.startable import refusals
 from driftbell.alerting.errors import RefusedError
 from driftbell.runtime.config.router_api import ApiConfig
 from tests.alerting.api.serving import serving
+from tests.alerting.vendors import until
 from tests.services.tls import Certificates
 
 SILENCES = "/api/v2/silences"
@@ -102,3 +106,24 @@ async def test_a_certificate_that_cannot_be_used_is_refused_at_the_start_and_by_
         await ApiServer(settings, aiohttp.web.Application()).start()
     [problem] = refusals(ApiConfig(bearer_token_file=f"{tmp_path}/none"))
     assert problem.path == ("api", "bearer_token_file")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="an option of Linux")
+async def test_a_client_that_does_not_read_its_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_UNREAD_MS", 500)
+
+    async def much(request: web.Request) -> web.Response:
+        return web.Response(body=b"x" * 16_000_000)
+
+    async with serving(mounted=[Mounted([web.get("/much", much)])]) as served:
+        deaf = socket.socket()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        deaf.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(deaf, ("127.0.0.1", served.server.port))
+        await loop.sock_sendall(deaf, b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.sleep(0.2)
+        assert served.server.connections == 1
+        await until(lambda: not served.server.connections, "it is cut off", 20)
+        deaf.close()

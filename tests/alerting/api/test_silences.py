@@ -5,6 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import pytest
+
+from driftbell.alerting.muting import silence_rules
 from driftbell.alerting.state.memory import MemoryStore, MemoryTables
 from driftbell.alerting.times import rfc3339
 from tests.alerting.api.serving import serving
@@ -71,6 +74,17 @@ async def test_what_cannot_be_is_refused_and_changes_nothing() -> None:
         for path, status in [("nonsense", 422), (str(uuid.uuid4()), 404)]:
             assert (await served.call("GET", f"/api/v2/silence/{path}"))[0] == status
         assert await served.call("GET", "/api/v2/silences") == (200, [])
+
+
+async def test_more_silences_than_are_kept_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(silence_rules, "MOST_SILENCES", 2)
+    clock = VirtualClock()
+    async with serving(clock=clock) as served:
+        made = [await served.call("POST", "/api/v2/silences", asked(clock)) for _ in range(3)]
+        assert [status for status, _ in made] == [200, 200, 400]
+        assert "silences are kept already" in made[2][1]
+        known = asked(clock, id=made[0][1]["silenceID"], comment="changed")
+        assert (await served.call("POST", "/api/v2/silences", known))[0] == 200
 
 
 async def test_a_router_that_stands_by_shows_what_the_leader_saved() -> None:

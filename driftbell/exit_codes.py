@@ -13,7 +13,7 @@ class ExitCode(enum.IntEnum):
     FAILED = 1
     #: Wrong usage or an invalid configuration; nothing was started. argparse uses 2 as well.
     USAGE = 2
-    #: A check ran and found something: ``topics check``, ``status``.
+    #: A check ran and found something: ``topics check``, ``status``, ``config import``.
     FOUND = 3
     #: Stopped by Ctrl-C: 128 + SIGINT, as shells report it.
     INTERRUPTED = 130

@@ -1,4 +1,4 @@
-"""``driftbell config``: check and show the configuration."""
+"""``driftbell config``: check, show and import the configuration."""
 
 from __future__ import annotations
 
@@ -42,6 +42,17 @@ def register(commands: Commands) -> None:
         example="driftbell config show | less\ndriftbell config show --json | jq .worker",
     )
     takes_json(showing)
+    importing = config.add(
+        "import",
+        import_file,
+        summary="make a configuration of an Alertmanager's",
+        description="Prints an Alertmanager configuration as one of driftbell, and lists on standard error what could not be\n"
+        "taken over, with what to write instead: keys and channels that are not known, and Go templates beyond the common\n"
+        "forms. Then it says what `config check` would. Exit code 0: all is taken over and valid. 3: something is listed.",
+        example="driftbell config import alertmanager.yml > driftbell.yaml",
+    )
+    importing.add_argument("file", metavar="FILE", help="the Alertmanager configuration")
+    takes_json(importing, "one JSON object: the configuration, what was left out, and the problems of the rest")
 
 
 def check(options: argparse.Namespace) -> int:
@@ -82,3 +93,45 @@ def show(options: argparse.Namespace) -> int:
     else:
         print(text, end="")
     return ExitCode.OK
+
+
+def import_file(options: argparse.Namespace) -> int:
+    """Convert; what was left out goes to standard error."""
+    import tempfile
+    from pathlib import Path
+
+    import yaml
+
+    from driftbell.alerting.channels.registry import MODEL
+    from driftbell.alertmanager_file.converted import converted, lines
+    from driftbell.errors import CommandError
+    from driftbell.runtime.config.document import parse
+    from driftbell.runtime.config.loader import ConfigError, load
+
+    fix = "give an Alertmanager configuration"
+    try:
+        given = parse(Path(options.file).read_text(encoding="utf-8"), options.file, {})
+        if given.root is None and given.errors:
+            raise CommandError(str(given.errors[0]), fix)
+        made = converted(given.root, MODEL)
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{options.file} cannot be read: {error}", fix) from error
+    text = yaml.safe_dump(made.document, sort_keys=False, allow_unicode=True)
+    problems: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "driftbell.yaml"
+        file.write_text(text, encoding="utf-8")
+        try:
+            load(file, env={}, model=MODEL, with_environment=False)
+        except ConfigError as error:
+            problems = [str(problem).replace(str(file), "line") for problem in error.problems]
+    if options.json:
+        left_out = [{"place": one.place, "instead": one.instead} for one in made.left_out]
+        print(json.dumps({"configuration": made.document, "left_out": left_out, "problems": problems}, default=str))
+    else:
+        print(text, end="")
+        for line in lines(made.left_out):
+            print(f"left out: {line}", file=sys.stderr)
+        for problem in problems:
+            print(f"to be corrected: {problem}", file=sys.stderr)
+    return ExitCode.FOUND if made.left_out or problems else ExitCode.OK

@@ -25,6 +25,7 @@ COMMANDS = [
     ["topics", "check"],
     ["config", "check"],
     ["config", "show"],
+    ["config", "import"],
     ["replay"],
     ["events", "tail"],
     ["why"],

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import aiohttp
 import pytest
 
 from tests.alerting.alerts import make_alert
@@ -32,8 +33,8 @@ class RouterProcess(ServiceProcess):
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         super().__init__(folder)
-        self.port = claim_port()
-        router = {**settings["router"], "http_port": self.port}
+        self.port, self.api = claim_port(), claim_port()
+        router = {**settings["router"], "http_port": self.port, "api": {"listen": f"127.0.0.1:{self.api}"}}
         self.config = folder / "driftbell.yaml"
         self.config.write_text(json.dumps({**settings, "router": router}))
 
@@ -89,6 +90,13 @@ class Pair:
                 process.resume()
                 await asyncio.to_thread(process.stop)
 
+    async def call(self, process: RouterProcess, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """One request to the API of a router."""
+        url = f"http://127.0.0.1:{process.api}/api/v2{path}"
+        async with aiohttp.ClientSession() as http, http.request(method, url, json=body) as answer:
+            text = await answer.text()
+            return answer.status, json.loads(text) if text else None
+
     async def publish(self, *alerts: Any) -> None:
         await publish(self.kafka, *alerts, topic=self.topic)
 
@@ -130,6 +138,21 @@ async def test_a_killed_router_is_replaced_and_nothing_is_lost_or_left_open(pair
 
     assert [incident.triggers for incident in pair.vendors.pagerduty.incidents] == [1, 1]
     assert "dropped" not in [event.effect for event in pair.vendors.pagerduty.events]
+
+
+async def test_what_others_posted_outlives_the_router_that_took_it(pair: Pair) -> None:
+    alert = {"labels": {"alertname": "Load", "model": "host", "severity": "critical"}}
+    # Handed by the one that stands by to the one that leads; 200 means that it is saved.
+    assert (await pair.call(pair.second, "POST", "/alerts", [alert]))[0] == 200
+    await asyncio.to_thread(pair.first.kill)
+    _, shown = await pair.call(pair.second, "GET", "/alerts")
+    assert [one["labels"] for one in shown] == [alert["labels"]]
+    await pair.until_active(pair.second)
+    await until(lambda: pair.vendors.pagerduty.open, "the page")
+    over = {**alert, "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2026-01-01T00:00:01Z"}
+    assert (await pair.call(pair.second, "POST", "/alerts", [over]))[0] == 200
+    await until(lambda: not pair.vendors.pagerduty.open, "its close")
+    assert len(pair.vendors.pagerduty.incidents) == 1
 
 
 async def test_a_router_that_is_stopped_hands_over_at_once(pair: Pair) -> None:

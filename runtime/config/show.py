@@ -11,7 +11,7 @@ from msgspec import inspect
 from driftbell.runtime.config.address import hide_secrets
 from driftbell.runtime.config.duration import format_duration
 from driftbell.runtime.config.model import Config, Monitoring
-from driftbell.runtime.config.section import HIDDEN
+from driftbell.runtime.config.section import HIDDEN, Section
 from driftbell.runtime.kafka.names import SECRETS
 
 
@@ -24,6 +24,12 @@ def show(config: Config, *, secrets: bool = False) -> str:
         shown["kafka"] = {name: HIDDEN if name in SECRETS else value for name, value in shown["kafka"].items()}
     text: str = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=120)
     return text
+
+
+def shown(section: Section) -> dict[str, Any]:
+    """One section as plain data without its secrets, at whatever depth they stand."""
+    found: dict[str, Any] = _shown(section, inspect.type_info(type(section)), False)
+    return found
 
 
 def _shown(value: Any, kind: inspect.Type, secrets: bool) -> Any:

@@ -12,7 +12,8 @@ import msgspec
 import yaml
 
 from driftbell.runtime.config.router import InhibitRule, NamedIntervals, Receiver, Route, RouterConfig
-from driftbell.runtime.config.section import HIDDEN, Section, secret_fields
+from driftbell.runtime.config.section import Section
+from driftbell.runtime.config.show import shown
 
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 _TIMERS = ("group_wait", "group_interval", "repeat_interval")
@@ -73,21 +74,15 @@ def _channels(receiver: Receiver) -> list[str]:
         value = getattr(receiver, key)
         if isinstance(value, list):
             lines += [
-                f"{json.dumps(receiver.name)} {key}: {json.dumps(_public(one))}"
+                f"{json.dumps(receiver.name)} {key}: {json.dumps(_given_of(one))}"
                 for one in value
                 if isinstance(one, Section)
             ]
     return lines
 
 
-def _public(section: Section) -> dict[str, Any]:
-    hidden = secret_fields(type(section))
-    shown = {}
-    for name, value in msgspec.to_builtins(section).items():
-        own = name if name in hidden or not hasattr(section, f"{name}_") else f"{name}_"
-        if value is not None:
-            shown[name] = HIDDEN if own in hidden else value
-    return shown
+def _given_of(section: Section) -> dict[str, Any]:
+    return {key: value for key, value in shown(section).items() if value is not None}
 
 
 def _duration(seconds: float) -> str:

@@ -113,7 +113,21 @@ def test_an_api_that_everybody_could_use_is_refused(settings: ApiConfig, problem
 async def test_the_status_hides_every_secret_and_amtool_can_read_its_configuration() -> None:
     router = {
         "route": {"receiver": "a", "routes": [{"matchers": ['team="x"'], "receiver": "a", "group_wait": 0.05}]},
-        "receivers": [{"name": "a", "webhook_configs": [{"url": "https://example.org/s3cret"}]}],
+        "receivers": [
+            {
+                "name": "a",
+                "webhook_configs": [
+                    {
+                        "url": "https://example.org/s3cret",
+                        "http_config": {"basic_auth": {"username": "me", "password": "s3cret"}},
+                    },
+                    {
+                        "url": "https://example.org/",
+                        "http_config": {"authorization": {"credentials": "s3cret"}, "proxy_url": "http://u:s3cret@p:1"},
+                    },
+                ],
+            }
+        ],
         "global": {"slack_api_url": "https://hooks.slack.com/services/s3cret"},
     }
     async with serving(router) as served:

@@ -22,7 +22,7 @@ from driftbell.alerting.incidents.decision import (
 from driftbell.alerting.incidents.observation import Observation, judge
 from driftbell.alerting.incidents.several import of_several, take_in
 from driftbell.alerting.incidents.stand_ins import follow
-from driftbell.alerting.life.escalation import arm, called_ms, escalate, is_to_be_reminded, receivers, waits
+from driftbell.alerting.life.escalation import arm, called_ms, due_ms, escalate, is_to_be_reminded, receivers, waits
 from driftbell.alerting.life.flapping import NO_DAMPING, FlappingRule, flapping_of, quiet_ms, shown_of
 from driftbell.alerting.life.taken import Taken
 from driftbell.alerting.life.timelines import forget_timelines
@@ -166,10 +166,11 @@ class Dispatch:
         for saved in list(draft.state.groups.values()):
             node = self._nodes.get(saved.route_id)
             current = {destination.id for destination in self._destinations(saved, node)}
-            if node is None or not {name for name, entry in saved.log.items() if entry.firing} <= current:
-                group = draft.group(saved.id)
-                if group is not None:
-                    group.next_flush_ms = now_ms
+            is_right = node is not None and {name for name, entry in saved.log.items() if entry.firing} <= current
+            step_ms = due_ms(saved, node) if is_right else now_ms
+            group = draft.group(saved.id) if step_ms is not None and step_ms < saved.next_flush_ms else None
+            if group is not None and step_ms is not None:
+                group.next_flush_ms = min(group.next_flush_ms, step_ms)
 
     def _leave(self, draft: Draft, entry: Entry, right: AbstractSet[str], now_ms: int) -> None:
         for old in entry.groups - right:

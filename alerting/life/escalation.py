@@ -7,6 +7,7 @@ incident until its close.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
@@ -28,16 +29,15 @@ def escalate(group: Group, node: Node | None, now_ms: int) -> list[str]:
     steps = () if node is None else node.options.escalate
     if not group.waiting_ms:
         return []
-    reached: list[str] = []
-    while group.escalated < len(steps) and group.waiting_ms + steps[group.escalated].after_ms <= now_ms:
-        reached.append(steps[group.escalated].receiver)
-        group.escalated += 1
-    return reached
+    due = [step.receiver for step in _ahead(group, steps) if group.waiting_ms + step.after_ms <= now_ms]
+    group.escalated_to += tuple(due)
+    return due
 
 
 def receivers(group: Group, steps: Sequence[EscalationStep]) -> list[str]:
     """The receivers that the incident has reached, each once."""
-    return list(dict.fromkeys(step.receiver for step in steps[: group.escalated]))
+    ahead = _ahead(group, steps)
+    return list(dict.fromkeys(step.receiver for step in steps if step not in ahead))
 
 
 def is_to_be_reminded(entry: LogEntry | None, remind_ms: int | None, now_ms: int) -> bool:
@@ -55,10 +55,31 @@ def called_ms(entry: LogEntry) -> int:
 def arm(group: Group, node: Node | None, something_waits: bool, now_ms: int) -> None:
     """After a flush: start or stop the clock, and come back when the next step or reminder is due."""
     group.waiting_ms = (group.waiting_ms or now_ms) if something_waits else 0
-    if not something_waits or node is None:
-        return
+    # What was due is done, or held back.
+    later = (at_ms for at_ms in _times(group, node) if at_ms > now_ms)
+    group.next_flush_ms = min([group.next_flush_ms, *later])
+
+
+def due_ms(group: Group, node: Node | None) -> int | None:
+    """When the next step or reminder is due by the rules as they are now; None: never."""
+    return min(_times(group, node), default=None)
+
+
+def _times(group: Group, node: Node | None) -> list[int]:
+    if not group.waiting_ms or node is None:
+        return []
     steps, remind_ms = node.options.escalate, node.options.remind_ms
     times = [called_ms(entry) + remind_ms for entry in group.log.values() if entry.firing] if remind_ms else []
-    if group.escalated < len(steps):
-        times.append(group.waiting_ms + steps[group.escalated].after_ms)
-    group.next_flush_ms = min([group.next_flush_ms, *(at_ms for at_ms in times if at_ms > now_ms)])
+    return times + [group.waiting_ms + step.after_ms for step in _ahead(group, steps)]
+
+
+def _ahead(group: Group, steps: Sequence[EscalationStep]) -> list[EscalationStep]:
+    """The steps that were not reached. By their receivers, not their number: a reload may put one before them."""
+    reached = Counter(group.escalated_to)
+    ahead = []
+    for step in steps:
+        if reached[step.receiver]:
+            reached[step.receiver] -= 1
+        else:
+            ahead.append(step)
+    return ahead

@@ -147,8 +147,8 @@ class Group(msgspec.Struct, kw_only=True, omit_defaults=True):
     flushed: bool = False
     #: Since when something of it fires that people were told of and nobody has taken on; 0: there is nothing.
     waiting_ms: int = 0
-    #: How many steps of its escalation were reached.
-    escalated: int = 0
+    #: The receivers of the steps of its escalation that were reached, in order.
+    escalated_to: tuple[str, ...] = ()
     #: Fingerprints.
     members: set[str] = msgspec.field(default_factory=set)
     #: By destination.

@@ -61,8 +61,8 @@ class Place(msgspec.Struct, kw_only=True, omit_defaults=True):
     alerts: int
     held_back: list[HeldBack] = msgspec.field(default_factory=list)
     told: list[Told] = msgspec.field(default_factory=list)
-    #: Steps of its escalation that were reached.
-    escalated: int = 0
+    #: The receivers of the steps of its escalation that were reached.
+    escalated_to: list[str] = msgspec.field(default_factory=list)
 
 
 class Explanation(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -128,7 +128,7 @@ def _place(
         alerts=len(group.members),
         held_back=held_back,
         told=list(_told(state, group, entry)),
-        escalated=group.escalated,
+        escalated_to=list(group.escalated_to),
     )
 
 

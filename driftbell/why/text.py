@@ -59,8 +59,8 @@ def _place(place: Place) -> Iterator[str]:
     yield f"    group {place.group}, {place.group_key}, {place.alerts} alerts; looked at next {clock_time(place.next_ms)}"
     for one in place.held_back:
         yield f"    HELD BACK now: {one.kind.replace('_', ' ')} by {', '.join(one.by)}"
-    if place.escalated:
-        yield f"    escalated: {place.escalated} steps"
+    if place.escalated_to:
+        yield f"    escalated to {', '.join(place.escalated_to)}"
     if not place.told:
         yield "    nobody was told yet"
     for told in place.told:

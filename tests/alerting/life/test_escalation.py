@@ -124,6 +124,26 @@ async def test_a_step_that_is_gone_from_the_configuration_is_closed() -> None:
     assert one.channels[LADDER[1]].open == {}
 
 
+async def test_a_step_that_a_change_puts_before_them_does_not_undo_those_that_were_reached() -> None:
+    store, topic = MemoryStore(), list[Alert]()
+    one = await ladder([STEPS[0]], store=store, topic=topic).start()
+    await one.fire()
+    await one.until(150)
+    more = [{"after": 50, "receiver": "manager"}, STEPS[0], {"after": 200, "receiver": "lead"}]
+    two = await ladder(more, store=store, topic=topic, clock=one.clock, channels=one.channels).start(2)
+    await two.until(180)
+    assert stories(two) == [[(1, "trigger")], [(101, "trigger")], [(150, "trigger")]]
+    await two.until(4_000)
+
+    # Told at once, as its time has passed; the one that is named again is called again when its time comes.
+    lead, manager = (one.channels[name] for name in LADDER[1:])
+    assert lead.calls == [101, 201]
+    assert manager.calls == [150]
+    await two.resolve()
+    await two.until(9_000)
+    assert [channel.open for channel in one.channels.values()] == [{}, {}, {}]
+
+
 async def test_a_reminder_calls_again_until_somebody_has_it() -> None:
     one = await rig({**QUIET, "remind": 200}).start()
     await one.fire()

@@ -17,6 +17,7 @@ from driftbell.runtime.config.rules import BadSetting
 
 def build(pagerduty: PagerDutyConfig, context: BuildContext) -> Channel:
     """The channel of checked settings."""
+    from driftbell.alerting.channels.pagerduty.attached import Attached
     from driftbell.alerting.channels.pagerduty.pagerduty import PagerDutyChannel
 
     key = context.readable(secret_of(pagerduty, "routing_key"))
@@ -30,6 +31,18 @@ def build(pagerduty: PagerDutyConfig, context: BuildContext) -> Channel:
         description=context.optional_template(pagerduty.description, "description"),
         severity=context.optional_template(pagerduty.severity, "severity"),
         details={name: context.template(text, f"details.{name}") for name, text in pagerduty.details.items()},
+        links=[
+            Attached(context.template(one.href, f"links.{at}"), context.template(one.text, f"links.{at}"))
+            for at, one in enumerate(pagerduty.links)
+        ],
+        images=[
+            Attached(
+                href=context.optional_template(one.href, f"images.{at}"),
+                text=context.template(one.alt, f"images.{at}"),
+                source=context.template(one.src, f"images.{at}"),
+            )
+            for at, one in enumerate(pagerduty.images)
+        ],
     )
 
 

@@ -6,6 +6,7 @@ paged, and events are processed one after the other per ``dedup_key`` only if th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -13,6 +14,7 @@ import msgspec
 
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.http import HttpResponse, post, refused
+from driftbell.alerting.channels.pagerduty.attached import Attached
 from driftbell.alerting.channels.secrets import SecretSource, fingerprint
 from driftbell.alerting.errors import SecretError
 from driftbell.alerting.outbox.delivery import Delivery
@@ -62,6 +64,8 @@ class PagerDutyChannel:
         description: Template | None = None,
         severity: Template | None = None,
         details: dict[str, Template] | None = None,
+        links: Sequence[Attached] = (),
+        images: Sequence[Attached] = (),
         rate_name: str = "",
     ) -> None:
         self._session = session
@@ -72,6 +76,8 @@ class PagerDutyChannel:
         self._description = description
         self._severity = severity
         self._details = details or {}
+        self._links = tuple(links)
+        self._images = tuple(images)
         self.rate: Rate | None = Rate(f"pagerduty:{rate_name or _name(routing_key)}", PER_MINUTE / 60, BURST)
 
     async def send(self, delivery: Delivery) -> Outcome:
@@ -112,6 +118,11 @@ class PagerDutyChannel:
         severity = self._severity.render(delivery).strip() if self._severity else delivery.notification.severity.value
         details = {name: clean(template.render(delivery)) for name, template in self._details.items()}
         event = self._event(delivery, summary, severity, _details(delivery, message) | details, _links(message))
+        if "payload" in event:
+            more = [found for one in self._links if (found := one.link(delivery))]
+            images = [found for one in self._images if (found := one.image(delivery))]
+            event |= {"links": [*event.get("links", []), *more]} if more else {}
+            event |= {"images": images} if images else {}
         room = MAX_EVENT_BYTES - 1024
         if "payload" in event and len(msgspec.json.encode(event)) > room:
             given = event["payload"].pop("custom_details", {})

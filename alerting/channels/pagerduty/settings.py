@@ -6,10 +6,30 @@ from collections.abc import Iterator
 
 from driftbell.runtime.config.router import ChannelConfig, Global
 from driftbell.runtime.config.rules import BadSetting, http_url, is_given, one_form
-from driftbell.runtime.config.section import Secret
+from driftbell.runtime.config.section import Secret, Section
 
 #: developer.pagerduty.com/docs/send-alert-event, "routing_key": 32 characters.
 ROUTING_KEY_LENGTH = 32
+
+
+class PagerDutyLink(Section, frozen=True):
+    """A link on the incident."""
+
+    #: Jinja2; what is no http:// or https:// address is left out.
+    href: str
+    #: Jinja2.
+    text: str = ""
+
+
+class PagerDutyImage(Section, frozen=True):
+    """An image on the incident, which PagerDuty's users load from its address."""
+
+    #: Jinja2; an https:// address.
+    src: str
+    #: Jinja2; where a click leads.
+    href: str | None = None
+    #: Jinja2.
+    alt: str = ""
 
 
 class PagerDutyConfig(ChannelConfig, frozen=True):
@@ -26,6 +46,10 @@ class PagerDutyConfig(ChannelConfig, frozen=True):
     #: Jinja2; absent: the alert's ``severity`` label.
     severity: str | None = None
     details: dict[str, str] = {}
+    #: Beside those of the alerts.
+    links: list[PagerDutyLink] = []
+    #: Such as a panel of a dashboard.
+    images: list[PagerDutyImage] = []
 
 
 def check(pagerduty: PagerDutyConfig, defaults: Global) -> Iterator[BadSetting]:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from driftbell.alerting.channels.channel import Channel
+from driftbell.alerting.channels.pagerduty.attached import Attached
 from driftbell.alerting.channels.pagerduty.pagerduty import MAX_SUMMARY, PagerDutyChannel
 from driftbell.alerting.channels.secrets import SecretSource
 from driftbell.alerting.outbox.outcome import OutcomeReason, Retry
@@ -172,6 +173,26 @@ class TestPagerDuty(ChannelContract):
         assert event.body["payload"]["component"] == "amount, country"
         assert event.body["payload"]["timestamp"] == "2026-11-24T13:59:00.000Z"
         assert event.body["client_url"] == "https://driftbell.example.org"
+
+    async def test_links_and_images_of_the_configuration_are_added(self, bench: Bench, fake: PagerDuty) -> None:
+        links = [
+            Attached(Template("https://grafana.example.org/{{ common_labels.model }}", "x"), Template("Panel", "x")),
+            Attached(Template("javascript:{{ common_labels.model }}", "x"), Template("no", "x")),
+        ]
+        images = [
+            Attached(
+                source=Template("https://img.example.org/{{ common_labels.model }}.png", "x"), text=Template("A", "x")
+            ),
+            Attached(source=Template("http://img.example.org/plain.png", "x")),
+        ]
+        await bench.make(links=links, images=images).send(delivery())
+        await bench.make(links=links, images=images).send(delivery(Kind.RESOLVE))
+
+        assert fake.events[0].body["links"][-1] == {"href": "https://grafana.example.org/fraud", "text": "Panel"}
+        assert "javascript" not in str(fake.events[0].body["links"])
+        assert fake.events[0].body["images"] == [{"src": "https://img.example.org/fraud.png", "alt": "A"}]
+        assert [event.effect for event in fake.events] == ["triggered", "resolved"]
+        assert "images" not in fake.events[1].body
 
     async def test_a_long_summary_is_cut_in_characters(self, bench: Bench, fake: PagerDuty) -> None:
         await bench.make().send(delivery(alerts=[make_alert(annotations={"summary": "ä" * 5000})]))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from driftbell.runtime.printable import printable
+from driftbell.status.retired import RetiredDestination
 from driftbell.streams.checkpoints.checkpoint import PartitionStatus
 from driftbell.streams.partition.summary import (
     UnwatchedModels,
@@ -48,6 +49,8 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     models: list[WatchSummary] = []
     #: How many were not.
     models_left_out: int = 0
+    #: Of the router.
+    retired: list[RetiredDestination] = []
 
     @property
     def lag(self) -> int:
@@ -92,6 +95,7 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
             for one in self.partitions
             if (crowd := one.unwatched_models) is not None
         ]
+        found += [str(one) for one in self.retired if one.trouble]
         return found
 
 
@@ -105,6 +109,7 @@ def fleet(
     known: Mapping[int, PartitionStatus],
     models: Sequence[WatchSummary] = (),
     models_left_out: int = 0,
+    retired: Sequence[RetiredDestination] = (),
 ) -> Fleet:
     """Put together what Kafka and the store say.
 
@@ -114,6 +119,7 @@ def fleet(
         known: the checkpoints there are.
         models: how those models are watched that were looked at.
         models_left_out: how many were not.
+        retired: destinations of the router that are gone from its configuration.
     """
     partitions = []
     for index in sorted({partition for _, partition in ends}):
@@ -136,4 +142,10 @@ def fleet(
                 unwatched_models=unwatched_models(status.core) if status is not None and status.core else None,
             )
         )
-    return Fleet(group=group, partitions=partitions, models=list(models), models_left_out=models_left_out)
+    return Fleet(
+        group=group,
+        partitions=partitions,
+        models=list(models),
+        models_left_out=models_left_out,
+        retired=list(retired),
+    )

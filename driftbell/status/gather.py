@@ -9,12 +9,15 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from driftbell.alerting.errors import RouterError
+from driftbell.alerting.process.service import store_of as routers_store
 from driftbell.errors import CommandError, UsageError
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.kafka import consumer_settings
 from driftbell.runtime.kafka.watermarks import watermarks
 from driftbell.runtime.redis import connect, is_memory
 from driftbell.status.fleet import Fleet, fleet
+from driftbell.status.retired import RetiredDestination, look
 from driftbell.streams.checkpoints.checkpoint import CheckpointStore, PartitionStatus
 from driftbell.streams.checkpoints.redis import RedisCheckpointStore
 from driftbell.streams.errors import StoreUnavailableError
@@ -54,7 +57,18 @@ async def gather(config: Config, names: Sequence[str] = ()) -> Fleet:
         raise CommandError(str(error), "is it running, and is redis.url right?") from error
     finally:
         await store.close()
-    return fleet(config.worker.group, ends, {status.partition: status for status in known}, models, left_out)
+    retired = await _retired(config)
+    return fleet(config.worker.group, ends, {status.partition: status for status in known}, models, left_out, retired)
+
+
+async def _retired(config: Config) -> list[RetiredDestination]:
+    router = routers_store(config)
+    try:
+        return await look(router)
+    except RouterError as error:
+        raise CommandError(str(error)) from error
+    finally:
+        await router.close()
 
 
 async def _models(

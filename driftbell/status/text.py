@@ -43,6 +43,10 @@ def lines(fleet: Fleet) -> Iterator[str]:
         ],
     )
     yield from _models(fleet)
+    under_way = [str(one) for one in fleet.retired if not one.trouble]
+    if under_way:
+        yield ""
+    yield from under_way
     yield from _warnings(fleet)
 
 

@@ -70,5 +70,5 @@ class Mailroom:
         else:
             subject = str(mail.message["Subject"])
             # Mails of one thread keep its subject; an update says first what heads it now.
-            text = mail.text.partition("\n")[0] if subject.startswith("Re: ") else subject
+            text = mail.text.partition("\n")[0].strip() if subject.startswith("Re: ") else subject
             self._pages.firing(Channel.EMAIL, mail.thread, text, mail.text, mail.picture)

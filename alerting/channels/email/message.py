@@ -102,7 +102,7 @@ def compose_letter(
     if text is not None:
         return _letter(delivery, sender, recipients, subject, text.render(delivery), None, extra)
     lines = list(message.lines())
-    if message.subject not in subject:
+    if delivery.kind is not Kind.TRIGGER:
         # The subject stays that of the opening; what heads the incident now is said first.
         lines.insert(0, message.subject)
     return _letter(delivery, sender, recipients, subject, "\n".join(lines), _html(message, picture), extra, picture)

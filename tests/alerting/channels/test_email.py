@@ -140,6 +140,12 @@ class TestEmail(ChannelContract):
         subjects = [str(mail.message["Subject"]).removeprefix("Re: ") for mail in fake.mails[:3]]
         assert len(set(subjects)) == 1
         assert [mail.message["X-Driftbell-Kind"] for mail in fake.mails[:3]] == ["trigger", "update", "resolve"]
+        assert subjects[0].startswith("CRITICAL ")
+        first = [mail.text.partition("\n")[0] for mail in fake.mails[:3]]
+        assert first[0].startswith("firing, critical")
+        assert (first[1].split()[0], first[2].split()[0]) == ("CRITICAL", "RESOLVED"), (
+            "an old subject, so the body says it"
+        )
 
     async def test_a_repeated_delivery_is_the_same_mail(self, bench: Bench, fake: Smtp) -> None:
         for _ in range(2):

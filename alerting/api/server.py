@@ -15,6 +15,10 @@ from driftbell.runtime.config.router_api import ApiConfig
 
 log = logging.getLogger(__name__)
 
+#: aiohttp logs whatever is no HTTP with a stack, whoever sends it; what goes wrong in a handler is logged by the application.
+_QUIET = logging.getLogger(f"{__name__}.http")
+_QUIET.setLevel(logging.CRITICAL + 1)
+
 #: Connections at once; more are closed. Prometheus, Grafana and people together need a few.
 MOST_CONNECTIONS = 256
 
@@ -73,6 +77,7 @@ class ApiServer:
             max_line_size=_LONGEST_LINE,
             # A small body that unfolds to gigabytes is refused as what it is: no JSON.
             auto_decompress=False,
+            logger=_QUIET,
         )
         await self._runner.setup()
         loop = asyncio.get_running_loop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 
@@ -106,6 +107,26 @@ async def test_a_certificate_that_cannot_be_used_is_refused_at_the_start_and_by_
         await ApiServer(settings, aiohttp.web.Application()).start()
     [problem] = refusals(ApiConfig(bearer_token_file=f"{tmp_path}/none"))
     assert problem.path == ("api", "bearer_token_file")
+
+
+async def test_what_is_no_http_is_refused_and_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with serving() as served:
+        caplog.clear()
+        for line in (
+            b"nonsense",
+            b"GET /\xff\xfe HTTP/1.1",
+            b"GET / HTTP/9.9",
+            b"\x16\x03\x01\x02\x00\x01",
+            b"X" * 70_000,
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
+            writer.write(line + b"\r\nHost: x\r\n\r\n")
+            async with asyncio.timeout(5):
+                answer = await reader.read(200)
+            writer.close()
+            assert b" 400 " in answer or answer == b"", line[:20]
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 @pytest.mark.slow

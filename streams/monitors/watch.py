@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import msgspec
 
-from driftbell.runtime.config.model import Monitoring, MonitorSettings
+from driftbell.runtime.config.model import Monitoring, MonitorSettings, Severity
 from driftbell.schemas import FeatureShift
 from driftbell.streams.batch import JoinedBatch, PredictionBatch
 from driftbell.streams.detectors import Restored
@@ -83,24 +83,48 @@ def _options(kind: type[BaseMonitor[Any]], settings: MonitorSettings) -> Options
         raise ValueError(f"monitors.{kind.name}.options: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A monitor that runs, and what it is built from in every subject with the same settings."""
+
+    name: str
+    kind: type[BaseMonitor[Any]]
+    severity: Severity
+    options: Options
+    events_per_false_alarm: float
+
+
+#: What was chosen last, by the identity of the settings, which stand beside it so that they stay what they are. Most models
+#: have the same: to choose again for each took a tenth of what it takes to begin a model, and options for each its memory.
+_chosen: dict[tuple[int, int], tuple[Monitoring, Registry, list[_Chosen]]] = {}
+_MOST_CHOSEN = 64
+
+
+def _choose(registry: Registry, settings: Monitoring) -> list[_Chosen]:
+    known = _chosen.get((id(registry), id(settings)))
+    if known is not None and known[0] is settings and known[1] == registry:
+        return known[2]
+    set_up = {name: settings.monitors.get(name, _DEFAULT) for name in registry}
+    enabled = {name: set_up[name] for name in registry if runs(registry[name], set_up[name])}
+    each = events_per_false_alarm(settings.events_per_false_alarm, (registry[name] for name in enabled))
+    chosen = [
+        _Chosen(
+            name, registry[name], monitor.severity or registry[name].severity, _options(registry[name], monitor), each
+        )
+        for name, monitor in enabled.items()
+    ]
+    if len(_chosen) >= _MOST_CHOSEN:
+        _chosen.clear()
+    _chosen[id(registry), id(settings)] = settings, dict(registry), chosen
+    return chosen
+
+
 def _build(
     registry: Registry, subject: Subject, settings: Monitoring, reference: Reference
 ) -> dict[str, BaseMonitor[Any]]:
-    chosen = {name: settings.monitors.get(name, _DEFAULT) for name in registry}
-    enabled = {name: chosen[name] for name in registry if runs(registry[name], chosen[name])}
-    each = events_per_false_alarm(settings.events_per_false_alarm, (registry[name] for name in enabled))
     return {
-        name: registry[name](
-            Context(
-                subject=subject,
-                settings=settings,
-                reference=reference,
-                severity=monitor.severity or registry[name].severity,
-                options=_options(registry[name], monitor),
-                events_per_false_alarm=each,
-            )
-        )
-        for name, monitor in enabled.items()
+        one.name: one.kind(Context(subject, settings, reference, one.severity, one.options, one.events_per_false_alarm))
+        for one in _choose(registry, settings)
     }
 
 

@@ -15,7 +15,7 @@ from driftbell.schemas import FeatureValue
 from driftbell.streams.reference.calendar import are_date_texts, are_dates
 from driftbell.streams.reference.numbers import learn_numbers
 from driftbell.streams.reference.profile import Categories, Kind, Numbers, Profile, Unwatched
-from driftbell.streams.reference.reading import TRUTH, floats_of, relative, shortened, texts_of
+from driftbell.streams.reference.reading import TRUTH, floats_of, relative, relative_number, shortened, texts_of
 from driftbell.streams.reference.text_counts import certain, grouped, groups_for, slot_counts, text_hash
 from driftbell.streams.reference.trend import monotonic
 from driftbell.streams.versioned import Array, Versioned
@@ -30,6 +30,8 @@ _COVERED = 0.5
 _SPARE = 4
 #: Numbers of a column whose first is larger are kept relative to it, so that float32 tells neighbours apart.
 _LARGE = 2.0**20
+#: Integers up to it are the same as floats.
+_EXACT = 2**53
 #: Distinct numbers of a column that may all be dates.
 _MOST_DATES = 400
 #: Thinning of a categorical column whose neighbours are equal more often than chance (statistics, block rule: 25).
@@ -107,6 +109,8 @@ class ColumnLearner:
 
     def update(self, column: Sequence[FeatureValue]) -> None:
         """Take the column's values of one batch in order, None where missing."""
+        if len(column) == 1 and self._learn_number(column[0]):
+            return
         self._events += len(column)
         self._missing += column.count(None)
         types = set(map(type, column))
@@ -118,6 +122,17 @@ class ColumnLearner:
         if bool in types:
             self._truths = Counter() if self._truths is None else self._truths
             self._truths.update(TRUTH[value] for value in column if value is True or value is False)
+
+    def _learn_number(self, value: FeatureValue) -> bool:
+        """Take one value if it is an ordinary number, as ``_learn_numbers`` does: batches of a slow model hold one event."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -_EXACT <= value <= _EXACT:
+            return False
+        number = float(value)
+        if self._base is None:
+            self._base = number if abs(number) > _LARGE else 0.0
+        self._numbers.append(relative_number(number, self._base))
+        self._events += 1
+        return True
 
     def _learn_numbers(self, numbers: npt.NDArray[np.float64]) -> None:
         if self._base is None:

@@ -59,6 +59,15 @@ def relative(values: npt.NDArray[np.float64], base: float | npt.NDArray[np.float
         return rounded(values - base)
 
 
+def relative_number(value: float, base: float) -> float:
+    """The same of one finite number, not yet rounded to float32.
+
+    >>> relative_number(1e308, -1e308) == float(relative(np.array([1e308]), -1e308)[0])
+    True
+    """
+    return min(max(value - base, -_LARGEST), _LARGEST)
+
+
 def texts_of(column: Sequence[FeatureValue]) -> list[str]:
     """The texts of a column in order."""
     return [value for value in column if type(value) is str]

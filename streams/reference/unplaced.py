@@ -22,13 +22,17 @@ class UnplacedState(Versioned, frozen=True):
     last_ms: int
 
 
+#: Of all that have none, which is nearly all.
+_NO_NAMES: Final = NameCount()
+
+
 class Unplaced:
     """What of a subject's features is not even learned, since it was last quiet. Bounded; times are stream time in ms."""
 
     __slots__ = ("events", "last_ms", "names", "start_ms")
 
     def __init__(self) -> None:
-        self.names = NameCount()
+        self.names = _NO_NAMES
         #: How many events had one.
         self.events = 0
         self.start_ms = self.last_ms = 0

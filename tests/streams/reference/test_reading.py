@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftbell.schemas import FeatureValue
+from driftbell.streams.encoding import encode
+from driftbell.streams.reference.learner import ColumnLearner
 from driftbell.streams.reference.reading import TEXT_LENGTH, floats_of, rounded, shortened, texts_of
 
 Numbers = np.ndarray[Any, np.dtype[np.float32]]
@@ -57,3 +60,15 @@ def test_names_of_categories_are_bounded(text: str) -> None:
 
 def test_texts_keep_their_order() -> None:
     assert texts_of(["b", None, "a", 3]) == ["b", "a"]
+
+
+@given(
+    st.lists(st.floats(allow_nan=False) | st.integers() | st.booleans() | st.text(max_size=3) | st.none(), min_size=1)
+)
+def test_a_column_is_learned_the_same_value_by_value(values: list[FeatureValue]) -> None:
+    whole, single = ColumnLearner("x", 100), ColumnLearner("x", 100)
+    whole.update(values)
+    for value in values:
+        single.update([value])
+
+    assert encode(single.state()) == encode(whole.state())

@@ -49,7 +49,10 @@ class Source:
 
 
 #: Of the section ``router``: read at a start only.
-_AT_START = ("session_timeout", "http_host", "http_port", "api", "slack_app", "pagerduty_webhook")
+_AT_START = (
+    *("session_timeout", "http_host", "http_port", "api"),
+    *("heartbeat", "slack_app", "pagerduty_webhook"),
+)
 
 
 def needs_restart(before: Config, after: Config) -> tuple[str, ...]:

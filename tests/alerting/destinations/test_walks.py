@@ -56,7 +56,8 @@ class Walk:
             for model in MODELS
             if self.random.random() < 0.5
         ]
-        return configuration(self.office, receivers, *routes)
+        # What opens often is kept open for a while, and its end could not be told from one that is lost.
+        return configuration(self.office, receivers, *routes) | {"flapping": {"opens": 0}}
 
     def crash(self, point: str) -> None:
         """Kill at one of the next points, if it is to be."""

@@ -89,6 +89,11 @@ class Sender:
         """How many may run at once."""
         return self.channel.in_flight
 
+    @property
+    def _is_needed(self) -> bool:
+        # Those that finish something by a channel of before do not count: the new one is not to wait for them.
+        return self.running - sum(one is not self.channel for one in self._busy) <= self.in_flight
+
     async def change(self, channel: Channel) -> None:
         """Send by another channel from now on; the one of before is closed when nothing is on its way by it."""
         before, self.channel = self.channel, channel
@@ -114,7 +119,7 @@ class Sender:
             FencedError: another router owns the state.
         """
         wake = self._router.wake[self.destination]
-        while not stop.is_set() and self.running <= self.in_flight:
+        while not stop.is_set() and self._is_needed:
             wake.clear()
             try:
                 wait_ms = await self.step()

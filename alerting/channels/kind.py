@@ -148,6 +148,7 @@ class ChannelKind(Generic[S]):
             ``RefusedError`` where there can be no channel at all.
         address: of filled settings, what makes the place another place: what is open there can be closed nowhere else. What
             may change while the place stays (tokens, mentions, templates) is left out.
+        for_people: whether people read there; programs are told everything, also of thousands of incidents.
         filled: the settings with what they take from ``global``, so that they can be kept alone.
     """
 
@@ -157,6 +158,7 @@ class ChannelKind(Generic[S]):
     build: Callable[[S, BuildContext], Channel]
     address: Callable[[S], Address]
     filled: Callable[[S, Global], S] = unfilled
+    for_people: bool = True
 
     @property
     def key(self) -> str:

@@ -193,4 +193,5 @@ def _destination(kind: ChannelKind[Any], filled: ChannelConfig, receiver: str, l
         label=label,
         address=address,
         settings=settings_digest(filled),
+        for_people=kind.for_people,
     )

@@ -39,13 +39,15 @@ class DecisionReason(enum.StrEnum):
     #: Nobody has taken it on: people are called once more.
     REMINDER = "reminder"
     REPEAT = "repeat_interval_elapsed"
+    #: Very many incidents wait there: it is told together with the others (``driftbell.alerting.life.holding``).
+    STORM = "storm"
     NOTHING_FIRING = "nothing_firing"
     UP_TO_DATE = "up_to_date"
 
     @property
     def sends(self) -> bool:
         """Whether this reason makes a notification."""
-        return self not in (DecisionReason.NOTHING_FIRING, DecisionReason.UP_TO_DATE)
+        return self not in (DecisionReason.STORM, DecisionReason.NOTHING_FIRING, DecisionReason.UP_TO_DATE)
 
     @property
     def calls_again(self) -> bool:

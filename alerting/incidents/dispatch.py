@@ -24,6 +24,7 @@ from driftbell.alerting.incidents.several import of_several, take_in
 from driftbell.alerting.incidents.stand_ins import follow
 from driftbell.alerting.life.escalation import arm, called_ms, due_ms, escalate, is_to_be_reminded, receivers, waits
 from driftbell.alerting.life.flapping import NO_DAMPING, FlappingRule, flapping_of, quiet_ms, shown_of
+from driftbell.alerting.life.holding import STORM_ROUTE, Holding, hold
 from driftbell.alerting.life.taken import Taken
 from driftbell.alerting.life.timelines import forget_timelines
 from driftbell.alerting.muting.muter import MuteContext, Muted, Muter, muted
@@ -61,7 +62,7 @@ class Dispatch:
             self._by_receiver.setdefault(destination.receiver, []).append(destination)
         self._nodes = {node.id: node for node in tree.walk()}
         self._muters = muters
-        self._external_url = external_url
+        self.external_url = external_url
         self._flapping = flapping
 
     def apply(self, draft: Draft, alert: Alert, now_ms: int, *, posted: Posted | None = None) -> Observation:
@@ -164,6 +165,8 @@ class Dispatch:
             self._leave(draft, entry, right, now_ms)
             self._insert(draft, entry, entry.alert, now_ms, only=missing)
         for saved in list(draft.state.groups.values()):
+            if saved.route_id == STORM_ROUTE:
+                continue
             node = self._nodes.get(saved.route_id)
             current = {destination.id for destination in self._destinations(saved, node)}
             is_right = node is not None and {name for name, entry in saved.log.items() if entry.firing} <= current
@@ -310,6 +313,8 @@ class Dispatch:
                 escalated=destination.receiver in called,
                 reminder=is_to_be_reminded(last, node.options.remind_ms, now_ms),
             )
+        if reason.sends and firing and hold(draft, group, destination) is Holding.STORM:
+            reason = DecisionReason.STORM
         queued = None
         if reason.sends:
             risen = bool(firing) and worst(firing.values()) < worst(_present(draft, notified).values())
@@ -372,7 +377,7 @@ class Dispatch:
             resolved,
             reason=reason,
             now_ms=now_ms,
-            external_url=self._external_url,
+            external_url=self.external_url,
             told=last,
         )
         notification = msgspec.structs.replace(taken.told(notification), flapping=flapping)

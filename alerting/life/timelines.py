@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from driftbell.alerting.state.records import Group, Happening, Timeline
+from driftbell.alerting.state.records import Group
 from driftbell.alerting.state.state import Draft
+from driftbell.alerting.state.timelines.timeline import Happening, Timeline
 
 #: What is kept of one group; the oldest goes first.
 MAX_HAPPENINGS = 60

@@ -22,6 +22,8 @@ class Destination:
     address: str = ""
     #: Digest of the settings, without their secrets.
     settings: str = ""
+    #: Whether people read there, who are not told of each of thousands of incidents.
+    for_people: bool = True
     #: No longer in the configuration: it is kept until all that it opened is closed.
     retired: bool = False
 

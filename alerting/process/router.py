@@ -148,7 +148,7 @@ class Router:
     def _follow(self, rules: InForce) -> None:
         self._dispatch, self._failover, self.endpoints = rules.dispatch, rules.failover, rules.endpoints
         #: How alerts are taken in that others post.
-        self.posting = rules.posting
+        self.posting, self._digests = rules.posting, rules.digests
         records = (record_of(one) for one in rules.endpoints.values() if one.secrets)
         self._secret = {record.id: record for record in records}
         for destination in rules.endpoints:
@@ -175,6 +175,7 @@ class Router:
         times = [
             self.state.next_flush_ms(),
             self.state.deadlines.next_ms(),
+            self._digests.next_ms(self.state),
             None if oldest_ms is None else oldest_ms + FAILOVER_MS,
         ]
         return min((at_ms for at_ms in times if at_ms is not None), default=None)
@@ -203,6 +204,8 @@ class Router:
             decisions += made
             # A store in memory never waits, and a storm would keep the event loop for seconds.
             await asyncio.sleep(0)
+        async with self._commit() as draft:
+            self._digests.review(draft, self.clock())
         return decisions
 
     async def take(self, destination: str) -> ClaimedDelivery | None:

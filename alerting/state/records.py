@@ -163,11 +163,20 @@ class Group(msgspec.Struct, kw_only=True, omit_defaults=True):
     features: set[str] = msgspec.field(default_factory=set)
     #: Fingerprints that were in it and are over, with their episode; the longest over first.
     past: dict[str, int] = msgspec.field(default_factory=dict)
+    #: Destinations at which it is told together with very many others (``driftbell.alerting.life.holding``).
+    held: set[str] = msgspec.field(default_factory=set)
+    #: Of a digest (``driftbell.alerting.storms.digest``): how many incidents it has said.
+    counted: int = 0
 
     def copy(self) -> Group:
         """A copy that can be changed without changing this one."""
         return msgspec.structs.replace(
-            self, members=set(self.members), log=dict(self.log), features=set(self.features), past=dict(self.past)
+            self,
+            members=set(self.members),
+            log=dict(self.log),
+            features=set(self.features),
+            past=dict(self.past),
+            held=set(self.held),
         )
 
 
@@ -295,6 +304,11 @@ class DeliveryQueue(msgspec.Struct, kw_only=True, omit_defaults=True):
         return tuple(self.key if number == 1 else f"{self.key}-{number}" for number in range(1, incident.calls + 1))
 
     @property
+    def is_unopened(self) -> bool:
+        """Whether its channel has not heard of its incident yet."""
+        return bool(self.incidents) and self.incidents[-1].delivered == "no"
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is open and nothing is left to say."""
         return not self.incidents and not self.rows
@@ -342,46 +356,3 @@ class KnownDestination(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
     def __repr__(self) -> str:
         return f"KnownDestination(id={self.id!r}, label={self.label!r}, retired_ms={self.retired_ms})"
-
-
-class Happening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that happened to a group of alerts, for people who ask later.
-
-    Args:
-        at_ms: epoch milliseconds of the router's clock.
-        what: its named reason: of a decision, of what holds alerts back, or of what a channel answered.
-        destination: its name for people; empty where it concerns all of them.
-        detail: for people.
-        times: how often it happened in a row; ``at_ms`` is the last.
-    """
-
-    at_ms: int
-    what: str
-    destination: str = ""
-    detail: str = ""
-    times: int = 1
-
-
-class Timeline(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """All that is remembered of one group, by its id."""
-
-    id: str
-    #: Of the group, as Alertmanager writes it.
-    key: str
-    route: str
-    fingerprints: set[str] = msgspec.field(default_factory=set)
-    #: The oldest first.
-    happenings: list[Happening] = msgspec.field(default_factory=list)
-    #: Older ones that were dropped.
-    dropped: int = 0
-    #: What held its alerts back when it was looked at last.
-    held_back: str = ""
-
-    def copy(self) -> Timeline:
-        """A copy that can be changed without changing this one."""
-        return msgspec.structs.replace(self, fingerprints=set(self.fingerprints), happenings=list(self.happenings))
-
-    @property
-    def last_ms(self) -> int:
-        """When something happened last."""
-        return self.happenings[-1].at_ms if self.happenings else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Protocol, TypeVar
 
 from driftbell.alerting.state.due_deliveries import DueDeliveries, Undelivered
@@ -17,9 +18,9 @@ from driftbell.alerting.state.records import (
     Entry,
     Group,
     KnownDestination,
-    Timeline,
 )
 from driftbell.alerting.state.silence import Answer, Silence, Silences
+from driftbell.alerting.state.timelines.timeline import Timeline
 from driftbell.schemas import Alert
 
 T = TypeVar("T", Entry, Group, DeliveryQueue, Timeline)
@@ -76,8 +77,11 @@ class State:
         self._stand_ins: dict[str, set[str]] = {}
         self._due_deliveries: dict[str, DueDeliveries] = {}
         self._incidents: dict[str, set[str]] = {}
+        self._unopened: dict[str, set[str]] = {}
+        self._held: dict[str, set[str]] = {}
         for group in self.groups.values():
             self._note_incident(group)
+            self._note_held(group.id, group.held)
         self._flushes: list[tuple[int, str]] = [(group.next_flush_ms, group.id) for group in self.groups.values()]
         heapq.heapify(self._flushes)
         for queue in queues:
@@ -127,6 +131,19 @@ class State:
         """The ids of the incidents that have their route and labels in common."""
         return self._incidents.get(base, ())
 
+    def unopened_at(self, destination: str) -> Collection[str]:
+        """The ids of the queues of a destination whose incident is still to be opened there."""
+        return self._unopened.get(destination, ())
+
+    def held_at(self, destination: str) -> Collection[str]:
+        """The ids of the groups that are told there together with very many others."""
+        return self._held.get(destination, ())
+
+    @property
+    def holding(self) -> AbstractSet[str]:
+        """The destinations at which there are any."""
+        return self._held.keys()
+
     def apply(self, draft: Draft) -> None:
         """Take over what a saved draft changed."""
         for fingerprint, entry in draft.entries.items():
@@ -138,8 +155,10 @@ class State:
                 self.entries[fingerprint] = entry
         for group_id, group in draft.groups.items():
             if group is None:
+                self._note_held(group_id, set())
                 self._forget_incident(self.groups.pop(group_id, None))
                 continue
+            self._note_held(group_id, group.held)
             self.groups[group_id] = group
             self._note_incident(group)
             heapq.heappush(self._flushes, (group.next_flush_ms, group_id))
@@ -175,6 +194,10 @@ class State:
         self._queues_by_group.setdefault(queue.group_id, set()).add(queue.id)
         self._queues_by_destination.setdefault(queue.destination, set()).add(queue.id)
         self._due_of(queue.destination).put(queue)
+        if queue.is_unopened:
+            self._unopened.setdefault(queue.destination, set()).add(queue.id)
+        else:
+            self._unopened.get(queue.destination, set()).discard(queue.id)
         self.undelivered.put(queue)
         if queue.stands_for:
             self._stand_ins.setdefault(queue.stands_for, set()).add(queue.id)
@@ -184,6 +207,7 @@ class State:
         if gone is None:
             return
         self._queues_by_destination[gone.destination].discard(queue_id)
+        self._unopened.get(gone.destination, set()).discard(queue_id)
         self._queues_by_group[gone.group_id].discard(queue_id)
         if not self._queues_by_group[gone.group_id]:
             del self._queues_by_group[gone.group_id]
@@ -191,6 +215,15 @@ class State:
             self._stand_ins[gone.stands_for].discard(queue_id)
             if not self._stand_ins[gone.stands_for]:
                 del self._stand_ins[gone.stands_for]
+
+    def _note_held(self, group_id: str, held: Collection[str]) -> None:
+        known = self.groups.get(group_id)
+        for destination in () if known is None else known.held - set(held):
+            self._held[destination].discard(group_id)
+            if not self._held[destination]:
+                del self._held[destination]
+        for destination in held:
+            self._held.setdefault(destination, set()).add(group_id)
 
     def _due_of(self, destination: str) -> DueDeliveries:
         due = self._due_deliveries.get(destination)
@@ -279,6 +312,15 @@ class Draft:
     def timeline_to_read(self, group_id: str) -> Timeline | None:
         """What happened to a group, to be read only."""
         return _read(group_id, self.timelines, self.state.timelines)
+
+    def unopened_at(self, destination: str) -> int:
+        """How many incidents are still to be opened at a destination, with those of this draft."""
+        known = self.state.unopened_at(destination)
+        fresh = sum(
+            queue is not None and queue.destination == destination and queue.is_unopened and queue.id not in known
+            for queue in self.queues.values()
+        )
+        return len(known) + fresh
 
     def drop_if_empty(self, queue: DeliveryQueue) -> None:
         """Delete a queue of this draft that holds nothing any more."""

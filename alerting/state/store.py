@@ -26,7 +26,7 @@ class Table(enum.StrEnum):
     ANSWERS = "answers"
     #: Destination id to ``records.KnownDestination``.
     DESTINATIONS = "destinations"
-    #: Group id to ``records.Timeline``.
+    #: Group id to ``timelines.timeline.Timeline``.
     TIMELINES = "timelines"
 
 

@@ -10,10 +10,11 @@ import msgspec
 
 from driftbell.alerting.errors import DamagedRecordError
 from driftbell.alerting.state.encoding import decode, encode
-from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group, KnownDestination, Timeline
+from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Entry, Group, KnownDestination
 from driftbell.alerting.state.silence import Answer, Silence
 from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.state.store import Changes, Table, Tables
+from driftbell.alerting.state.timelines.timeline import Timeline
 
 log = logging.getLogger(__name__)
 

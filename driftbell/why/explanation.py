@@ -10,8 +10,9 @@ from driftbell.alerting.life.timelines import of_alert
 from driftbell.alerting.muting.muter import MuteContext, Muter, muted
 from driftbell.alerting.outbox.delivery_queue import kind_of
 from driftbell.alerting.routing.routes import Node
-from driftbell.alerting.state.records import Acknowledgement, Entry, Group, Timeline
+from driftbell.alerting.state.records import Acknowledgement, Entry, Group
 from driftbell.alerting.state.state import Draft, State
+from driftbell.alerting.state.timelines.timeline import Timeline
 from driftbell.schemas import Alert
 
 

@@ -37,8 +37,9 @@ MAY_IMPORT: dict[str, dict[str, set[str]]] = {
         "outbox": {"routing", "state"},
         "muting": {"routing", "state"},
         "rendering": {"outbox", "routing", "state"},
-        "life": {"muting", "routing", "state"},
+        "life": {"muting", "outbox", "routing", "state"},
         "incidents": {"life", "muting", "outbox", "rendering", "routing", "state"},
+        "storms": {"incidents", "life", "outbox", "rendering", "routing", "state"},
         "posting": {"incidents", "routing", "state"},
         "destinations": {"incidents", "outbox", "state"},
         "pictures": {"outbox", "rendering"},
@@ -63,6 +64,7 @@ MAY_IMPORT: dict[str, dict[str, set[str]]] = {
                 "rendering",
                 "routing",
                 "state",
+                "storms",
             ),
         },
     },
@@ -76,7 +78,7 @@ PURE: dict[str, set[str]] = {
     },
     "alerting": {
         *BASE["alerting"],
-        *("routing", "muting", "life", "incidents", "destinations", "outbox", "rendering"),
+        *("routing", "muting", "life", "incidents", "storms", "destinations", "outbox", "rendering"),
     },
 }
 

@@ -27,4 +27,4 @@ def address(alertmanager: AlertmanagerConfig) -> Address:
     return tuple(sorted(alertmanager.addresses))
 
 
-ALERTMANAGER = ChannelKind("alertmanager", AlertmanagerConfig, check, build, address)
+ALERTMANAGER = ChannelKind("alertmanager", AlertmanagerConfig, check, build, address, for_people=False)

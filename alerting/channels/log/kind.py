@@ -20,4 +20,4 @@ def address(log: LogConfig) -> Address:
     return ()
 
 
-LOG = ChannelKind("log", LogConfig, check, build, address)
+LOG = ChannelKind("log", LogConfig, check, build, address, for_people=False)

@@ -27,4 +27,4 @@ def address(webhook: WebhookConfig) -> Address:
     return (secret_of(webhook, "url"),)
 
 
-WEBHOOK = ChannelKind("webhook", WebhookConfig, check, build, address)
+WEBHOOK = ChannelKind("webhook", WebhookConfig, check, build, address, for_people=False)

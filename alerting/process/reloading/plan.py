@@ -17,6 +17,7 @@ from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.outbox.identity import identify
 from driftbell.alerting.posting.posting import Posting, posting_of
 from driftbell.alerting.state.records import KnownDestination
+from driftbell.alerting.storms.digest import Digests
 from driftbell.runtime.config.router import RouterConfig
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class InForce:
     failover: Failover
     endpoints: Mapping[str, Endpoint]
     posting: Posting
+    digests: Digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class Plan:
             if record.id not in endpoints:
                 endpoints[record.id] = Endpoint(destination_of(record), self.retired(record))
         dispatch, failover = self.rules([endpoint.destination for endpoint in endpoints.values()])
-        return InForce(dispatch, failover, endpoints, self.posting(dispatch))
+        digests = Digests(dispatch.destinations, dispatch.external_url)
+        return InForce(dispatch, failover, endpoints, self.posting(dispatch), digests)
 
 
 def record_of(endpoint: Endpoint) -> KnownDestination:

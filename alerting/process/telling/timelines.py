@@ -10,8 +10,9 @@ from driftbell.alerting.life.timelines import is_news, note
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.delivery_queue import Settlement
 from driftbell.alerting.outbox.outcome import Outcome
-from driftbell.alerting.state.records import DeliveryQueue, Group, Happening
+from driftbell.alerting.state.records import DeliveryQueue, Group
 from driftbell.alerting.state.state import Draft
+from driftbell.alerting.state.timelines.timeline import Happening
 
 #: Alerts whose reasons to be held back are named in one line.
 _MAX_NAMED = 5

@@ -14,8 +14,9 @@ from driftbell.alerting.life.timelines import (
     note,
     of_alert,
 )
-from driftbell.alerting.state.records import Group, Happening
+from driftbell.alerting.state.records import Group
 from driftbell.alerting.state.state import Draft, State
+from driftbell.alerting.state.timelines.timeline import Happening
 
 
 def group(name: str = "g", *members: str) -> Group:

@@ -1,0 +1,1 @@
+"""Very many incidents at once: told to people together."""

@@ -169,6 +169,7 @@ class Rig:
                 integration=name.partition("/")[2].partition("[")[0],
                 send_resolved=name not in set(quiet),
                 label=name,
+                for_people="/webhook[" not in name,
             )
             for name in destinations
         ]

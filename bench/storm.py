@@ -147,9 +147,8 @@ async def storm(alerts: int, seconds: float, after: float) -> None:
     print(
         f"event loop blocked at most {1000 * max(blocked):.0f} ms; over 250 ms {sum(one > 0.25 for one in blocked)} times"
     )
-    print(
-        f"memory {before:.0f} MB before, {memory_mb():.0f} MB at most: {1024 * (memory_mb() - before) / alerts:.1f} kB an alert"
-    )
+    of_each = 1024 * (memory_mb() - before) / alerts
+    print(f"memory {before:.0f} MB before, {memory_mb():.0f} MB at most: {of_each:.1f} kB an alert")
     if healthy.first is not None:
         print(
             f"first message of the healthy webhook {healthy.first - began - _GROUP_WAIT_SECONDS:.2f} s after it was due"

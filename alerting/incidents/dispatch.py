@@ -5,7 +5,7 @@ Pure: it changes a ``Draft`` and returns what it decided. Time is an argument, e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
@@ -303,7 +303,7 @@ class Dispatch:
             reason = DecisionReason.UP_TO_DATE
         if reason is DecisionReason.ALL_RESOLVED and not resolved:
             reason = DecisionReason.ROUTING_CHANGED
-            resolved = {name: _closed(alert, now_ms) for name, alert in _present(draft, notified).items()}
+            resolved = {name: _closed(alert, now_ms) for name, alert in draft.alerts(notified).items()}
         taken = Taken.of(draft, firing, last, now_ms)
         flapping = flapping_of(draft, firing)
         reason = with_flapping(with_taken(reason, taken), last, flapping.keys())
@@ -317,7 +317,7 @@ class Dispatch:
             reason = DecisionReason.STORM
         queued = None
         if reason.sends:
-            risen = bool(firing) and worst(firing.values()) < worst(_present(draft, notified).values())
+            risen = bool(firing) and worst(firing.values()) < worst(draft.alerts(notified).values())
             calls_again = risen or taken.calls_again or reason.calls_again
             queued = self._queue(
                 draft,
@@ -393,11 +393,6 @@ class Dispatch:
         if reason is not DecisionReason.REPEAT:
             follow(draft, queue.id, notification, self.destinations, now_ms, calls_again=calls_again)
         return queued
-
-
-def _present(draft: Draft, fingerprints: Iterable[str]) -> dict[str, Alert]:
-    found = {fingerprint: draft.alert(fingerprint) for fingerprint in fingerprints}
-    return {fingerprint: alert for fingerprint, alert in found.items() if alert is not None}
 
 
 def _closed(alert: Alert, now_ms: int) -> Alert:

@@ -17,13 +17,13 @@ from driftbell.alerting.state.state import Draft
 STORM_ROUTE = "#storm"
 
 #: Incidents that wait to be opened at one destination; while there are as many, no other is queued there.
-MAX_UNOPENED = 20
+MAX_UNOPENED = 100
 
 #: Held incidents that are shown one by one when the storm is over; while there are more, it is not.
-MAX_RELEASED = 20
+MAX_RELEASED = 100
 
 #: As few must wait to be opened before any are released.
-CALM_UNOPENED = 5
+CALM_UNOPENED = 10
 
 
 class Holding(enum.StrEnum):

@@ -11,10 +11,13 @@ from collections.abc import Mapping
 
 from driftbell.alerting.state.records import DeliveryQueue, Row, Severity
 
+#: The reason of a message about very many incidents (``driftbell.alerting.storms.digest``): it goes before each of them.
+MANY_INCIDENTS = "many_incidents"
+
 #: Time, queue, delivery.
 _Waiting = tuple[int, str, str]
-#: Severity, whether it was tried, age, queue, delivery, time.
-_Ready = tuple[int, bool, int, str, str, int]
+#: Severity, whether it is of one incident, whether it was tried, age, queue, delivery, time.
+_Ready = tuple[int, bool, bool, int, str, str, int]
 
 
 class DueDeliveries:
@@ -43,9 +46,10 @@ class DueDeliveries:
             if row is not None:
                 rank = row.notification.severity.rank
                 # A page that was never tried may be the one that arrives: retries wait behind it.
-                heapq.heappush(self._ready, (rank, row.attempts > 0, row.since_ms, queue_id, delivery_id, at_ms))
+                item = (rank, not is_digest(row), row.attempts > 0, row.since_ms, queue_id, delivery_id, at_ms)
+                heapq.heappush(self._ready, item)
         while self._ready:
-            rank, _, since_ms, queue_id, delivery_id, at_ms = self._ready[0]
+            rank, _, _, since_ms, queue_id, delivery_id, at_ms = self._ready[0]
             row = self._row(queue_id, delivery_id, at_ms)
             # Its place was that of what it was: what is more or less severe now has another.
             if row is not None and (row.notification.severity.rank, row.since_ms) == (rank, since_ms):
@@ -112,6 +116,11 @@ class Undelivered:
     def _waits(self, item: tuple[int, str, str]) -> bool:
         queue = self._queues.get(item[1])
         return queue is not None and any(row.delivery_id == item[2] and _may_fail_over(row) for row in queue.rows)
+
+
+def is_digest(row: Row) -> bool:
+    """Whether a message is about very many incidents."""
+    return row.notification.reason == MANY_INCIDENTS
 
 
 def _may_fail_over(row: Row) -> bool:

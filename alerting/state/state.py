@@ -265,6 +265,11 @@ class Draft:
         entry = _read(fingerprint, self.entries, self.state.entries)
         return None if entry is None else entry.alert
 
+    def alerts(self, fingerprints: Iterable[str]) -> dict[str, Alert]:
+        """Those of which a notifiable form is known, by fingerprint, to be read only."""
+        found = {fingerprint: self.alert(fingerprint) for fingerprint in fingerprints}
+        return {fingerprint: alert for fingerprint, alert in found.items() if alert is not None}
+
     def acknowledgement(self, fingerprint: str) -> Acknowledgement | None:
         """Who has taken an alert on; also a snooze that is over."""
         entry = _read(fingerprint, self.entries, self.state.entries)

@@ -18,6 +18,7 @@ from driftbell.alerting.rendering.message import subject
 from driftbell.alerting.rendering.notification import notify, severity, worst
 from driftbell.alerting.rendering.story.headline import summary
 from driftbell.alerting.routing.routes import digest
+from driftbell.alerting.state.due_deliveries import MANY_INCIDENTS
 from driftbell.alerting.state.records import Group, LogEntry, Notification, Severity
 from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.times import rfc3339
@@ -112,7 +113,7 @@ class Digests:
             destination.receiver,
             firing,
             resolved,
-            reason="many_incidents",
+            reason=MANY_INCIDENTS,
             now_ms=now_ms,
             external_url=self._external_url,
         )
@@ -181,6 +182,6 @@ def _made(
         endsAt=None if firing else rfc3339(now_ms),
         updatedAt=rfc3339(now_ms),
         episode=1,
-        reason="many_incidents",
+        reason=MANY_INCIDENTS,
         evidence=Evidence(metric="incidents_held"),
     )

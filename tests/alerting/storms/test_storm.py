@@ -55,7 +55,7 @@ def digests(channel: VendorChannel) -> list[str]:
 async def test_people_are_told_how_many_more_there_are_and_programs_get_everything() -> None:
     rig = await stormy(VirtualClock()).start()
     slack, webhook = rig.channels[SLACK], rig.channels[WEBHOOK]
-    await fire(rig, 2_000)
+    await fire(rig, 2_000, severity="warning")
     await rig.until(600)
 
     assert webhook.opened == 2_000
@@ -67,7 +67,7 @@ async def test_people_are_told_how_many_more_there_are_and_programs_get_everythi
     assert "ErrorRateRose" in told[0]
     assert slack.opened == holding.MAX_UNOPENED + 1
 
-    await resolve(rig, 2_000)
+    await resolve(rig, 2_000, severity="warning")
     await rig.until(1_800)
     for channel in (slack, webhook):
         assert channel.open == {}
@@ -109,7 +109,7 @@ async def test_a_few_too_many_are_shown_one_by_one_when_the_others_are_out() -> 
     await rig.until(300)
 
     assert len(slack.open) == holding.MAX_UNOPENED + 10, "all are open, and the digest is not"
-    assert digests(slack) == [], "it was never needed"
+    assert len(digests(slack)) == 2, "opened and closed"
     assert not rig.router.state.holding
 
 
@@ -122,7 +122,9 @@ async def test_the_first_message_waits_for_what_else_comes() -> None:
     assert digests(rig.channels[SLACK]) == []
 
     await rig.until(90)
-    assert digests(rig.channels[SLACK])[0].startswith(f"and {500 - holding.MAX_UNOPENED} more incidents")
+    held = len(rig.router.state.held_at(SLACK))
+    assert 380 < held <= 500 - holding.MAX_UNOPENED, "Slack has taken some while the others came"
+    assert digests(rig.channels[SLACK])[0].startswith(f"and {held} more incidents")
 
 
 async def test_a_storm_survives_a_restart() -> None:

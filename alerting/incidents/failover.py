@@ -99,12 +99,20 @@ class Failover:
             now_ms: the router's clock.
             recovered: a destination that has just taken a message: one about it that nobody saw yet is not sent.
         """
+        # Once more after each that was closed: it may have been all that waited for another destination.
+        while self._review(draft, now_ms, recovered):
+            pass
+
+    def _review(self, draft: Draft, now_ms: int, recovered: str) -> bool:
+        closed = False
         for sick in self._destinations.values():
             for alarm in self._alarms(draft, sick.id):
                 unseen = alarm.incidents[-1].delivered == "no"
                 if (unseen and sick.id != recovered) or (alarm.rows and not unseen) or _is_ill(draft, sick.id):
                     continue
                 self._all_clear(draft, alarm, sick, now_ms)
+                closed = True
+        return closed
 
     def close_orphans(self, draft: Draft, now_ms: int) -> None:
         """At a start: close what is open though its group or, of a page on a fallback, its own destination is gone."""

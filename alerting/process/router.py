@@ -206,6 +206,8 @@ class Router:
             await asyncio.sleep(0)
         async with self._commit() as draft:
             self._digests.review(draft, self.clock())
+            if not draft.is_empty:
+                self._failover.review(draft, self.clock())
         return decisions
 
     async def take(self, destination: str) -> ClaimedDelivery | None:

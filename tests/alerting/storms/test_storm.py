@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from driftbell.alerting.channels.channel import Rate
@@ -193,6 +193,7 @@ steps = st.lists(
 )
 
 
+@example([("down", 0, 0), ("down", 1, 0), ("fire", 0, 4), ("wait", 1, 0), ("wait", 74, 0)])
 @given(steps)
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

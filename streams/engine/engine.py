@@ -99,7 +99,7 @@ class Engine:
             journal=self._journal,
             input_partitions=input_partitions,
         )
-        self._logs = LogWatch(self._runners, broker, self.counts, self._clock, self._input_gone, on_failure)
+        self.logs = LogWatch(self._runners, self._rewinding, broker, self.counts, self._clock, self._gone, on_failure)
         self._watermarks = Watermarks(
             self._runners,
             broker,
@@ -108,7 +108,7 @@ class Engine:
             clock=self._clock,
             journal=self._journal,
             on_failure=on_failure,
-            held_back=self._logs.holds,
+            held_back=self.logs.holds,
         )
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -135,7 +135,7 @@ class Engine:
         if not self._tasks:
             self._tasks = [
                 asyncio.create_task(self._watermarks.run(), name="watermarks"),
-                asyncio.create_task(self._logs.run(), name="logs"),
+                asyncio.create_task(self.logs.run(), name="logs"),
                 asyncio.create_task(measure_loop_lag(self.counts.blocked, self._clock), name="loop-lag"),
                 asyncio.create_task(ask_for_the_time(self._clock, self._store.time_ms), name="store-time"),
             ]
@@ -180,7 +180,7 @@ class Engine:
             self._clock.broker_appended(appended_ms)
         runner = self._runners.get(source[1])
         if runner is not None and runner.stopped is None and source[1] not in self._rewinding:
-            self._logs.deliver(runner, source, records, epochs)
+            self.logs.deliver(runner, source, records, epochs)
 
     def positions(self) -> dict[Source, int]:
         """Where to go on reading: the checkpoints' offsets of the partitions held."""
@@ -195,7 +195,7 @@ class Engine:
         runner = self._runners.get(source[1])
         if runner is None:
             return source[1] in self._unclaimed
-        if runner.stopped is Stopped.FAILED or self._logs.holds(source):
+        if runner.stopped is Stopped.FAILED or self.logs.holds(source):
             # It is read again from its checkpoint, when it is tried again; or a leader is asked first.
             return True
         most = max(LEAST_BUFFER_BYTES, BUFFER_BYTES // (len(Input) * len(self._runners)))
@@ -323,7 +323,7 @@ class Engine:
         self.counts.rolled_back_stores += not assignment.revoked
         self._begin_again(assignment, index, Stopped.ROLLED_BACK)
 
-    def _input_gone(self, index: int) -> None:
+    def _gone(self, index: int) -> None:
         self._begin_again(self._assignment, index, Stopped.INPUT_GONE)
 
     def _begin_again(self, assignment: Assignment, index: int, why: Stopped) -> None:

@@ -170,7 +170,8 @@ class ChunkConsumer(driver.Consumer):
         self._read_to |= {tp: self._thread.read_to(tp) for tp in wanted.difference(records or ())}
         chunks: dict[TP, list[Chunk]] = {}
         for tp, fetched in (records or {}).items():
-            if fetched:
+            # Before Faust sees them: of what lies below its own offset it drops chunk after chunk without a word.
+            if fetched and not self._engine.logs.goes_back(app.source(tp), fetched[0].offset):
                 epochs = epochs_read(tp, fetched[0].offset, fetched[-1].offset)
                 chunks[tp] = [Chunk(fetched, self._fetched.get(tp), self._seeks[tp], epochs)]
                 self._fetched[tp] = fetched[-1].offset + 1

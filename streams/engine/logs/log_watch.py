@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,7 +51,7 @@ class LogWatch:
     """Stands between the fetched records and the runners.
 
     Args:
-        runners: those of the partitions now held, by index; the engine changes them.
+        runners: those of the partitions now held, by index; the engine changes them, and which are ``rewinding``.
         on_gone: called with the partition's index when what was read of an input is gone; it must begin again at its
             checkpoint, where its claim says what is lost.
         on_failure: called with an unexpected error.
@@ -60,6 +60,7 @@ class LogWatch:
     def __init__(
         self,
         runners: Mapping[int, Runner],
+        rewinding: Collection[int],
         broker: Broker,
         counts: EngineCounts,
         clock: Clock,
@@ -67,6 +68,7 @@ class LogWatch:
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._runners = runners
+        self._rewinding = rewinding
         self._broker = broker
         self._counts = counts
         self._clock = clock
@@ -86,6 +88,22 @@ class LogWatch:
             self._wake.set()
         else:
             self._push(runner, source, records, spans)
+
+    def goes_back(self, source: Source, offset: int) -> bool:
+        """Whether records that were fetched from ``offset`` on are to be dropped, as that was read before.
+
+        aiokafka begins at a log's beginning where the log ends before our position: then what was read is gone.
+        """
+        if source[1] in self._rewinding:
+            return True
+        runner = self._runners.get(source[1])
+        if runner is None or runner.stopped is not None or offset >= runner.partition.fetched(source[0]):
+            return False
+        log.warning(
+            "%s [%d]: the log begins again at offset %d, before what was read", source[0].value, source[1], offset
+        )
+        self._on_gone(source[1])
+        return True
 
     def _push(self, runner: Runner, source: Source, records: Sequence[Any], spans: Sequence[Span]) -> None:
         expected = runner.partition.fetched(source[0])

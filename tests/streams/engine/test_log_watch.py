@@ -74,7 +74,7 @@ async def test_a_leader_after_the_next_is_asked_about_as_well(house: House) -> N
 
 async def test_no_watermark_passes_records_that_are_held_back(house: House) -> None:
     partition = house.engine.partitions[0]
-    house.engine._logs._look = _never  # type: ignore[method-assign]
+    house.engine.logs._look = _never  # type: ignore[method-assign]
     fetched(house, predictions(10, start=20), [(20, 4)])
     house.clock.now_ms += 60_000
     house.broker.ends[FEEDBACK] = 0
@@ -261,3 +261,15 @@ async def test_a_checkpoint_of_before_learns_which_topics_it_is_of_though_nothin
     assert logs["predictions"]["topic_id"] == "id of predictions"
     assert logs["predictions"]["epochs"] == []
     assert len(house.store.saves) == saves, "once is enough"
+
+
+async def test_a_log_that_is_read_from_its_beginning_again_makes_its_partition_begin_again(house: House) -> None:
+    house.broker.epochs[PREDICTIONS] = EpochEnd(3, 12)
+    assert not house.engine.logs.goes_back(PREDICTIONS, 20)
+    assert not house.engine.logs.goes_back((Input.PREDICTIONS, 7), 0), "not ours"
+    assert house.engine.logs.goes_back(PREDICTIONS, 0)
+    assert house.engine.logs.goes_back(PREDICTIONS, 200), "fetched before the partition is claimed again"
+    await eventually(lambda: house.broker.rewound, "the partition begins again")
+
+    assert house.broker.rewound == [{PREDICTIONS: 12, FEEDBACK: 0}]
+    assert not house.engine.logs.goes_back(PREDICTIONS, 12)

@@ -117,10 +117,18 @@ class StubEngine:
         self.held: dict[Source, int] = {}
         self.delivered: list[tuple[Source, list[int]]] = []
         self.full_sources: set[Source] = set()
+        self.gone: set[tuple[Source, int]] = set()
         self.on_revoked: Callable[[], None] = lambda: None
 
     def full(self, source: Source) -> bool:
         return source in self.full_sources
+
+    def goes_back(self, source: Source, offset: int) -> bool:
+        return (source, offset) in self.gone
+
+    @property
+    def logs(self) -> StubEngine:
+        return self
 
     def positions(self) -> dict[Source, int]:
         return dict(self.held)

@@ -70,6 +70,15 @@ async def test_a_poll_is_short_so_that_a_seek_need_not_wait_for_it(rig: Rig) -> 
     assert rig.thread.timeouts == [POLL_SECONDS]
 
 
+async def test_what_is_read_again_from_a_log_s_beginning_is_dropped_before_faust_sees_it(rig: Rig) -> None:
+    await rig.fetch_and_deliver(P0, 6, 7)
+    rig.engine.gone = {((Input.PREDICTIONS, 0), 0)}
+    assert await rig.fetch({P0: records(P0, 0, 1, 2)}) == {}
+    await rig.fetch_and_deliver(P0, 8)
+
+    assert rig.engine.offsets() == [6, 7, 8]
+
+
 async def test_chunks_in_order_reach_the_engine(rig: Rig) -> None:
     await rig.fetch_and_deliver(P0, 0, 1)
     await rig.fetch_and_deliver(P0, 2, 5)

@@ -36,14 +36,10 @@ REGISTRY: Final[Registry] = {
 }
 #: What watches a model over all its versions.
 MODEL_REGISTRY: Final[Registry] = {monitor.name: monitor for monitor in (Silence, Unlearned)}
-#: Every reason that a condition may have: the monitors' own, what the guard says of a part that was switched off, what a
-#: checkpoint says of a part that could not be read, and names for which there is no room. The values of a metric's label.
+#: Every reason that the condition of a version or a model may have here: the monitors' own, what the guard says of a part that
+#: was switched off, and features for which there is no room. ``observability/fired_reasons.py`` has those of all alerts.
 REASONS: Final[tuple[str, ...]] = (
     *(reason.value for monitor in (*REGISTRY.values(), *MODEL_REGISTRY.values()) for reason in monitor.reasons),
     "monitor_raised",
-    "state_unreadable",
-    "too_many_versions",
-    "too_many_variants",
-    "too_many_models",
     "too_many_features",
 )

@@ -20,7 +20,7 @@ from driftbell.streams.engine.broker import Source
 from driftbell.streams.engine.engine import Engine
 from driftbell.streams.join import JoinOutcome
 from driftbell.streams.kafka.fitting import CUT, LEFT_OUT, Shape
-from driftbell.streams.monitors.registry import REASONS
+from driftbell.streams.observability.fired_reasons import FIRED_REASONS
 from driftbell.streams.partition.placement import Misplaced
 from driftbell.streams.records import Input
 from driftbell.streams.stats.histogram import Distribution
@@ -142,7 +142,7 @@ class EngineCollector(Collector):
         fired = CounterMetricFamily(
             "driftbell_alerts_fired", "Alerts that began to fire, by reason.", labels=["reason"]
         )
-        for why in (*REASONS, *(loss.value for loss in Loss), *(fault.value for fault in Misplaced)):
+        for why in FIRED_REASONS:
             fired.add_metric([why], counts[f"fired_{why}"])
         yield fired
 

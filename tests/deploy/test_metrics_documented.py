@@ -9,17 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from driftbell.streams.alerts.reasons import Loss
-from driftbell.streams.monitors.registry import REASONS
-from driftbell.streams.partition.placement import Misplaced
+from driftbell.streams.observability.fired_reasons import FIRED_REASONS
 from tests.deploy.exporters import FOREIGN, Exported, Family, exported
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 _ROW = re.compile(r"^\| `(driftbell_\w+)` \| (\w+) \|([^|]*)\|([^|]*)\|([^|]+)\|$", re.MULTILINE)
 _FLEETS = [(1, 1), (12, 1), (1, 3), (12, 3)]
-#: Why an alert may fire: what the monitors say, and the losses of input.
-_REASONS = {*REASONS, *(loss.value for loss in Loss), *(fault.value for fault in Misplaced)}
 _KINDS = ("email", "pagerduty", "slack")
 
 
@@ -57,7 +53,7 @@ def evaluate(series: str, partitions: int, integrations: int) -> int:
     total = 0
     for term in series.split("+"):
         factor, _, letter = term.strip().rpartition(" ") if term.strip()[-1] in "PIR" else (term.strip(), "", "")
-        count = {"P": partitions, "I": integrations, "R": len(_REASONS), "": 1}[letter]
+        count = {"P": partitions, "I": integrations, "R": len(FIRED_REASONS), "": 1}[letter]
         total += int(factor or 1) * count
     return total
 

@@ -18,6 +18,8 @@ _ALL: Final = "state"
 class LeftOut(Moments):
     """What was left out of the state of one partition, and the life of its alert."""
 
+    reasons = ("state_unreadable",)
+
     def note(self, parts: Sequence[str]) -> None:
         """These parts of the state could not be read and begin again."""
         if parts:
@@ -40,7 +42,7 @@ class LeftOut(Moments):
             alertname="StateDamaged",
             family=Family.HEALTH,
             severity="critical",
-            reason="state_unreadable",
+            reason=self.reasons[0],
             metric="damaged_states",
             value=float(count),
             summary=(

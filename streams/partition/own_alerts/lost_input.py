@@ -15,6 +15,7 @@ class LostInput(Moments):
     """The losses of one partition that are still shown, by input, and the life of their alerts."""
 
     stored_as = "losses"
+    reasons = tuple(loss.value for loss in Loss)
 
     def note(self, source: Input, offset: int, available: int, reason: str) -> None:
         """Read up to ``offset``, the input goes on at ``available``; ``reason`` is one of ``alerts.reasons.Loss``."""

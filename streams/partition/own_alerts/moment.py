@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from driftbell.runtime.config.model import Config
 from driftbell.schemas import LIVE, Alert
@@ -29,6 +29,9 @@ class Moments:
 
     #: The field of the stored state that holds what is shown.
     stored_as = "shown"
+
+    #: Every reason that its alerts may have. The values of a metric's label.
+    reasons: ClassVar[tuple[str, ...]]
 
     def __init__(self, partition: int, config: Config) -> None:
         self._partition = partition

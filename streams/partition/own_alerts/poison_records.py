@@ -22,6 +22,8 @@ class PoisonRecords(Moments):
     Which ones is the owner's word, and not state: once they are passed the checkpoint stands behind them.
     """
 
+    reasons = ("stepped_over",)
+
     def __init__(self, partition: int, config: Config) -> None:
         super().__init__(partition, config)
         self._marked: dict[tuple[Input, int], str] = {}
@@ -52,7 +54,7 @@ class PoisonRecords(Moments):
             alertname="PoisonRecord",
             family=Family.HEALTH,
             severity="critical",
-            reason="stepped_over",
+            reason=self.reasons[0],
             metric="poison_records",
             value=float(facts["count"]),
             summary=(

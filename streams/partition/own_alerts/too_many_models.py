@@ -17,6 +17,8 @@ _ALL: Final = "models"
 class TooManyModels(Moments):
     """Which models have no room in one partition, and the life of their alert."""
 
+    reasons = (ModelNames.reason,)
+
     def __init__(self, partition: int, config: Config) -> None:
         super().__init__(partition, config)
         self._limit = config.worker.max_models_per_partition

@@ -47,6 +47,8 @@ class WrongKeys(Moments):
     hold, costs nothing per event, and with little traffic is nearly every record.
     """
 
+    reasons = tuple(why.value for why in Misplaced)
+
     def __init__(self, partition: int, config: Config, placement: Placement, counts: Counter[str]) -> None:
         super().__init__(partition, config)
         self._placement = placement

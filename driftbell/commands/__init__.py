@@ -5,6 +5,7 @@ from __future__ import annotations
 from driftbell.commands import (
     ack,
     alerts,
+    canary,
     completion,
     config,
     demo,
@@ -33,6 +34,7 @@ COMMANDS = (
     silence,
     route,
     notify,
+    canary,
     topics,
     config,
     replay,

@@ -38,6 +38,7 @@ COMMANDS = [
     ["route", "test"],
     ["route", "show"],
     ["notify", "test"],
+    ["canary"],
     ["dlq", "list"],
     ["dlq", "replay"],
     ["status"],

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import resource
 import time
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
 from driftbell.alerting.process.alert_records import AlertRecord
+from driftbell.alerting.process.consumer import MAX_POLL_RECORDS
 from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.process.reloading.plan import Plan
 from driftbell.alerting.process.router import Router
@@ -36,6 +38,7 @@ from driftbell.alerting.rendering.message import subject
 from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.memory import MemoryStore
 from driftbell.alerting.storms.digest import ALERTNAME
+from driftbell.commands.router import GC_THRESHOLDS
 from driftbell.runtime.config.router import Route
 from driftbell.schemas import Alert, Evidence, alert_id, fingerprint
 
@@ -135,7 +138,7 @@ async def storm(alerts: int, seconds: float, after: float) -> None:
     tasks.append(asyncio.create_task(_watch(blocked)))
     before = memory_mb()
     began = time.monotonic()
-    batch = 500
+    batch = MAX_POLL_RECORDS
     for first in range(0, alerts, batch):
         await asyncio.sleep(max(0.0, began + seconds * first / alerts - time.monotonic()))
         records = [AlertRecord(0, number, alert(f"m{number}")) for number in range(first, min(first + batch, alerts))]
@@ -190,6 +193,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="how long they come")
     parser.add_argument("--after", type=float, default=60.0, help="how long the run goes on after the last")
     options = parser.parse_args()
+    # As the command `driftbell router` does.
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     asyncio.run(storm(options.alerts, options.seconds, options.after))
 
 

@@ -16,6 +16,7 @@ import msgspec
 from driftbell.alerting.incidents.given_up import reported
 from driftbell.alerting.incidents.orphans import orphans
 from driftbell.alerting.incidents.stand_ins import stand_in_of
+from driftbell.alerting.life.holding import MAX_UNOPENED
 from driftbell.alerting.outbox.delivery_queue import (
     Queued,
     Settlement,
@@ -27,7 +28,7 @@ from driftbell.alerting.outbox.delivery_queue import (
 )
 from driftbell.alerting.outbox.destination import Destination
 from driftbell.alerting.rendering.message import ABOUT_US, subject
-from driftbell.alerting.rendering.notification import notify
+from driftbell.alerting.rendering.notification import MAX_ALERTS, notify
 from driftbell.alerting.routing.routes import digest
 from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Group, Kind, Notification, Row, Severity
 from driftbell.alerting.state.state import Draft
@@ -41,7 +42,7 @@ FAILOVER_MS = 60_000
 
 
 #: Failing messages that one message about a destination counts at most: it is composed anew with each that joins.
-MAX_NAMED = 1_000
+MAX_COUNTED = 1_000
 
 
 class Failover:
@@ -63,8 +64,12 @@ class Failover:
             self._fallback[sick.id] = others[0] if others else None
         self._alarm_groups = {alarm_group_id(sick) for sick in self._fallback}
 
-    def take_over(self, draft: Draft, overdue: Iterable[tuple[str, str]], now_ms: int) -> int:
-        """Use other destinations for messages that have waited for too long: (queue, delivery). Returns for how many."""
+    def take_over(self, draft: Draft, overdue: Iterable[tuple[str, str]], now_ms: int, *, tells: bool = True) -> int:
+        """Use other destinations for messages that have waited for too long: (queue, delivery). Returns for how many.
+
+        ``tells``: whether what is wrong with the destinations is said, too. In a storm the first and the last of very many
+        calls do, as it is composed anew each time.
+        """
         sick: dict[str, int] = {}
         for queue_id, delivery_id in overdue:
             queue = draft.queue(queue_id)
@@ -76,7 +81,7 @@ class Failover:
             if not self.is_alarm(queue) and _must_wake(kind_of(queue, row), row.notification, row.calls_again):
                 sick[queue.destination] = sick.get(queue.destination, 0) + 1
                 self._open_elsewhere(draft, queue, row.notification, now_ms)
-        for destination in sick:
+        for destination in sick if tells else ():
             self._alarm(draft, destination, None, now_ms)
         return sum(sick.values())
 
@@ -152,6 +157,9 @@ class Failover:
         shown = [one.id for one in there if one.destination == fallback.id and one.stands_for in ("", queue.id)]
         if any(_shows(draft, one) for one in (*shown, fresh.id, new_queue(queue.group_id, fallback.id).id)):
             return
+        if fallback.for_people and draft.unopened_at(fallback.id) >= MAX_UNOPENED:
+            # The message about the destination counts it: nobody reads hundreds.
+            return
         draft.queues[fresh.id] = fresh
         via = self._label(queue.destination)
         passed_on = msgspec.structs.replace(notification, receiver=fallback.receiver, via=via)
@@ -163,9 +171,11 @@ class Failover:
         if fallback is None:
             return None
         alerts = [] if letter is None else [_given_up(letter, now_ms)]
-        failing = ((queue, row) for queue in draft.queues_of(destination) for row in queue.rows if row.failed_over)
+        failing = (row for queue in draft.failing_at(destination) for row in queue.rows if row.failed_over)
+        rows = sorted(itertools.islice(failing, MAX_COUNTED), key=lambda row: row.notification.severity.rank)
         label = self._label(destination)
-        alerts += [_failing(label, row, now_ms) for _, row in itertools.islice(failing, MAX_NAMED)]
+        # A notification carries no more, and the others are only counted.
+        alerts += [_failing(label, row, now_ms) for row in rows[:MAX_ALERTS]]
         if not alerts:
             return None
         notification = notify(
@@ -176,6 +186,7 @@ class Failover:
             reason=ABOUT_US,
             now_ms=now_ms,
         )
+        notification = msgspec.structs.replace(notification, firing=len(alerts) + max(0, len(rows) - MAX_ALERTS))
         shown = self._alarms(draft, destination)
         # Where people see one already, it goes on: a change of the configuration may have made another the fallback.
         at = shown[0].destination if shown else fallback.id

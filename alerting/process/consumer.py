@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 #: Records per poll. A batch is one write to the store; more would make that write large, fewer would make catching up
 #: slow.
-MAX_POLL_RECORDS = 1_000
+MAX_POLL_RECORDS = 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: Groups flushed in one write: a storm of single alerts makes thousands of groups due in the same second.
-FLUSH_BATCH = 100
+FLUSH_BATCH = 50
 
 #: How long after a write that the store took a request may still begin: with the time-out of a request it is shorter than
 #: the silence after which another router takes over.
@@ -187,10 +187,13 @@ class Router:
         for first in range(0, len(ended), FLUSH_BATCH):
             # Before anything is flushed: a flush tells what is over.
             await self.change(partial(self.posting.end, ended[first : first + FLUSH_BATCH]))
+            await asyncio.sleep(0)
         overdue = self.state.undelivered.since(self.clock() - FAILOVER_MS)
         for first in range(0, len(overdue), FLUSH_BATCH):
+            tells = first == 0 or first + FLUSH_BATCH >= len(overdue)
             async with self._commit() as draft:
-                self._failover.take_over(draft, overdue[first : first + FLUSH_BATCH], self.clock())
+                self._failover.take_over(draft, overdue[first : first + FLUSH_BATCH], self.clock(), tells=tells)
+            await asyncio.sleep(0)
         due = self.state.due(self.clock())
         for first in range(0, len(due), FLUSH_BATCH):
             made: list[Decision] = []

@@ -309,6 +309,11 @@ class DeliveryQueue(msgspec.Struct, kw_only=True, omit_defaults=True):
         return bool(self.incidents) and self.incidents[-1].delivered == "no"
 
     @property
+    def is_failing(self) -> bool:
+        """Whether another destination was used for one of its messages."""
+        return any(row.failed_over for row in self.rows)
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is open and nothing is left to say."""
         return not self.incidents and not self.rows

@@ -78,6 +78,7 @@ class State:
         self._due_deliveries: dict[str, DueDeliveries] = {}
         self._incidents: dict[str, set[str]] = {}
         self._unopened: dict[str, set[str]] = {}
+        self._failing: dict[str, set[str]] = {}
         self._held: dict[str, set[str]] = {}
         for group in self.groups.values():
             self._note_incident(group)
@@ -134,6 +135,10 @@ class State:
     def unopened_at(self, destination: str) -> Collection[str]:
         """The ids of the queues of a destination whose incident is still to be opened there."""
         return self._unopened.get(destination, ())
+
+    def failing_at(self, destination: str) -> Collection[str]:
+        """The ids of the queues of a destination with a message for which another one was used."""
+        return self._failing.get(destination, ())
 
     def held_at(self, destination: str) -> Collection[str]:
         """The ids of the groups that are told there together with very many others."""
@@ -194,10 +199,11 @@ class State:
         self._queues_by_group.setdefault(queue.group_id, set()).add(queue.id)
         self._queues_by_destination.setdefault(queue.destination, set()).add(queue.id)
         self._due_of(queue.destination).put(queue)
-        if queue.is_unopened:
-            self._unopened.setdefault(queue.destination, set()).add(queue.id)
-        else:
-            self._unopened.get(queue.destination, set()).discard(queue.id)
+        for index, belongs in ((self._unopened, queue.is_unopened), (self._failing, queue.is_failing)):
+            if belongs:
+                index.setdefault(queue.destination, set()).add(queue.id)
+            elif queue.destination in index:
+                index[queue.destination].discard(queue.id)
         self.undelivered.put(queue)
         if queue.stands_for:
             self._stand_ins.setdefault(queue.stands_for, set()).add(queue.id)
@@ -207,7 +213,9 @@ class State:
         if gone is None:
             return
         self._queues_by_destination[gone.destination].discard(queue_id)
-        self._unopened.get(gone.destination, set()).discard(queue_id)
+        for index in (self._unopened, self._failing):
+            if gone.destination in index:
+                index[gone.destination].discard(queue_id)
         self._queues_by_group[gone.group_id].discard(queue_id)
         if not self._queues_by_group[gone.group_id]:
             del self._queues_by_group[gone.group_id]
@@ -317,6 +325,15 @@ class Draft:
     def timeline_to_read(self, group_id: str) -> Timeline | None:
         """What happened to a group, to be read only."""
         return _read(group_id, self.timelines, self.state.timelines)
+
+    def failing_at(self, destination: str) -> Iterator[DeliveryQueue]:
+        """The queues of a destination with a message for which another one was used, to be read only."""
+        for queue_id in self.state.failing_at(destination):
+            if queue_id not in self.queues:
+                yield self.state.queues[queue_id]
+        for changed in self.queues.values():
+            if changed is not None and changed.destination == destination and changed.is_failing:
+                yield changed
 
     def unopened_at(self, destination: str) -> int:
         """How many incidents are still to be opened at a destination, with those of this draft."""

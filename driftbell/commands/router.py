@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 
 from driftbell.command import Commands
 from driftbell.configured import RouterConfiguration
 from driftbell.errors import CommandError
 from driftbell.exit_codes import ExitCode
+
+#: As in a worker (``driftbell.streams.worker``): net allocations before the cyclic collector scans the young generation, how
+#: many such scans come before it scans what has survived, and how many of those before it scans everything. With Python's
+#: thresholds it stopped a router that took 20,000 incidents in for 1.8 s; its state holds no cycles.
+GC_THRESHOLDS = 10_000, 10, 100
 
 
 def register(commands: Commands) -> None:
@@ -48,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
         loop.add_signal_handler(signal.SIGHUP, source.asked.set)
         await service.run(config, stop=stop, source=source)
 
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         asyncio.run(until_signalled())
     except RouterError as error:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from driftbell.alerting.channels.address import identity_of, settings_digest
 from driftbell.alerting.channels.alertmanager.kind import ALERTMANAGER
 from driftbell.alerting.channels.channel import Channel
@@ -85,6 +87,17 @@ LOG_ONLY: RouterConfig = MODEL.router(
     route=Route(receiver="log", group_by=["model"], correlate=Correlate()),
     receivers=[receiver("log", log_configs=[LogConfig()])],
 )
+
+
+def in_force(router: RouterConfig) -> RouterConfig:
+    """What a router runs with: its configuration, with ``LOG_ONLY``'s route and receiver where it has none at all.
+
+    Whoever says where an alert goes must ask here, or says something else than the router does.
+    """
+    if not router.is_default:
+        return router
+    # Its other settings (ports, timeouts) hold all the same.
+    return structs.replace(router, route=LOG_ONLY.route, receivers=LOG_ONLY.receivers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from random import SystemRandom
 
 import aiohttp
 from aiokafka.errors import KafkaError
-from msgspec import structs
 
 from driftbell.alerting.api.access import Access
 from driftbell.alerting.api.application import application
@@ -20,7 +19,7 @@ from driftbell.alerting.api.server import ApiServer
 from driftbell.alerting.api.startable import refusals
 from driftbell.alerting.channels import registry
 from driftbell.alerting.channels.http import new_session, request_seconds
-from driftbell.alerting.channels.registry import LOG_ONLY, Endpoint, build
+from driftbell.alerting.channels.registry import Endpoint, build
 from driftbell.alerting.errors import FencedError, RefusedError, StoreUnavailableError
 from driftbell.alerting.heartbeat.heartbeat import Heartbeat
 from driftbell.alerting.heartbeat.startable import refusals as heartbeat_refusals
@@ -121,8 +120,7 @@ def effective(router: RouterConfig) -> RouterConfig:
     """
     if router.is_default:
         log.warning("no receiver is configured (router.route, router.receivers): messages go to this log only")
-        # Its other settings (ports, timeouts) hold all the same.
-        router = structs.replace(router, route=LOG_ONLY.route, receivers=LOG_ONLY.receivers)
+    router = registry.in_force(router)
     problems = [
         *check(router),
         *registry.check(router),

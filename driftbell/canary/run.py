@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
+from driftbell.alerting.channels.registry import in_force
 from driftbell.alerting.outbox.delivery_queue import new_queue
 from driftbell.alerting.routing.routes import compile_tree, group_id
 from driftbell.alerting.state.state import State
@@ -68,7 +69,7 @@ class Canary:
         self._router = router
         self._timeout = timeout_seconds
         self._tell = tell
-        self._tree = compile_tree(config.router.route or Route())
+        self._tree = compile_tree(in_force(config.router).route or Route())
         #: Those that it can be in where nothing correlates it, and those that it was seen in.
         self._groups = {
             group_id(node, node.options.group_labels(labels(model))) for node in self._tree.match(labels(model))

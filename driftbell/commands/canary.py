@@ -32,7 +32,7 @@ def register(commands: Commands) -> None:
         description="Publishes a prediction and waits until a worker has it in a checkpoint; then publishes an alert\n"
         "(alertname DriftbellCanary, severity info) to the alerts topic, waits until every channel of its routes has taken\n"
         "the page, publishes its resolve, and waits until all is closed. It asks Kafka and Redis, not the processes, and\n"
-        "prints each hop with its seconds. Give it a route of its own with `group_wait: 0s` (docs/routing.md).\n\n"
+        "prints each hop with its seconds. Give it a route of its own (docs/routing.md).\n\n"
         "The resolve is published on Ctrl-C and after a time-out as well; what a killed canary left is closed by the next.\n"
         "Exit code 0: everything arrived. 1: a hop was not reached; its lines say which, and what to look at.",
         example="driftbell canary\ndriftbell canary --timeout 2m --json | jq '.hops[] | select(.arrival != \"arrived\")'",

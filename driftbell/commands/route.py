@@ -54,6 +54,7 @@ def test_labels(options: argparse.Namespace) -> int:
     """Route the labels and print."""
     import time
 
+    from driftbell.alerting.channels.registry import in_force
     from driftbell.alerting.muting.routed import routed
     from driftbell.alerting.muting.time_intervals import TimeIntervals
     from driftbell.alerting.routing.routes import compile_tree
@@ -61,7 +62,7 @@ def test_labels(options: argparse.Namespace) -> int:
     from driftbell.runtime.config.router import Route
     from driftbell.runtime.printable import printable
 
-    settings = configured(options).router
+    settings = in_force(configured(options).router)
     labels = _labels(options.labels)
     at_ms = round(time.time() * 1000) if options.at is None else moment_ms(options.at, "--at")
     intervals = TimeIntervals([*settings.mute_time_intervals, *settings.time_intervals])
@@ -82,12 +83,13 @@ def test_labels(options: argparse.Namespace) -> int:
 
 def show_tree(options: argparse.Namespace) -> int:
     """Print the tree."""
+    from driftbell.alerting.channels.registry import in_force
     from driftbell.alerting.routing.routes import compile_tree
     from driftbell.runtime.config.router import Route
     from driftbell.runtime.matching.matchers import describe
     from driftbell.runtime.printable import printable
 
-    for node, depth in _walk(compile_tree(configured(options).router.route or Route()), 0):
+    for node, depth in _walk(compile_tree(in_force(configured(options).router).route or Route()), 0):
         matchers = describe(node.matchers)
         if options.json:
             shown = {

@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
 
     import msgspec
 
+    from driftbell.alerting.channels.registry import in_force
     from driftbell.alerting.incidents.configured import muters_of
     from driftbell.alerting.routing.routes import compile_tree
     from driftbell.alerting.state.state import State
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         return load({table: await box.look(table) for table in Table})
 
     state = at_store(config, saved)
-    tree = compile_tree(config.router.route or Route())
+    tree = compile_tree(in_force(config.router).route or Route())
     explanation = explain(state, tree, muters_of(config.router), options.target, round(time.time() * 1000))
     if options.json:
         print(msgspec.json.encode(explanation).decode())

@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from driftbell.alerting.life.flapping import FlappingRule
+from driftbell.alerting.life.holding import MAX_UNOPENED
+from driftbell.alerting.muting.muter import MuteAnswer, MuteContext, MuteKind, Muting
 from driftbell.alerting.outbox.outcome import OutcomeReason, failed
 from driftbell.alerting.routing.routes import compile_tree
 from driftbell.canary.arrival import Arrival, Reached, closed, pages, read
@@ -21,6 +23,15 @@ from tests.alerting.rig import Rig
 ROUTE = {"group_by": ["alertname"], "group_wait": 1.0, "group_interval": 2.0, "receiver": "oncall"}
 TREE = compile_tree(msgspec.convert(ROUTE, Route))
 BOTH = ("oncall/pagerduty[0]", "oncall/slack[0]")
+
+
+class Muted:
+    """Holds everything back."""
+
+    on = True
+
+    def mute(self, alert: Alert, context: MuteContext) -> MuteAnswer:
+        return MuteAnswer(Muting(MuteKind.SILENCED, ("s1",)) if self.on else None)
 
 
 def record(rig: Rig, status: Status = "firing", episode: int = START_MS) -> Alert:
@@ -95,6 +106,31 @@ async def test_a_page_that_is_given_up_did_not_arrive() -> None:
     [found] = pages(rig.router.state, TREE, firing)
     assert found.arrival is Arrival.GIVEN_UP and found.destination == BOTH[0]
     assert "auth_error" in found.detail and "the key is not valid" in found.detail
+
+
+async def test_what_holds_a_page_back_is_named() -> None:
+    silenced = Muted()
+    rig = await Rig(ROUTE, muters=[silenced]).start()
+    firing = record(rig)
+    await rig.push(firing)
+    await rig.until(2)
+    [found] = pages(rig.router.state, TREE, firing)
+    assert found.arrival is Arrival.HELD_BACK and "s1" in found.detail
+    silenced.on = False
+    await rig.until(10)
+    assert [one.arrival for one in pages(rig.router.state, TREE, firing)] == [Arrival.ARRIVED]
+
+
+async def test_a_page_of_a_storm_is_no_arrival() -> None:
+    rig = await Rig(ROUTE, destinations=[BOTH[1]]).start()
+    rig.vendor.down = failed(OutcomeReason.SERVER_ERROR, "HTTP 503")
+    for number in range(MAX_UNOPENED):
+        await rig.fire(alertname=f"A{number}")
+    await rig.until(2)
+    firing = record(rig)
+    await rig.push(firing)
+    await rig.until(5)
+    assert [one.arrival for one in pages(rig.router.state, TREE, firing)] == [Arrival.STORM]
 
 
 async def test_a_receiver_without_channels_and_a_route_of_another_file_are_no_arrival() -> None:

@@ -94,3 +94,14 @@ def test_the_tree_is_shown(file: str, capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize("wrong", [["model"], ["=x"], ["a=1", "a=2"], ["a=1", "--at", "noon"]])
 def test_what_is_no_label_or_time_is_refused(wrong: list[str], file: str) -> None:
     assert cli.main(["route", "test", *wrong, "-c", file]) == ExitCode.USAGE
+
+
+def test_without_a_route_everything_goes_to_the_log_as_the_router_does_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "driftbell.yaml"
+    path.write_text("router: {shutdown_grace: 5s}\n")
+    for command in (["route", "test", "model=fraud"], ["route", "show"]):
+        assert cli.main(["--config", str(path), *command, "--json"]) == ExitCode.OK
+        [shown] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert shown["receiver"] == "log"

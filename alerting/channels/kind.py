@@ -150,6 +150,7 @@ class ChannelKind(Generic[S]):
             may change while the place stays (tokens, mentions, templates) is left out.
         for_people: whether people read there; programs are told everything, also of thousands of incidents.
         filled: the settings with what they take from ``global``, so that they can be kept alone.
+        pages: whether it may be relied upon for what must wake somebody: only then is it a fallback of others.
     """
 
     integration: str
@@ -159,6 +160,7 @@ class ChannelKind(Generic[S]):
     address: Callable[[S], Address]
     filled: Callable[[S, Global], S] = unfilled
     for_people: bool = True
+    pages: bool = True
 
     @property
     def key(self) -> str:

@@ -13,6 +13,8 @@ from msgspec import structs
 
 from driftbell.alerting.channels.address import identity_of, settings_digest
 from driftbell.alerting.channels.alertmanager.kind import ALERTMANAGER
+from driftbell.alerting.channels.apprise.kind import APPRISE
+from driftbell.alerting.channels.apprise.paging import unreliable
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.email.kind import EMAIL
 from driftbell.alerting.channels.kept import put_together, taken_apart
@@ -47,6 +49,7 @@ KINDS: tuple[ChannelKind[Any], ...] = (
     NTFY,
     PUSHOVER,
     ALERTMANAGER,
+    APPRISE,
     LOG,
 )
 
@@ -54,6 +57,7 @@ KINDS: tuple[ChannelKind[Any], ...] = (
 def check(router: RouterConfig) -> Iterator[BadSetting]:
     """What is wrong with the settings of channels; paths are below ``router``."""
     named: set[tuple[str, str | None]] = set()
+    only_apprise: dict[str, Path] = {}
     for index, each in enumerate(router.receivers):
         if not isinstance(each, MODEL.receiver):
             yield BadSetting(
@@ -71,6 +75,10 @@ def check(router: RouterConfig) -> Iterator[BadSetting]:
                     fix = "give each its own name: what is open there is known by it"
                     yield BadSetting((*path, "name"), f"two {kind.key} have the name {settings.name!r}", fix)
                 named.add((kind.key, settings.name))
+        used = [kind for kind in KINDS if kind.settings_of(each)]
+        if APPRISE in used and all(kind in (APPRISE, LOG) for kind in used):
+            only_apprise[each.name] = ("receivers", index, APPRISE.key, 0)
+    yield from unreliable(router, only_apprise)
 
 
 #: The configuration with the settings of these channels, for ``driftbell.runtime.config.loader.load``.
@@ -207,4 +215,5 @@ def _destination(kind: ChannelKind[Any], filled: ChannelConfig, receiver: str, l
         address=address,
         settings=settings_digest(filled),
         for_people=kind.for_people,
+        pages=kind.pages,
     )

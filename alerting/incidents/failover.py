@@ -52,7 +52,7 @@ class Failover:
         self._destinations = {destination.id: destination for destination in destinations}
         self._fallback: dict[str, Destination | None] = {}
         for sick in destinations:
-            others = [other for other in destinations if other.id != sick.id and not other.retired]
+            others = [other for other in destinations if other.id != sick.id and other.pages and not other.retired]
             # Another kind of channel is less likely to be ill of the same thing.
             others.sort(
                 key=lambda other: (

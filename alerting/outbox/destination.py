@@ -24,6 +24,8 @@ class Destination:
     settings: str = ""
     #: Whether people read there, who are not told of each of thousands of incidents.
     for_people: bool = True
+    #: Whether pages of another destination that fails may go here.
+    pages: bool = True
     #: No longer in the configuration: it is kept until all that it opened is closed.
     retired: bool = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from driftbell.alerting.channels.alertmanager.alertmanager import AlertmanagerChannel
+from driftbell.alerting.channels.apprise.apprise import AppriseChannel
 from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.email.email import EmailChannel
 from driftbell.alerting.channels.http import new_session
@@ -27,6 +29,7 @@ from driftbell.alerting.channels.webhook.webhook import WebhookChannel
 from driftbell.alerting.errors import RefusedError, SecretError
 from driftbell.runtime.config.router import Receiver, Route, RouterConfig
 from driftbell.runtime.config.router_check import check
+from tests.services.missing import missing
 
 
 async def built(receiver: dict[str, Any], **defaults: Any) -> dict[str, Channel]:
@@ -40,6 +43,8 @@ async def built(receiver: dict[str, Any], **defaults: Any) -> dict[str, Channel]
 
 
 async def test_every_kind_of_channel_is_built_under_its_own_name() -> None:
+    if importlib.util.find_spec("apprise") is None:
+        missing("the library Apprise", "pip install 'driftbell[apprise]'")
     found = await built(
         {
             "slack_configs": [{"channel": "C1"}, {"api_url": "https://hooks.example.org/x"}],
@@ -50,6 +55,7 @@ async def test_every_kind_of_channel_is_built_under_its_own_name() -> None:
             "ntfy_configs": [{"topic": "driftbell"}],
             "pushover_configs": [{"user_key": "u" * 30, "token": "a" * 30}],
             "alertmanager_configs": [{"addresses": ["http://alertmanager:9093"]}],
+            "apprise_configs": [{"url": "json://localhost/driftbell"}],
             "log_configs": [{}],
         },
         slack_bot_token="xoxb-1",
@@ -67,6 +73,7 @@ async def test_every_kind_of_channel_is_built_under_its_own_name() -> None:
         "r/ntfy[0]": NtfyChannel,
         "r/pushover[0]": PushoverChannel,
         "r/alertmanager[0]": AlertmanagerChannel,
+        "r/apprise[0]": AppriseChannel,
         "r/log[0]": LogChannel,
     }
     assert {name.partition("/")[2].partition("[")[0] for name in found} == {kind.integration for kind in KINDS}
@@ -190,7 +197,8 @@ async def test_an_empty_secret_is_no_secret(tmp_path: Path) -> None:
 
 
 def test_knowing_the_settings_of_all_channels_brings_no_client_library_along() -> None:
-    code = "import sys, driftbell.alerting.channels.registry; print({'aiohttp', 'aiosmtplib', 'jinja2'} & set(sys.modules))"
+    heavy = {"aiohttp", "aiosmtplib", "apprise", "jinja2"}
+    code = f"import sys, driftbell.alerting.channels.registry; print({heavy} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "set()"

@@ -83,7 +83,7 @@ def length_ms(text: str, option: str) -> int:
     except ValueError as error:
         raise UsageError(f"{option}: {error}") from error
     if found == 0:
-        raise UsageError(f"{option} must be longer than nothing")
+        raise UsageError(f"{option} must be more than 0; write it as 30m, 2h or 1d")
     return found
 
 

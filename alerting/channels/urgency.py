@@ -9,6 +9,8 @@ from driftbell.alerting.state.records import Kind
 
 #: The decision that nothing has changed for long (``driftbell.alerting.incidents.decision.DecisionReason``).
 REPEAT = "repeat_interval_elapsed"
+#: The decision that what was given up is tried again.
+TRIED_AGAIN = "tried_again"
 
 
 class Urgency(enum.StrEnum):
@@ -29,4 +31,4 @@ def urgency(delivery: Delivery) -> Urgency:
         return Urgency.OVER
     if delivery.calls:
         return Urgency.CALL
-    return Urgency.REMIND if delivery.notification.reason == REPEAT else Urgency.TELL
+    return Urgency.REMIND if delivery.notification.reason in (REPEAT, TRIED_AGAIN) else Urgency.TELL

@@ -18,6 +18,9 @@ from driftbell.alerting.muting.muter import Muted
 from driftbell.alerting.outbox.delivery_queue import Queued
 from driftbell.alerting.state.records import LogEntry
 
+#: The time of a log entry whose destination does not know what it says, as the message was given up.
+GIVEN_UP_MS = 0
+
 
 class DecisionReason(enum.StrEnum):
     """Why a destination is notified, or why not. The value is the log field, the metric label and what tests assert."""
@@ -39,6 +42,8 @@ class DecisionReason(enum.StrEnum):
     #: Nobody has taken it on: people are called once more.
     REMINDER = "reminder"
     REPEAT = "repeat_interval_elapsed"
+    #: The last message there was given up (``driftbell.alerting.incidents.given_up``), and it fires on.
+    TRIED_AGAIN = "tried_again"
     #: Very many incidents wait there: it is told together with the others (``driftbell.alerting.life.holding``).
     STORM = "storm"
     NOTHING_FIRING = "nothing_firing"
@@ -53,6 +58,16 @@ class DecisionReason(enum.StrEnum):
     def calls_again(self) -> bool:
         """Whether it calls people for what is open already."""
         return self in (DecisionReason.ESCALATED, DecisionReason.REMINDER)
+
+    @property
+    def says_the_same(self) -> bool:
+        """Whether it makes a notification that has nothing new."""
+        return self in (DecisionReason.REPEAT, DecisionReason.TRIED_AGAIN)
+
+    @property
+    def has_no_news(self) -> bool:
+        """Whether what fires is what the last message said, so that anything new is the better reason."""
+        return self is DecisionReason.UP_TO_DATE or self.says_the_same
 
 
 def needs_update(
@@ -82,7 +97,9 @@ def needs_update(
         return DecisionReason.ALL_RESOLVED if last.firing else DecisionReason.NOTHING_FIRING
     if send_resolved and not resolved <= last.resolved:
         return DecisionReason.ALERTS_RESOLVED
-    return DecisionReason.REPEAT if last.at_ms < now_ms - repeat_ms else DecisionReason.UP_TO_DATE
+    if last.at_ms >= now_ms - repeat_ms:
+        return DecisionReason.UP_TO_DATE
+    return DecisionReason.TRIED_AGAIN if last.at_ms == GIVEN_UP_MS else DecisionReason.REPEAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +120,7 @@ class Decision:
 
 def with_taken(reason: DecisionReason, taken: Taken) -> DecisionReason:
     """What is new of acknowledgements is told where nothing else is."""
-    if reason not in (DecisionReason.UP_TO_DATE, DecisionReason.REPEAT):
+    if not reason.has_no_news:
         return reason
     if taken.change is TakenChange.GIVEN_BACK:
         return DecisionReason.ACKNOWLEDGEMENT_OVER
@@ -113,8 +130,7 @@ def with_taken(reason: DecisionReason, taken: Taken) -> DecisionReason:
 def with_flapping(reason: DecisionReason, last: LogEntry | None, flapping: AbstractSet[str]) -> DecisionReason:
     """That an alert flaps is told where nothing else is."""
     told = frozenset() if last is None or last.flapping is msgspec.UNSET else last.flapping
-    quiet = reason in (DecisionReason.UP_TO_DATE, DecisionReason.REPEAT)
-    return DecisionReason.FLAPPING if quiet and flapping - told else reason
+    return DecisionReason.FLAPPING if reason.has_no_news and flapping - told else reason
 
 
 def with_waiting(reason: DecisionReason, *, escalated: bool, reminder: bool) -> DecisionReason:
@@ -125,7 +141,7 @@ def with_waiting(reason: DecisionReason, *, escalated: bool, reminder: bool) -> 
         escalated: a step of the escalation has just reached this destination.
         reminder: people there were called too long ago.
     """
-    quiet = reason in (DecisionReason.UP_TO_DATE, DecisionReason.REPEAT, DecisionReason.ACKNOWLEDGED)
+    quiet = reason.has_no_news or reason is DecisionReason.ACKNOWLEDGED
     if escalated and (quiet or reason is DecisionReason.FIRST_NOTIFICATION):
         return DecisionReason.ESCALATED
     return DecisionReason.REMINDER if reminder and quiet else reason

@@ -299,7 +299,7 @@ class Dispatch:
             repeat_ms=node.options.repeat_interval_ms if node else 0,
             now_ms=now_ms,
         )
-        if reason is DecisionReason.REPEAT and firing.keys() <= held_back.keys():
+        if reason.says_the_same and firing.keys() <= held_back.keys():
             reason = DecisionReason.UP_TO_DATE
         if reason is DecisionReason.ALL_RESOLVED and not resolved:
             reason = DecisionReason.ROUTING_CHANGED
@@ -390,7 +390,7 @@ class Dispatch:
         else:
             queued = enqueue_resolved(queue, notification if destination.send_resolved else None, now_ms)
         draft.drop_if_empty(queue)
-        if reason is not DecisionReason.REPEAT:
+        if not reason.says_the_same:
             follow(draft, queue.id, notification, self.destinations, now_ms, calls_again=calls_again)
         return queued
 

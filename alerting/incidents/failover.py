@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from driftbell.alerting.incidents.decision import GIVEN_UP_MS
 from driftbell.alerting.incidents.given_up import reported
 from driftbell.alerting.incidents.orphans import orphans
 from driftbell.alerting.incidents.stand_ins import stand_in_of
@@ -228,7 +229,7 @@ def _is_ill(draft: Draft, destination: str) -> bool:
     # The mark that ``given_up.notify_again`` makes.
     groups = {**draft.state.groups, **draft.groups} if draft.groups else draft.state.groups
     found = (group.log.get(destination) for group in groups.values() if group is not None)
-    return any(entry is not None and entry.at_ms == 0 and entry.firing for entry in found)
+    return any(entry is not None and entry.at_ms == GIVEN_UP_MS and entry.firing for entry in found)
 
 
 def alarm_group_id(destination: str) -> str:
@@ -247,8 +248,9 @@ def _group(destination: str, label: str, now_ms: int) -> Group:
 
 
 def _given_up(letter: DeadDelivery, now_ms: int) -> Alert:
+    attempts = f"{letter.attempts} attempt{'' if letter.attempts == 1 else 's'}"
     text = (
-        f"driftbell could not notify {letter.destination} and gave up after {letter.attempts} attempts "
+        f"driftbell could not notify {letter.destination} and gave up after {attempts} "
         f"({letter.last_reason}): {letter.subject}"
     )
     # A state of before has no severity: then the worst is assumed.

@@ -6,6 +6,7 @@ import logging
 
 import msgspec
 
+from driftbell.alerting.incidents.decision import GIVEN_UP_MS
 from driftbell.alerting.outbox.backoff import REFUSED_PAUSE_MS, REFUSED_RETRY_MS
 from driftbell.alerting.outbox.outcome import OutcomeReason
 from driftbell.alerting.state.records import DeadDelivery, DeliveryQueue, Row
@@ -56,7 +57,7 @@ def notify_again(draft: Draft, queue: DeliveryQueue) -> None:
     group = draft.group(queue.group_id)
     entry = group.log.get(queue.destination) if group is not None else None
     if group is not None and entry is not None:
-        group.log[queue.destination] = msgspec.structs.replace(entry, at_ms=0)
+        group.log[queue.destination] = msgspec.structs.replace(entry, at_ms=GIVEN_UP_MS)
 
 
 def hasten(draft: Draft, destination: str, now_ms: int) -> None:

@@ -193,7 +193,7 @@ DIFFERENCES = (
     Difference(
         "receivers",
         "many more, and more fields of each",
-        "Slack, PagerDuty, email, Teams, Pushover, webhook; ntfy, forwarding and the log, which it lacks",
+        "Slack, PagerDuty, email, Teams, Pushover, webhook; ntfy, Apprise, forwarding and the log, which it lacks",
         "not there yet",
     ),
     Difference(

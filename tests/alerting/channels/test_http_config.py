@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator
@@ -119,6 +120,40 @@ async def test_requests_go_by_the_proxy(listener: Listener) -> None:
 
     [(url, _)] = listener.requests
     assert url == "http://hooks.example.org/x"
+
+
+async def test_channels_go_by_the_proxy_of_the_environment_unless_they_have_their_own(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", listener.address)
+    assert (await send({}, "http://hooks.example.org/x")).ok
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert (await send({"proxy_url": listener.address}, "http://hooks.example.org/y")).ok
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert (await send({}, listener.address + "/z")).ok
+
+    assert [url.rpartition("/")[2] for url, _ in listener.requests] == ["x", "y", "z"]
+
+
+async def test_https_goes_by_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    for name in ("HTTPS_PROXY", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        outcome = await send({}, "https://hooks.example.org/x")
+
+    assert asked == [b"CONNECT hooks.example.org:443 HTTP/1.1\r\n"]
+    assert not outcome.ok
 
 
 async def test_an_authority_and_a_certificate_of_ones_own_are_used(tmp_path: Path) -> None:

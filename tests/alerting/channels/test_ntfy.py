@@ -15,7 +15,7 @@ from driftbell.alerting.channels.channel import Channel
 from driftbell.alerting.channels.http_config.options import HttpOptions
 from driftbell.alerting.channels.ntfy.ntfy import NtfyChannel
 from driftbell.alerting.channels.secrets import SecretSource
-from driftbell.alerting.channels.urgency import REPEAT
+from driftbell.alerting.channels.urgency import REPEAT, TRIED_AGAIN
 from driftbell.alerting.incidents.decision import DecisionReason
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import OutcomeReason, Retry
@@ -138,7 +138,7 @@ class TestNtfy(ChannelContract):
             assert (await bench.make().send(each)).ok
 
         assert [body["priority"] for body in fake.published] == [5, 4, 2]
-        assert DecisionReason.REPEAT.value == REPEAT
+        assert (DecisionReason.REPEAT.value, DecisionReason.TRIED_AGAIN.value) == (REPEAT, TRIED_AGAIN)
 
     @pytest.mark.parametrize(("given", "sent"), [("1", 1), (" 4\n", 4), ("9", 5), ("loud", 5)])
     async def test_a_priority_of_the_configuration_wins_where_it_is_one(

@@ -37,6 +37,8 @@ def log(firing: str = "", resolved: str = "", age_ms: int = 0) -> LogEntry:
         (log("a", age_ms=4 * HOUR), "a", "", True, DecisionReason.UP_TO_DATE),
         (log("a", age_ms=4 * HOUR + 1), "a", "", True, DecisionReason.REPEAT),
         (log("ab", age_ms=5 * HOUR), "a", "b", False, DecisionReason.REPEAT),
+        (log("a", age_ms=NOW), "a", "", True, DecisionReason.TRIED_AGAIN),
+        (log("a", age_ms=NOW), "ab", "", True, DecisionReason.NEW_ALERTS),
     ],
 )
 def test_a_case_of_the_table(

@@ -465,6 +465,11 @@ async def test_a_delivery_given_up_is_told_on_another_channel_and_taken_back() -
     await one.until(14)
     assert one.vendor.story[0] == (3.0, "trigger")
     assert len(slack.open) == 1
+    # No interval has elapsed: it is the message that was given up, once more.
+    assert [reason for _, reason in one.reasons()][:2] == [
+        DecisionReason.FIRST_NOTIFICATION,
+        DecisionReason.TRIED_AGAIN,
+    ]
 
 
 @pytest.mark.slow

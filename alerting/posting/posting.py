@@ -54,7 +54,7 @@ class Posting:
     Args:
         dispatch: the routes.
         resolve_timeout_ms: how long an alert fires that is posted without an end.
-        most: posted alerts that may fire at once.
+        most: posted alerts that may fire at once; twice as many are kept, with those that are over.
     """
 
     def __init__(self, dispatch: Dispatch, resolve_timeout_ms: int = 300_000, most: int = 20_000) -> None:
@@ -65,9 +65,18 @@ class Posting:
     def post(self, alerts: Sequence[PostedAlert], draft: Draft, now_ms: int) -> Counter[PostResult]:
         """Take alerts in, each for itself; how often what became of them."""
         results: Counter[PostResult] = Counter()
+        kept = len(draft.state.deadlines.kept)
+        if kept >= 2 * self._most:
+            kept -= _make_room(draft)
         for alert in alerts:
-            is_full = len(draft.state.deadlines) + results[PostResult.FIRING] >= self._most
-            results[self._take_in(draft, alert, now_ms, is_full=is_full)] += 1
+            name = fingerprint(alert.labels)
+            is_new = _posted(draft, name) is None
+            firing = len(draft.state.deadlines) + results[PostResult.FIRING]
+            is_full = firing >= self._most or (is_new and kept >= 2 * self._most)
+            # What nobody heard of is kept only to be merged with what overlaps it: the first to be left out.
+            keep_over = not is_new or kept < self._most
+            results[self._take_in(draft, name, alert, now_ms, is_full=is_full, keep_over=keep_over)] += 1
+            kept += is_new and _posted(draft, name) is not None
         return results
 
     def answer(self, command: Command, draft: Draft, now_ms: int) -> Answer:
@@ -96,8 +105,9 @@ class Posting:
         """What the one is told whose alerts were not all taken."""
         return f"{refused:,} alerts were not taken: {self._most:,} posted alerts fire already (router.api.max_alerts)"
 
-    def _take_in(self, draft: Draft, alert: PostedAlert, now_ms: int, *, is_full: bool) -> PostResult:
-        name = fingerprint(alert.labels)
+    def _take_in(
+        self, draft: Draft, name: str, alert: PostedAlert, now_ms: int, *, is_full: bool, keep_over: bool
+    ) -> PostResult:
         entry = draft.entry(name)
         if entry is not None and entry.posted is None and entry.status != "resolved":
             return PostResult.OWN_ALERT
@@ -107,6 +117,8 @@ class Posting:
         fires = posted.fires(now_ms)
         if fires and not fired and is_full:
             return PostResult.TOO_MANY
+        if not fires and not keep_over:
+            return PostResult.NEVER_FIRED
         if entry is None:
             entry = draft.entries[name] = Entry(fingerprint=name, episode=0, status="resolved", updated_ms=0)
         elif entry.posted is None:
@@ -163,6 +175,22 @@ def forget_posted(draft: Draft, now_ms: int) -> None:
     for answer in draft.state.answers.values():
         if answer.reason in (TAKEN, TOO_MANY) and answer.at_ms + ANSWERS_MS <= now_ms:
             draft.answers[answer.id] = None
+
+
+def _posted(draft: Draft, name: str) -> Posted | None:
+    entry = draft.entry_to_read(name)
+    return None if entry is None else entry.posted
+
+
+def _make_room(draft: Draft) -> int:
+    """Forget early what is over and told; how many."""
+    forgotten = 0
+    for name in draft.state.deadlines.kept:
+        entry = draft.entry_to_read(name)
+        if entry is not None and entry.posted is not None and entry.status != "firing" and not entry.groups:
+            draft.entries[name] = None
+            forgotten += 1
+    return forgotten
 
 
 def merged(old: Posted | None, new: Posted, now_ms: int) -> Posted:

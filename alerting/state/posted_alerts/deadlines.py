@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from driftbell.alerting.state.records import Entry
 
@@ -13,12 +13,17 @@ class Deadlines:
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._ends: dict[str, int] = {}
+        self._kept: set[str] = set()
         self._heap: list[tuple[int, str]] = []
         for entry in entries:
             self.note(entry.fingerprint, entry)
 
     def note(self, fingerprint: str, entry: Entry | None) -> None:
         """An entry is new, has changed, or is gone."""
+        if entry is None or entry.posted is None:
+            self._kept.discard(fingerprint)
+        else:
+            self._kept.add(fingerprint)
         if entry is None or entry.posted is None or entry.status != "firing":
             self._ends.pop(fingerprint, None)
         elif self._ends.get(fingerprint) != entry.posted.ends_ms:
@@ -41,6 +46,11 @@ class Deadlines:
         while self._heap and self._ends.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
+
+    @property
+    def kept(self) -> Collection[str]:
+        """The fingerprints of all posted alerts that are kept, also of those that are over."""
+        return self._kept
 
     def __len__(self) -> int:
         """How many posted alerts fire."""

@@ -132,6 +132,37 @@ async def test_more_than_the_most_are_refused_and_what_is_known_is_refreshed_all
     assert "3 alerts were not taken: 2 posted alerts fire already" in rig.router.posting.too_many(3)
 
 
+async def test_what_is_over_and_was_never_heard_of_is_bounded_too() -> None:
+    rig = await Rig(ROUTE).start()
+    rig.router.posting = Posting(rig.router._dispatch, most=3)
+    for batch in range(3):
+        over = [PostedAlert(labels={"n": f"{batch}-{number}"}, ends_ms=seconds(-1)) for number in range(10)]
+        results = await rig.router.change(partial(rig.router.posting.post, over))
+        assert results == Counter({PostResult.NEVER_FIRED: 10})
+        assert len(rig.router.state.entries) == 3
+    alerts = [PostedAlert(labels={"n": str(number)}) for number in range(4)]
+    results = await rig.router.change(partial(rig.router.posting.post, alerts))
+    assert results == Counter({PostResult.FIRING: 3, PostResult.TOO_MANY: 1}), "they take no place of what fires"
+
+
+async def test_what_fired_and_is_over_makes_room_when_it_was_told() -> None:
+    rig = await Rig(ROUTE).start()
+    rig.router.posting = Posting(rig.router._dispatch, most=2)
+    most_kept = 0
+    for batch in range(6):
+        labels = [{"model": "host", "n": f"{batch}-{number}"} for number in range(2)]
+        firing = [PostedAlert(labels=one) for one in labels]
+        results = await rig.router.change(partial(rig.router.posting.post, firing))
+        assert results == Counter({PostResult.FIRING: 2})
+        most_kept = max(most_kept, len(rig.router.state.entries))
+        await rig.until(batch * 30 + 15)
+        over = [PostedAlert(labels=one, ends_ms=rig.clock()) for one in labels]
+        results = await rig.router.change(partial(rig.router.posting.post, over))
+        assert results == Counter({PostResult.RESOLVED: 2})
+        await rig.until(batch * 30 + 30)
+    assert most_kept == 4
+
+
 async def test_posted_alerts_outlive_the_router_and_wait_for_a_sign_after_it_was_away() -> None:
     clock, tables = VirtualClock(), MemoryTables()
     rig = await Rig(ROUTE, store=MemoryStore(tables), clock=clock).start()

@@ -19,6 +19,8 @@ _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9][0-9_]*|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+#: In an error of PyYAML: the name that the file gives an alias, an anchor or a tag.
+_NAMED = re.compile(r"(?<=alias|nchor| name|andle) '[^']*'")
 #: Python refuses to read longer decimal numbers; they stay text, which no number's place takes.
 _MOST_DIGITS = 4_000
 #: ``$${NAME}`` stands for a literal ``${NAME}``; ``${NAME:-text}`` for NAME or, where that is not set, text.
@@ -105,7 +107,7 @@ def parse(text: str, source: str, variables: Mapping[str, str]) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source)
-        document.errors.append(DocumentError(place, (), f"not YAML: {error.problem or error.context}"))
+        document.errors.append(DocumentError(place, (), f"not YAML: {_without_value(error.problem or error.context)}"))
         return document
     except yaml.YAMLError as error:
         document.errors.append(DocumentError(Place(source), (), f"not YAML: {error}"))
@@ -121,6 +123,13 @@ def parse(text: str, source: str, variables: Mapping[str, str]) -> Document:
                 DocumentError(error.place, (), f"aliases make more than {MAX_VALUES:,} values of this file: use fewer")
             )
     return document
+
+
+def _without_value(problem: str | None) -> str:
+    """PyYAML's words without the name of an alias, anchor or tag: a secret that begins as these do reads as one."""
+    said = problem or ""
+    bare = _NAMED.sub("", said)
+    return said if bare == said else f"{bare}; put a value that begins with *, & or ! in quotes"
 
 
 def _refuse_depth(text: str) -> None:
@@ -224,7 +233,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.ScalarNode, place: Place, path: Path) -> Any:
         if node.tag.startswith("!"):
-            self._wrong(place, path, f"the tag {node.tag} is not known")
+            self._wrong(place, path, "begins with !, which YAML takes for a tag: put it in quotes")
             return None
         text = str(node.value)
         expanded = self._expand(text, place, path)

@@ -2,6 +2,9 @@
 
 msgspec itself stops at the first and does not name the keys of a mapping; it has the last word all the same
 (``driftbell.runtime.config.loader`` converts what comes out of here).
+
+A mistake shows the value that is wrong, except where a secret may stand: in or in place of a section that has one, and in all
+that such a section holds. There it says only what kind of value it is.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from msgspec import inspect
 from driftbell.runtime.config.document import Loose, Path, scalar
 from driftbell.runtime.config.duration import parse_duration
 from driftbell.runtime.config.nearest import nearest
+from driftbell.runtime.config.wrong_value import holds_secrets, is_secret, kind_of, shown
 
 #: In place of a value of the wrong type. What holds it goes without, so that all else is checked all the same.
 _BROKEN: Final = object()
@@ -42,6 +46,8 @@ class Checker:
     overlays: Callable[[Path], type[msgspec.Struct] | None] = lambda path: None
     mistakes: list[Mistake] = field(default_factory=list)
     _known_keys: dict[str, str] = field(default_factory=dict)
+    #: Whether the value that is looked at is in a section that has a secret.
+    _by_secrets: bool = False
 
     def section(self, value: Any, section: type[msgspec.Struct], path: Path = ()) -> Any:
         """``value`` with durations in seconds and loose text typed, fit for ``msgspec.convert``; mistakes are collected."""
@@ -57,14 +63,14 @@ class Checker:
         match kind:
             case inspect.Metadata():
                 if (kind.extra_json_schema or {}).get("format") == "duration":
-                    return self._duration(value, path)
+                    return self._duration(value, kind, path)
                 return self._check(value, kind.type, path)
             case inspect.UnionType():
                 return self._union(value, kind, path)
             case inspect.StructType():
                 return self._struct(value, kind, path)
             case inspect.DictType():
-                mapping = self._mapping(value, path)
+                mapping = self._mapping(value, kind, path)
                 found = {key: self._check(item, kind.value_type, (*path, key)) for key, item in mapping.items()}
                 return {key: item for key, item in found.items() if item is not _BROKEN}
             case inspect.ListType():
@@ -75,8 +81,10 @@ class Checker:
                 return self._leaf(value, kind, path)
 
     def _struct(self, value: Any, kind: inspect.StructType, path: Path) -> dict[str, Any]:
-        mapping = self._mapping(value, path)
+        mapping = self._mapping(value, kind, path)
         fields = {field.encode_name: field for field in kind.fields}
+        outside = self._by_secrets
+        self._by_secrets = outside or any(is_secret(one.type) for one in kind.fields)
         result = {}
         for key, item in mapping.items():
             here = (*path, key)
@@ -86,6 +94,7 @@ class Checker:
                 checked = self._check(item, fields[key].type, here)
                 if checked is not _BROKEN:
                     result[key] = checked
+        self._by_secrets = outside
         for name, one in fields.items():
             if one.required and name not in mapping:
                 self.mistakes.append(Mistake(path, f"the key {name} is needed here"))
@@ -98,12 +107,12 @@ class Checker:
             return f"; it belongs to {elsewhere}"
         return f"; known here: {', '.join(sorted(fields))}"
 
-    def _mapping(self, value: Any, path: Path) -> dict[str, Any]:
+    def _mapping(self, value: Any, kind: inspect.Type, path: Path) -> dict[str, Any]:
         value = self._parsed(value, path)
         if value is None:
             return {}
         if not isinstance(value, dict):
-            self.mistakes.append(Mistake(path, f"expected keys with values, got {_shown(value)}"))
+            self.mistakes.append(Mistake(path, f"expected keys with values, got {self._got(value, kind, path)}"))
             return {}
         return value
 
@@ -115,7 +124,9 @@ class Checker:
         if value is None:
             return []
         if not isinstance(value, list):
-            self.mistakes.append(Mistake(path, f"expected a list, got {_shown(value)}: write [{_shown(value)}]"))
+            got = self._got(value, kind, path)
+            fix = f"write [{got}]" if got == shown(value) else "put it in [ and ]"
+            self.mistakes.append(Mistake(path, f"expected a list, got {got}: {fix}"))
             return _BROKEN
         found = [self._check(item, kind.item_type, (*path, index)) for index, item in enumerate(value)]
         # Left out alone, it would move the others, and their places with them.
@@ -144,17 +155,20 @@ class Checker:
             # Only scalars are unions in the model (the values of ``kafka``), so msgspec can decide.
             return msgspec.convert(value, str | int | float | bool)
         except msgspec.ValidationError:
-            self.mistakes.append(Mistake(path, f"expected text, a number, true or false, got {_shown(value)}"))
+            got = self._got(value, kind, path)
+            self.mistakes.append(Mistake(path, f"expected text, a number, true or false, got {got}"))
             return _BROKEN
 
-    def _duration(self, value: Any, path: Path) -> Any:
+    def _duration(self, value: Any, kind: inspect.Type, path: Path) -> Any:
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             try:
                 return parse_duration(str(value))
             except ValueError as error:
-                self.mistakes.append(Mistake(path, str(error)))
-                return _BROKEN
-        self.mistakes.append(Mistake(path, f"expected a duration such as 30s, 5m or 7d, got {_shown(value)}"))
+                if not self._by_secrets:
+                    self.mistakes.append(Mistake(path, str(error)))
+                    return _BROKEN
+        got = self._got(value, kind, path)
+        self.mistakes.append(Mistake(path, f"expected a duration such as 30s, 5m or 7d, got {got}"))
         return _BROKEN
 
     def _leaf(self, value: Any, kind: inspect.Type, path: Path) -> Any:
@@ -162,8 +176,14 @@ class Checker:
         try:
             return msgspec.convert(value, _python_type(kind))
         except msgspec.ValidationError as error:
-            self.mistakes.append(Mistake(path, _explain(value, kind, error)))
+            self.mistakes.append(Mistake(path, _explain(value, kind, error, self._got(value, kind, path))))
             return _BROKEN
+
+    def _got(self, value: Any, kind: inspect.Type, path: Path) -> str:
+        """The value as a message shows it: only its kind where it may be a secret."""
+        # Of Kafka's settings a name says which are secret, no type.
+        hides = self._by_secrets or path[:1] == ("kafka",) or holds_secrets(kind, set())
+        return kind_of(value) if hides else shown(value)
 
     def _index(self, kind: inspect.Type, path: str, seen: set[type]) -> None:
         """Where each key belongs, for the key that somebody put into the wrong section."""
@@ -207,34 +227,20 @@ def _python_type(kind: inspect.Type) -> Any:
     return Annotated[base, msgspec.Meta(**given)] if given else base
 
 
-def _explain(value: Any, kind: inspect.Type, error: msgspec.ValidationError) -> str:
+def _explain(value: Any, kind: inspect.Type, error: msgspec.ValidationError, got: str) -> str:
     match kind:
         case inspect.BoolType():
-            return f"expected true or false, got {_shown(value)}"
+            return f"expected true or false, got {got}"
         case inspect.LiteralType():
             meant = nearest(str(value), map(str, kind.values))
             hint = f"; did you mean {meant}?" if meant else ""
-            return f"expected one of {', '.join(map(str, kind.values))}, got {_shown(value)}{hint}"
+            return f"expected one of {', '.join(map(str, kind.values))}, got {got}{hint}"
         case inspect.StrType() if isinstance(value, bool | int | float):
-            return f"expected text, got {_shown(value)}: put it in quotes"
+            return f"expected text, got {got}: put it in quotes"
         case inspect.IntType() | inspect.FloatType() if not isinstance(value, int | float) or isinstance(value, bool):
             noun = "a whole number" if isinstance(kind, inspect.IntType) else "a number"
-            return f"expected {noun}, got {_shown(value)}"
+            return f"expected {noun}, got {got}"
         case inspect.IntType() if isinstance(value, float):
-            return f"expected a whole number, got {_shown(value)}"
+            return f"expected a whole number, got {got}"
         case _:
-            return f"{str(error).replace('`', '')}, got {_shown(value)}"
-
-
-def _shown(value: Any) -> str:
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return str(value).lower()
-        case dict():
-            return "keys with values"
-        case list():
-            return "a list"
-        case _:
-            return repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}..."
+            return f"{str(error).replace('`', '')}, got {got}"

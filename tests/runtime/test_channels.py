@@ -62,7 +62,7 @@ def test_its_secrets_are_known_and_not_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ("{url: 5}", "driftbell.yaml:6:17: router.receivers[0].chat_configs[0].url: expected text, got 5"),
+        ("{url: 5}", "driftbell.yaml:6:17: router.receivers[0].chat_configs[0].url: expected text, got a number"),
         (
             "{color: red}",
             "driftbell.yaml:6:12: router.receivers[0].chat_configs[0].color: unknown key; did you mean colour?",

@@ -313,7 +313,8 @@ class Dispatch:
                 escalated=destination.receiver in called,
                 reminder=is_to_be_reminded(last, node.options.remind_ms, now_ms),
             )
-        if reason.sends and firing and hold(draft, group, destination) is Holding.STORM:
+        rank = worst(firing.values()) if reason.sends and firing else None
+        if hold(draft, group, destination, rank) is Holding.STORM:
             reason = DecisionReason.STORM
         queued = None
         if reason.sends:

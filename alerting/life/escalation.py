@@ -21,7 +21,8 @@ def waits(group: Group, alerts: Mapping[str, Alert], held_back: Collection[str])
     """Whether something that people were told of fires, and nothing holds it back."""
     told = {name for entry in group.log.values() for name in entry.firing}
     firing = (name for name, alert in alerts.items() if alert.status == "firing" and name not in held_back)
-    return any(name in told for name in firing)
+    # In a storm it is told together with others.
+    return any(name in told or group.held for name in firing)
 
 
 def escalate(group: Group, node: Node | None, now_ms: int) -> list[str]:

@@ -39,21 +39,33 @@ class Holding(enum.StrEnum):
     STORM = "storm"
 
 
-def hold(draft: Draft, group: Group, destination: Destination) -> Holding:
-    """Decide for an incident that is to be sent, and note it on the group."""
-    holding = _decide(draft, group, destination)
-    if holding is Holding.STORM:
+def hold(draft: Draft, group: Group, destination: Destination, rank: int | None) -> Holding:
+    """Decide for an incident, and note it on the group.
+
+    Args:
+        draft: to be read.
+        group: is changed.
+        destination: of the route.
+        rank: the gravest severity of what is to be sent of it, 0 for critical; None: nothing that fires is.
+    """
+    holding = Holding.SHOWN if rank is None else _decide(draft, group, destination, rank)
+    if rank is not None and holding is Holding.STORM:
         group.held.add(destination.id)
+        group.held_rank = rank
     else:
         group.held.discard(destination.id)
     return holding
 
 
-def _decide(draft: Draft, group: Group, destination: Destination) -> Holding:
+def _decide(draft: Draft, group: Group, destination: Destination, rank: int) -> Holding:
     if not destination.for_people:
         return Holding.FOR_PROGRAMS
     queue = draft.queue_to_read(new_queue(group.id, destination.id).id)
     if queue is not None and queue.incidents:
         return Holding.SHOWN
-    many = len(draft.state.held_at(destination.id)) > MAX_RELEASED
-    return Holding.STORM if many or draft.unopened_at(destination.id) >= MAX_UNOPENED else Holding.CALM
+    # What is less grave takes no place away.
+    if sum(map(len, draft.state.held_at(destination.id)[: rank + 1])) > MAX_RELEASED:
+        return Holding.STORM
+    if len(draft.state.unopened_at(destination.id)) + len(draft.queues) < MAX_UNOPENED:
+        return Holding.CALM
+    return Holding.STORM if draft.unopened_at(destination.id, rank) >= MAX_UNOPENED else Holding.CALM

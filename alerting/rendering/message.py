@@ -10,6 +10,7 @@ from driftbell.alerting.rendering.story.headline import RESOLVED, headline, summ
 from driftbell.alerting.rendering.story.news import news
 from driftbell.alerting.rendering.story.roles import is_over, phrase, symptom
 from driftbell.alerting.rendering.story.story import tell
+from driftbell.alerting.state.due_deliveries import MANY_INCIDENTS
 from driftbell.alerting.state.records import POSTED, Flapping, Incident, Kind, Notification, Severity
 from driftbell.alerting.times import clock_time, length, to_ms
 from driftbell.runtime.measured import measured, psi_numbers, strength
@@ -29,6 +30,8 @@ _LEVELS = frozenset(one.upper() for one in Severity)
 
 #: The reason of a message about a destination, not about an alert: nobody can take that on.
 ABOUT_US = "notification_failed"
+#: The reasons of messages that nobody can take on: they are about no incident of their own.
+NOBODYS = frozenset({ABOUT_US, MANY_INCIDENTS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def compose(notification: Notification, incident: Incident, kind: Kind) -> Messa
         more = len(story.folded) - MAX_FOLDED
         fact = Fact("Also moved", also + (f" and {more:,} more" if more > 0 else ""))
         items[0] = replace(items[0], facts=(fact, *items[0].facts))
-    if items and notification.firing and not notification.is_taken and notification.reason != ABOUT_US:
+    if items and notification.firing and not notification.is_taken and notification.reason not in NOBODYS:
         # The whole incident, whose alerts may be many and come later.
         fact = Fact("Take it on", f"driftbell ack {incident.id}")
         items[0] = replace(items[0], facts=(*items[0].facts, fact))

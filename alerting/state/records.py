@@ -165,6 +165,8 @@ class Group(msgspec.Struct, kw_only=True, omit_defaults=True):
     past: dict[str, int] = msgspec.field(default_factory=dict)
     #: Destinations at which it is told together with very many others (``driftbell.alerting.life.holding``).
     held: set[str] = msgspec.field(default_factory=set)
+    #: The severity with which it is held, 0 for critical.
+    held_rank: int = 0
     #: Of a digest (``driftbell.alerting.storms.digest``): how many incidents it has said.
     counted: int = 0
 
@@ -307,6 +309,11 @@ class DeliveryQueue(msgspec.Struct, kw_only=True, omit_defaults=True):
     def is_unopened(self) -> bool:
         """Whether its channel has not heard of its incident yet."""
         return bool(self.incidents) and self.incidents[-1].delivered == "no"
+
+    @property
+    def rank(self) -> int:
+        """The severity of its next message, 0 for critical."""
+        return self.rows[0].notification.severity.rank if self.rows else 0
 
     @property
     def is_failing(self) -> bool:

@@ -18,6 +18,7 @@ from driftbell.alerting.state.records import (
     Entry,
     Group,
     KnownDestination,
+    Severity,
 )
 from driftbell.alerting.state.silence import Answer, Silence, Silences
 from driftbell.alerting.state.timelines.timeline import Timeline
@@ -79,10 +80,10 @@ class State:
         self._incidents: dict[str, set[str]] = {}
         self._unopened: dict[str, set[str]] = {}
         self._failing: dict[str, set[str]] = {}
-        self._held: dict[str, set[str]] = {}
+        self._held: dict[str, list[set[str]]] = {}
         for group in self.groups.values():
             self._note_incident(group)
-            self._note_held(group.id, group.held)
+            self._note_held(group.id, group.held, group.held_rank)
         self._flushes: list[tuple[int, str]] = [(group.next_flush_ms, group.id) for group in self.groups.values()]
         heapq.heapify(self._flushes)
         for queue in queues:
@@ -140,8 +141,8 @@ class State:
         """The ids of the queues of a destination with a message for which another one was used."""
         return self._failing.get(destination, ())
 
-    def held_at(self, destination: str) -> Collection[str]:
-        """The ids of the groups that are told there together with very many others."""
+    def held_at(self, destination: str) -> Sequence[AbstractSet[str]]:
+        """The ids of the groups that are told there together with very many others, by severity, critical ones first."""
         return self._held.get(destination, ())
 
     @property
@@ -160,10 +161,10 @@ class State:
                 self.entries[fingerprint] = entry
         for group_id, group in draft.groups.items():
             if group is None:
-                self._note_held(group_id, set())
+                self._note_held(group_id)
                 self._forget_incident(self.groups.pop(group_id, None))
                 continue
-            self._note_held(group_id, group.held)
+            self._note_held(group_id, group.held, group.held_rank)
             self.groups[group_id] = group
             self._note_incident(group)
             heapq.heappush(self._flushes, (group.next_flush_ms, group_id))
@@ -224,14 +225,17 @@ class State:
             if not self._stand_ins[gone.stands_for]:
                 del self._stand_ins[gone.stands_for]
 
-    def _note_held(self, group_id: str, held: Collection[str]) -> None:
-        known = self.groups.get(group_id)
-        for destination in () if known is None else known.held - set(held):
-            self._held[destination].discard(group_id)
-            if not self._held[destination]:
-                del self._held[destination]
+    def _note_held(self, group_id: str, held: Collection[str] = (), rank: int = 0) -> None:
+        """Call it before the group takes the place of what was known of it."""
+        before = known.held if (known := self.groups.get(group_id)) is not None else set()
+        for destination in before & self._held.keys():
+            for ids in self._held[destination]:
+                ids.discard(group_id)
         for destination in held:
-            self._held.setdefault(destination, set()).add(group_id)
+            self._held.setdefault(destination, [set() for _ in Severity])[rank].add(group_id)
+        for destination in before & self._held.keys():
+            if not any(self._held[destination]):
+                del self._held[destination]
 
     def _due_of(self, destination: str) -> DueDeliveries:
         due = self._due_deliveries.get(destination)
@@ -335,14 +339,12 @@ class Draft:
             if changed is not None and changed.destination == destination and changed.is_failing:
                 yield changed
 
-    def unopened_at(self, destination: str) -> int:
-        """How many incidents are still to be opened at a destination, with those of this draft."""
-        known = self.state.unopened_at(destination)
-        fresh = sum(
-            queue is not None and queue.destination == destination and queue.is_unopened and queue.id not in known
-            for queue in self.queues.values()
-        )
-        return len(known) + fresh
+    def unopened_at(self, destination: str, rank: int = len(Severity)) -> int:
+        """How many incidents at least as grave are still to be opened at a destination, with those of this draft."""
+        known = (self.queue_to_read(queue_id) for queue_id in self.state.unopened_at(destination))
+        fresh = (one for one in self.queues.values() if one is not None and one.destination == destination)
+        found = {one.id: one for one in (*known, *fresh) if one is not None and one.is_unopened}
+        return sum(one.rank <= rank for one in found.values())
 
     def drop_if_empty(self, queue: DeliveryQueue) -> None:
         """Delete a queue of this draft that holds nothing any more."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from driftbell.alerting.incidents.stand_ins import follow
+from driftbell.alerting.life.escalation import called_ms
 from driftbell.alerting.life.holding import CALM_UNOPENED, MAX_RELEASED, STORM_ROUTE
 from driftbell.alerting.outbox.delivery_queue import enqueue_firing, enqueue_resolved, queue_of
 from driftbell.alerting.outbox.destination import Destination
@@ -30,12 +32,15 @@ ALERTNAME = "DriftbellManyIncidents"
 FIRST_MS = 10_000
 AGAIN_MS = 60_000
 
+#: People are called again for a digest when incidents have come since, at most as often.
+CALL_AGAIN_MS = 15 * 60_000
+
 #: Held incidents that are looked at for what the digest says of them; all are counted.
 MAX_SURVEYED = 2_000
 
 #: Names of alerts in one digest, and alerts of each incident that are looked at.
 _MAX_NAMES = 5
-_OF_EACH = 3
+_OF_EACH = 10
 
 #: When a digest's group is flushed: never.
 _NEVER_MS = 1 << 60
@@ -62,18 +67,19 @@ class Digests:
         """
         state = draft.state
         for gone in state.holding - self._destinations.keys():
-            _release(draft, state.held_at(gone), gone, now_ms)
+            _release(draft, itertools.chain(*state.held_at(gone)), gone, now_ms)
         for destination in self._destinations.values():
             held = state.held_at(destination.id)
-            few = len(held) <= MAX_RELEASED and len(state.unopened_at(destination.id)) < CALM_UNOPENED
+            count = sum(map(len, held))
+            few = count <= MAX_RELEASED and len(state.unopened_at(destination.id)) < CALM_UNOPENED
             if held and (few or destination.retired):
-                _release(draft, held, destination.id, now_ms)
+                _release(draft, itertools.chain(*held), destination.id, now_ms)
             elif held:
                 self._tell(draft, destination, held, now_ms)
             elif _id(destination.id) in state.groups:
                 self._close(draft, destination, now_ms)
 
-    def _tell(self, draft: Draft, destination: Destination, held: Collection[str], now_ms: int) -> None:
+    def _tell(self, draft: Draft, destination: Destination, held: Sequence[AbstractSet[str]], now_ms: int) -> None:
         known = draft.group_to_read(_id(destination.id))
         if known is None:
             group = _group(destination, now_ms)
@@ -84,15 +90,17 @@ class Digests:
         group = draft.group(known.id) or known
         alert = _alert(draft, destination, held, group.created_ms, now_ms)
         before = group.log.get(destination.id)
-        changed, group.counted = group.counted != len(held), len(held)
-        group.log[destination.id] = LogEntry(at_ms=now_ms, worst=worst([alert]))
-        if not changed:
+        calls = before is not None and _calls_again(draft, before, held, now_ms)
+        count = sum(map(len, held))
+        changed, group.counted = group.counted != count, count
+        called = now_ms if before is None or calls else called_ms(before)
+        group.log[destination.id] = LogEntry(at_ms=now_ms, worst=worst([alert]), called_ms=called)
+        if not changed and not calls:
             return
         notification = self._notification(group, destination, alert, now_ms)
-        risen = before is not None and isinstance(before.worst, int) and worst([alert]) < before.worst
         queue = queue_of(draft, group.id, destination.id)
-        enqueue_firing(queue, notification, subject(notification), now_ms, calls_again=risen)
-        follow(draft, queue.id, notification, self._destinations, now_ms, calls_again=risen)
+        enqueue_firing(queue, notification, subject(notification), now_ms, calls_again=calls)
+        follow(draft, queue.id, notification, self._destinations, now_ms, calls_again=calls)
 
     def _close(self, draft: Draft, destination: Destination, now_ms: int) -> None:
         group = draft.group(_id(destination.id))
@@ -145,26 +153,45 @@ def _release(draft: Draft, held: Iterable[str], destination: str, now_ms: int) -
             group.next_flush_ms = min(group.next_flush_ms, now_ms)
 
 
-def _alert(draft: Draft, destination: Destination, held: Collection[str], began_ms: int, now_ms: int) -> Alert:
+def _calls_again(draft: Draft, before: LogEntry, held: Sequence[AbstractSet[str]], now_ms: int) -> bool:
+    """Whether people are called for a digest that is open: it is graver, or incidents have come since they were called."""
+    if isinstance(before.worst, int) and _gravest(held) < before.worst:
+        return True
+    since_ms = called_ms(before)
+    if now_ms < since_ms + CALL_AGAIN_MS:
+        return False
+    groups = (draft.group_to_read(group_id) for group_id in itertools.chain(*held))
+    return any(group is not None and group.created_ms > since_ms for group in groups)
+
+
+def _alert(
+    draft: Draft, destination: Destination, held: Sequence[AbstractSet[str]], began_ms: int, now_ms: int
+) -> Alert:
+    rank = _gravest(held)
     names: Counter[str] = Counter()
-    gravest: Alert | None = None
-    for group_id in itertools.islice(held, MAX_SURVEYED):
-        group = draft.group_to_read(group_id)
-        for member in () if group is None else itertools.islice(group.members, _OF_EACH):
-            alert = draft.alert(member)
-            if alert is None or alert.status != "firing":
-                continue
+    for group_id in itertools.islice(itertools.chain(*held), MAX_SURVEYED):
+        for alert in _firing(draft, group_id):
             names[alert.labels.get("alertname", "?")] += 1
-            if gravest is None or severity(alert).rank < severity(gravest).rank:
-                gravest = alert
-    text = f"and {len(held):,} more incidents, which are not shown here one by one"
+    text = f"and {sum(map(len, held)):,} more incidents, which are not shown here one by one"
     if names:
         text += f": {', '.join(name for name, _ in names.most_common(_MAX_NAMES))}"
-    if gravest is not None:
-        text += f". One of the gravest: {summary(gravest)}"
+    one = min(_firing(draft, next(iter(held[rank]))), key=lambda alert: severity(alert).rank, default=None)
+    if one is not None:
+        text += f". One of the gravest: {summary(one)}"
     text += ". `driftbell alerts` lists all; what is left is shown here when fewer wait."
-    grave = Severity.INFO if gravest is None else severity(gravest)
-    return _made(destination, text, grave, began_ms, now_ms, firing=True)
+    return _made(destination, text, list(Severity)[rank], began_ms, now_ms, firing=True)
+
+
+def _gravest(held: Sequence[AbstractSet[str]]) -> int:
+    return next(rank for rank, ids in enumerate(held) if ids)
+
+
+def _firing(draft: Draft, group_id: str) -> Iterator[Alert]:
+    group = draft.group_to_read(group_id)
+    for member in () if group is None else itertools.islice(group.members, _OF_EACH):
+        alert = draft.alert(member)
+        if alert is not None and alert.status == "firing":
+            yield alert
 
 
 def _made(

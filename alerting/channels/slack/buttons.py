@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from driftbell.alerting.outbox.delivery import Delivery
-from driftbell.alerting.rendering.message import ABOUT_US
+from driftbell.alerting.rendering.message import NOBODYS
 from driftbell.alerting.state.records import Kind
 
 ACKNOWLEDGE: Final = "driftbell_acknowledge"
@@ -24,7 +24,7 @@ _WORDS = {ACKNOWLEDGE: "Acknowledge", GIVE_BACK: "Give back", SILENCE: "Silence 
 
 def buttons(delivery: Delivery) -> list[dict[str, Any]]:
     """The block of buttons; none where there is nothing that a person could take on."""
-    if delivery.kind is Kind.RESOLVE or delivery.notification.reason == ABOUT_US:
+    if delivery.kind is Kind.RESOLVE or delivery.notification.reason in NOBODYS:
         return []
     shown = [GIVE_BACK if delivery.notification.is_taken else ACKNOWLEDGE, SILENCE]
     elements = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from hypothesis import strategies as st
 from driftbell.alerting.channels.channel import Rate
 from driftbell.alerting.incidents.decision import DecisionReason
 from driftbell.alerting.life import holding
+from driftbell.alerting.muting.muter import MuteAnswer, MuteContext, MuteKind, Muting
 from driftbell.alerting.outbox.outcome import OutcomeReason, failed
 from driftbell.alerting.state.memory import MemoryStore
 from driftbell.alerting.state.records import Kind
 from driftbell.alerting.storms.digest import AGAIN_MS, ALERTNAME, FIRST_MS
+from driftbell.schemas import Alert
 from tests.alerting.alerts import START_MS, make_alert
-from tests.alerting.rig import Rig, VendorChannel, VirtualClock
+from tests.alerting.rig import Arrival, Rig, VendorChannel, VirtualClock
 
 SLACK, PAGERDUTY, WEBHOOK = "oncall/slack[0]", "oncall/pagerduty[0]", "oncall/webhook[0]"
 ROUTE = {"group_by": ["model"], "group_wait": 5, "group_interval": 60, "repeat_interval": 86_400}
@@ -31,6 +34,17 @@ def stormy(clock: VirtualClock, **more: Any) -> Rig:
     return Rig(ROUTE, destinations=[SLACK, WEBHOOK], channels=channels, clock=clock, **more)
 
 
+@dataclass
+class Everything:
+    """Mutes all but one model, once it is told which."""
+
+    but: str = ""
+
+    def mute(self, alert: Alert, context: MuteContext) -> MuteAnswer:
+        held = bool(self.but) and alert.labels["model"] != self.but
+        return MuteAnswer(Muting(MuteKind.SILENCED, ("all",)) if held else None)
+
+
 async def fire(rig: Rig, models: int, first: int = 0, **labels: str) -> None:
     numbers = range(first, first + models)
     await rig.push(*(make_alert(at_ms=rig.clock(), labels={"model": f"m{number}", **labels}) for number in numbers))
@@ -41,6 +55,16 @@ async def resolve(rig: Rig, models: int, first: int = 0, **labels: str) -> None:
     await rig.push(
         *(make_alert("resolved", at_ms=rig.clock(), labels={"model": f"m{number}", **labels}) for number in numbers)
     )
+
+
+def models_of(arrival: Arrival) -> list[str]:
+    """The models whose alerts fire in it; a digest has none."""
+    return [alert.labels.get("model", "") for alert in arrival.delivery.notification.alerts]
+
+
+def count_held(rig: Rig, destination: str = SLACK) -> int:
+    """Incidents that are told there together."""
+    return sum(map(len, rig.router.state.held_at(destination)))
 
 
 def digests(channel: VendorChannel) -> list[str]:
@@ -81,7 +105,7 @@ async def test_it_is_as_severe_as_the_gravest_and_says_again_what_has_changed() 
     slack = rig.channels[SLACK]
     await fire(rig, 500, severity="warning")
     await rig.until(30)
-    await fire(rig, 100, first=500, severity="critical")
+    await fire(rig, 300, first=500, severity="critical")
     await rig.until(30 + AGAIN_MS / 1000 + 20)
 
     found = [one for one in slack.arrivals if one.delivery.notification.common_labels.get("alertname") == ALERTNAME]
@@ -97,7 +121,7 @@ async def test_it_is_as_severe_as_the_gravest_and_says_again_what_has_changed() 
         found[1]
         .delivery.notification.alerts[0]
         .annotations["summary"]
-        .startswith(f"and {600 - holding.MAX_UNOPENED} more")
+        .startswith(f"and {800 - 2 * holding.MAX_UNOPENED} more")
     )
     assert found[1].delivery.calls_again
 
@@ -122,7 +146,7 @@ async def test_the_first_message_waits_for_what_else_comes() -> None:
     assert digests(rig.channels[SLACK]) == []
 
     await rig.until(90)
-    held = len(rig.router.state.held_at(SLACK))
+    held = count_held(rig)
     assert 380 < held <= 500 - holding.MAX_UNOPENED, "Slack has taken some while the others came"
     assert digests(rig.channels[SLACK])[0].startswith(f"and {held} more incidents")
 
@@ -138,7 +162,7 @@ async def test_a_storm_survives_a_restart() -> None:
     await successor.start(2)
     await successor.until(200)
     assert len(digests(rig.channels[SLACK])) == 1
-    assert len(successor.router.state.held_at(SLACK)) == 300 - holding.MAX_UNOPENED
+    assert count_held(successor) == 300 - holding.MAX_UNOPENED
 
     await resolve(successor, 300)
     await successor.until(900)
@@ -168,6 +192,66 @@ async def test_the_digest_of_a_channel_that_takes_nothing_is_told_on_another() -
     for channel in channels.values():
         assert channel.open == {}
         assert channel.opened == channel.closed
+
+
+async def test_a_critical_one_is_shown_though_thousands_of_warnings_are_held() -> None:
+    rig = await stormy(VirtualClock()).start()
+    slack = rig.channels[SLACK]
+    await fire(rig, 4_000, severity="warning")
+    await rig.until(600)
+    assert slack.calls != []
+    await fire(rig, 1, first=9_000, severity="critical")
+    await rig.until(630)
+
+    shown = [one for one in slack.arrivals if one.took and models_of(one) == ["m9000"]]
+    assert [one.kind for one in shown] == [Kind.TRIGGER]
+
+
+async def test_what_comes_while_critical_ones_are_held_calls_people_again_within_a_quarter_of_an_hour() -> None:
+    rig = await stormy(VirtualClock()).start()
+    await fire(rig, 300)
+    await rig.until(2_000)
+    calls = len(rig.channels[SLACK].calls)
+    await rig.until(4_000)
+    assert len(rig.channels[SLACK].calls) == calls, "nothing new has come"
+
+    await fire(rig, 1, first=9_000)
+    await rig.until(4_100)
+    assert len(rig.channels[SLACK].calls) == calls + 1
+    await fire(rig, 1, first=9_001)
+    await rig.until(4_100 + 600)
+    assert len(rig.channels[SLACK].calls) == calls + 1, "they were called a few minutes ago"
+    await rig.until(4_100 + 1_100)
+    assert len(rig.channels[SLACK].calls) == calls + 2
+
+
+async def test_what_is_silenced_is_not_held_and_keeps_no_storm() -> None:
+    muter = Everything()
+    rig = await stormy(VirtualClock(), muters=[muter]).start()
+    await fire(rig, 300)
+    await rig.until(60)
+    assert count_held(rig) == 300 - holding.MAX_UNOPENED
+    muter.but = "m9000"
+    await rig.until(400)
+    assert count_held(rig) == 0
+
+    await fire(rig, 1, first=9_000)
+    await rig.until(430)
+    [shown] = [one for one in rig.channels[SLACK].arrivals if one.took and models_of(one) == ["m9000"]]
+    assert shown.delivery.calls
+
+
+async def test_held_incidents_escalate() -> None:
+    clock = VirtualClock()
+    route = {**ROUTE, "escalate": [{"after": 600, "receiver": "lead"}]}
+    channels = {SLACK: VendorChannel(clock, rate=Rate("slack", 1.0, 1)), "lead/pagerduty[0]": VendorChannel(clock)}
+    rig = await Rig(route, destinations=list(channels), channels=channels, clock=clock).start()
+    await fire(rig, 300, severity="warning")
+    await rig.until(2_000)
+
+    lead = channels["lead/pagerduty[0]"]
+    assert len(digests(lead)) >= 1
+    assert lead.opened > holding.MAX_UNOPENED
 
 
 def test_a_decision_names_the_storm() -> None:

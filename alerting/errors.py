@@ -12,6 +12,9 @@ RouterError
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 
 class RouterError(Exception):
     """Base of the errors that the router raises on purpose."""
@@ -43,3 +46,10 @@ class LostWritesError(RouterError):
 
 class StoreUnavailableError(RouterError):
     """The store did not answer, or not as expected."""
+
+
+def where_raised(error: Exception) -> str:
+    """The type of an error and where it was raised, without its text: that may repeat an address with its secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    return f"{type(error).__name__} at {places}"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 #: Alertmanager's "no end yet" in a webhook (Go's zero time).
 NO_END = "0001-01-01T00:00:00Z"
+#: The times that RFC 3339 can write: the years 1 to 9999. Who posts an alert may name the last of them as its end.
+EARLIEST_MS, LATEST_MS = -62_135_596_800_000, 253_402_300_799_999
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_ms(text: str) -> int:
@@ -17,12 +21,13 @@ def to_ms(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
+    return _written(round(moment.timestamp() * 1000))
 
 
 def rfc3339(ms: int) -> str:
-    """An RFC 3339 time in UTC with milliseconds."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """An RFC 3339 time in UTC with milliseconds; before the year 1 and after 9999 the first or last that can be written."""
+    moment = _EPOCH + timedelta(milliseconds=_written(ms))
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def clock_time(ms: int) -> str:
@@ -47,3 +52,7 @@ def length(ms: int) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def _written(ms: int) -> int:
+    return max(EARLIEST_MS, min(ms, LATEST_MS))

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
+from driftbell.alerting.errors import where_raised
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason
 from driftbell.schemas import Alert
@@ -65,6 +66,19 @@ class KeepsAlive(Protocol):
 
         ``firing`` is asked when nothing else is on its way, so that what has just been closed is not said to fire.
         """
+
+
+async def close(channel: Channel, label: str) -> None:
+    """Close a channel that is not needed any more. One that raises stops nothing else.
+
+    Args:
+        channel: nothing is on its way by it.
+        label: of its destination, for the log.
+    """
+    try:
+        await channel.close()
+    except Exception as error:
+        log.error("channel raised at its end", extra={"destination": label, "error": where_raised(error)})
 
 
 async def send_or_minimal(

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from driftbell.alerting.channels.channel import KeepsAlive
-from driftbell.alerting.errors import StoreUnavailableError
+from driftbell.alerting.errors import StoreUnavailableError, where_raised
+from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed
 from driftbell.schemas import Alert
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Keeper:
         except StoreUnavailableError as error:
             log.debug("store unavailable, nothing is said again", extra={"error": str(error)})
             return
-        outcome = await self._channel.keep(self._firing)
+        outcome = await self._say()
         if outcome.ok != self._well:
             self._well = outcome.ok
             if outcome.ok:
@@ -65,3 +66,10 @@ class Keeper:
             else:
                 fields = {"destination": self.destination, "outcome": outcome.reason.value, "detail": outcome.detail}
                 log.warning("repetitions are not taken", extra=fields)
+
+    async def _say(self) -> Outcome:
+        try:
+            return await self._channel.keep(self._firing)
+        except Exception as error:  # A channel must not raise; if it does, the router goes on, and says it again.
+            # Without the error's own text, which may repeat an address with its secret.
+            return failed(OutcomeReason.CHANNEL_BUG, where_raised(error))

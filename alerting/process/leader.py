@@ -8,6 +8,7 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from driftbell.alerting.channels.channel import close
 from driftbell.alerting.commands.taking_up import take_up
 from driftbell.alerting.errors import FencedError, StoreUnavailableError
 from driftbell.alerting.process.alert_records import AlertRecord
@@ -129,7 +130,7 @@ class Leader:
                 log.error("task failed", exc_info=result)
         for endpoint in self._router.endpoints.values():
             if endpoint.destination.retired:
-                await endpoint.channel.close()
+                await close(endpoint.channel, self._router.label(endpoint.destination.id))
 
     async def _offsets(self, bounds: dict[int, tuple[int, int]]) -> dict[int, int]:
         offsets: dict[int, int] = {}

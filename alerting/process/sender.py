@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import traceback
-from pathlib import Path
 
-from driftbell.alerting.channels.channel import Channel, Rate
-from driftbell.alerting.errors import StoreUnavailableError
+from driftbell.alerting.channels.channel import Channel, Rate, close
+from driftbell.alerting.errors import StoreUnavailableError, where_raised
 from driftbell.alerting.outbox.backoff import pause_ms
 from driftbell.alerting.outbox.breaker import Breaker
 from driftbell.alerting.outbox.delivery import ClaimedDelivery, Delivery
@@ -108,7 +106,7 @@ class Sender:
         while any(one is channel for one in self._busy):
             self._idle.clear()
             await self._idle.wait()
-        await channel.close()
+        await close(channel, self._router.label(self.destination))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; run it ``in_flight`` times, and count them in ``running``.
@@ -206,7 +204,8 @@ class Sender:
         except Exception as error:  # A channel must not raise; if it does, its message is not lost with it.
             # Without the error's own text, which may repeat an address with its secret.
             log.error(
-                "channel raised", extra={"destination": self._router.label(self.destination), "error": _where(error)}
+                "channel raised",
+                extra={"destination": self._router.label(self.destination), "error": where_raised(error)},
             )
             outcome = failed(OutcomeReason.CHANNEL_BUG, type(error).__name__)
         self._router.metrics.attempts.labels(self._integration).inc()
@@ -265,12 +264,6 @@ async def _first(wake: asyncio.Event, stop: asyncio.Event, timeout_seconds: floa
 def _is_fresh(queue: DeliveryQueue) -> bool:
     row = queue.rows[0]
     return row.attempts == 0 and row.notification.severity.rank <= Severity.ERROR.rank
-
-
-def _where(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
-    return f"{type(error).__name__} at {places}"
 
 
 def _time_to_first_notify_ms(delivery: Delivery, now_ms: int) -> int | None:

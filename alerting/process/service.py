@@ -18,6 +18,7 @@ from driftbell.alerting.api.port import Rules
 from driftbell.alerting.api.server import ApiServer
 from driftbell.alerting.api.startable import refusals
 from driftbell.alerting.channels import registry
+from driftbell.alerting.channels.channel import close
 from driftbell.alerting.channels.http import new_session, request_seconds
 from driftbell.alerting.channels.registry import Endpoint, build
 from driftbell.alerting.errors import FencedError, RefusedError, StoreUnavailableError
@@ -203,7 +204,7 @@ class _Service:
     async def close_channels(self) -> None:
         """Let go of what the channels in force have opened."""
         for endpoint in self._router.endpoints.values():
-            await endpoint.channel.close()
+            await close(endpoint.channel, self._router.label(endpoint.destination.id))
 
     async def reload(self) -> Reloaded:
         """Read the configuration again; put it in force if it is right, whole, and at once. Nothing that is open is lost."""
@@ -235,7 +236,7 @@ class _Service:
                 await self._put_in_force(plan)
             except StoreUnavailableError as error:
                 for endpoint in plan.endpoints:
-                    await endpoint.channel.close()
+                    await close(endpoint.channel, self._router.label(endpoint.destination.id))
                 return Reloaded(ReloadReason.STORE_UNAVAILABLE, (str(error),))
             needs = needs_restart(self._config, config)
             self._settings = settings
@@ -254,7 +255,7 @@ class _Service:
         self._router.prepare(plan)
         if self._leader is None:
             for endpoint in before:
-                await endpoint.channel.close()
+                await close(endpoint.channel, self._router.label(endpoint.destination.id))
 
     async def _when_asked(self, source: Source) -> None:
         while True:

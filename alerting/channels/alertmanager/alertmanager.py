@@ -20,7 +20,7 @@ from driftbell.alerting.channels.alertmanager.postable import postable
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.http import HttpResponse, post, refused
 from driftbell.alerting.channels.http_config.options import HttpOptions
-from driftbell.alerting.errors import SecretError
+from driftbell.alerting.errors import SecretError, where_raised
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, Retry, failed, sent
 from driftbell.schemas import Alert
@@ -78,7 +78,7 @@ class AlertmanagerChannel:
         async with self._turn:
             alerts = firing()
             for start in range(0, len(alerts), BATCH):
-                outcome = await self._post_to(self._urls, self._encoded(alerts[start : start + BATCH]))
+                outcome = await self._post_to(self._urls, self._sound(alerts[start : start + BATCH]))
                 # Of a batch that is refused, what is sound was taken.
                 if not outcome.ok and outcome.reason is not OutcomeReason.CONTENT_REJECTED:
                     return outcome
@@ -90,6 +90,17 @@ class AlertmanagerChannel:
     def _encoded(self, alerts: Sequence[Alert], *, plain: bool = False) -> bytes:
         now_ms = round(self._clock() * 1000)
         return msgspec.json.encode([postable(one, now_ms, self._resolve_after_ms, plain=plain) for one in alerts])
+
+    def _sound(self, alerts: Sequence[Alert]) -> bytes:
+        """Those that can be encoded: one alert that cannot be does not close all others over there."""
+        now_ms = round(self._clock() * 1000)
+        found = []
+        for alert in alerts:
+            try:
+                found.append(msgspec.json.encode(postable(alert, now_ms, self._resolve_after_ms)))
+            except Exception as error:
+                log.error("an alert cannot be said again", extra={"alert": alert.id, "error": where_raised(error)})
+        return b"[" + b",".join(found) + b"]"
 
     async def _send(self, body: bytes) -> Outcome:
         # A member that does not answer is left to the repetitions: every page would wait for it.

@@ -119,3 +119,12 @@ async def test_hostile_texts_are_kept_as_they_are_and_break_nothing() -> None:
         texts = [one["annotations"].get("summary") for one in shown]
         assert text.encode("utf-16", "surrogatepass").decode("utf-16") in texts
         assert {"alertname": "\ufffd", "b": "\ufffd"} in [one["labels"] for one in shown]
+
+
+async def test_an_alert_of_the_end_of_the_calendar_is_shown() -> None:
+    last = "9999-12-31T23:59:59.9999Z"
+    async with serving() as one:
+        assert (await one.call("POST", ALERTS, [alert(startsAt=last, endsAt=last), alert(1)]))[0] == 200
+        for path in (ALERTS, f"{ALERTS}/groups"):
+            status, shown = await one.call("GET", path)
+            assert (status, len(shown)) == (200, 2 if path == ALERTS else 1)

@@ -109,6 +109,27 @@ class TestAlertmanager(ChannelContract):
         assert (await channel.keep(list)).ok
         assert len(fake.posts) == 2
 
+    async def test_an_alert_of_the_end_of_the_calendar_is_said_again_with_the_others(
+        self, bench: Bench, fake: FakeAlertmanager
+    ) -> None:
+        channel = bench.make()
+        assert isinstance(channel, KeepsAlive)
+        last = make_alert(labels={"model": "late"}, startsAt="9999-12-31T23:59:59.9999Z")
+        assert (await channel.keep(lambda: [last, make_alert()])).ok
+        assert (await channel.send(delivery(alerts=[last]))).reason is OutcomeReason.SENT
+
+        assert fake.posts[0][0]["endsAt"] == "9999-12-31T23:59:59.999Z"
+        assert fake.firing() == ["fraud", "late"]
+
+    async def test_an_alert_that_cannot_be_said_again_keeps_no_other_from_it(
+        self, bench: Bench, fake: FakeAlertmanager
+    ) -> None:
+        channel = bench.make()
+        assert isinstance(channel, KeepsAlive)
+        assert (await channel.keep(lambda: [make_alert(startsAt="yesterday"), make_alert()])).ok
+
+        assert fake.firing() == ["fraud"]
+
     async def test_a_repetition_does_not_overtake_a_close(self, bench: Bench, fake: FakeAlertmanager) -> None:
         channel = bench.make()
         assert isinstance(channel, KeepsAlive)

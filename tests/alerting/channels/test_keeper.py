@@ -123,3 +123,23 @@ async def test_a_failure_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptur
 
     said = [record.message for record in caplog.records if record.name.endswith("keeper")]
     assert said == ["repetitions are not taken", "repetitions are taken again"]
+
+
+async def test_a_channel_that_raises_ends_nothing_and_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+    class Raising(Kept):
+        async def keep(self, firing: Callable[[], Sequence[Alert]]) -> Outcome:
+            await super().keep(firing)
+            raise ValueError("https://example.com/with-a-secret")
+
+    async def ours() -> None:
+        """It is."""
+
+    channel, stop = Raising(), asyncio.Event()
+    task = asyncio.create_task(Keeper(NAME, channel, list, ours).run(stop))
+    await asyncio.wait([task, asyncio.ensure_future(channel.sixth.wait())], return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    await task
+
+    [record] = [record for record in caplog.records if record.message == "repetitions are not taken"]
+    assert record.__dict__["outcome"] == OutcomeReason.CHANNEL_BUG
+    assert "ValueError at " in record.__dict__["detail"] and "secret" not in record.__dict__["detail"]

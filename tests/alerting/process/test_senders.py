@@ -98,3 +98,26 @@ async def test_a_new_channel_serves_what_is_new_and_the_old_one_is_closed_when_i
     assert after.closed == 1 and gone.running == 0
     for task in tasks:
         task.result()
+
+
+async def test_a_channel_that_cannot_be_closed_ends_no_sender() -> None:
+    class Stuck(SlowChannel):
+        async def close(self) -> None:
+            self.closed += 1
+            raise OSError("no route to host")
+
+    rig = await Rig({"group_wait": 0.0}).start()
+    before, after = Stuck(), Stuck()
+    tasks: list[asyncio.Task[None]] = []
+    await rig.router.reload(plan_with((ID, before)))
+    senders = Senders(rig.router, lambda work, name: tasks.append(asyncio.create_task(work)), asyncio.Event())
+    senders.follow()
+    await rig.router.reload(plan_with((ID, after)))
+    senders.follow()
+    rig.router.endpoints = {}
+    senders.follow()
+    await until(lambda: all(task.done() for task in tasks))
+
+    assert (before.closed, after.closed) == (1, 1)
+    for task in tasks:
+        task.result()

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path as FilePath
 
 from driftbell.alerting.api.startable import refusals as api_refusals
 from driftbell.alerting.channels.registry import MODEL, refusals
@@ -13,7 +14,7 @@ from driftbell.alerting.heartbeat.startable import refusals as heartbeat_refusal
 from driftbell.alerting.inbound.startable import refusals as inbound_refusals
 from driftbell.errors import UsageError
 from driftbell.runtime.config.document import Path
-from driftbell.runtime.config.loader import Check, ConfigError, load
+from driftbell.runtime.config.loader import Check, ConfigError, find, load
 from driftbell.runtime.config.model import Config, Monitoring
 from driftbell.runtime.config.secrets import secret_values
 from driftbell.runtime.observability import logs
@@ -47,16 +48,21 @@ class RouterConfiguration:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
+        #: What was read last. Its loss is a mistake: without a file all is defaults, which nobody means by a reload.
+        self._file: FilePath | None = None
         self._secrets: frozenset[str] = frozenset()
 
     def read(self) -> Config:
         """Read and check everything, as ``config check`` does. No event loop may run in this thread.
 
         Raises:
-            InvalidConfigurationError: naming file, line and fix of every mistake.
+            InvalidConfigurationError: naming file, line and fix of every mistake, or the file that was there and is gone.
         """
         warnings: list[str] = []
-        config = check_everything(self._options, warn=warnings.append)
+        file = find(getattr(self._options, "config", None)) or self._file
+        options = argparse.Namespace(**{**vars(self._options), "config": file})
+        config = check_everything(options, warn=warnings.append)
+        self._file = file
         self._secrets |= secret_values(config)
         _log_without(self._secrets, self._options, warnings)
         return config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import re
@@ -23,6 +24,7 @@ from driftbell.alerting.process import service
 from driftbell.alerting.process.reloading.plan import plan_of
 from driftbell.alerting.process.reloading.reload import ReloadReason, Source, needs_restart, problems_of
 from driftbell.alerting.state.memory import MemoryStore
+from driftbell.configured import InvalidConfigurationError, RouterConfiguration
 from driftbell.runtime.config.model import Config
 from tests.alerting.alerts import make_alert
 from tests.alerting.vendors import ROUTING_KEY, Vendors, publish, until
@@ -195,6 +197,37 @@ async def test_whatever_reading_raises_the_router_goes_on_with_what_it_has(made:
     made.found = config(receivers=[{"name": "oncall", "pagerduty_configs": [{"routing_key_file": "/not/there"}]}])
     assert (await made.service.reload()).reason is ReloadReason.REFUSED
     assert made.service._router.endpoints is before
+
+
+async def test_a_configuration_without_receivers_is_refused_where_there_were_some(made: Made) -> None:
+    before = made.service._router.endpoints
+    made.found = msgspec.convert({"redis": {"url": "memory://"}}, MODEL.config)
+
+    result = await made.service.reload()
+
+    assert result.reason is ReloadReason.REFUSED and "no receivers any more" in result.problems[0]
+    assert made.service._router.endpoints is before
+    made.found = config()
+    assert (await made.service.reload()).reason is ReloadReason.RELOADED
+
+
+def test_a_file_that_was_read_and_is_gone_is_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DRIFTBELL_CONFIG", raising=False)
+    monkeypatch.setattr("driftbell.configured._log_without", lambda *arguments: None)
+    source = RouterConfiguration(argparse.Namespace(config=None))
+    assert source.read().router.is_default
+    file = tmp_path / "driftbell.yaml"
+    file.write_text("router: {flapping: {opens: 9}}")
+    assert source.read().router.flapping.opens == 9
+    file.unlink()
+
+    for _ in range(2):
+        with pytest.raises(InvalidConfigurationError, match=r"driftbell\.yaml: there is no such file"):
+            source.read()
+
+    file.write_text("router: {flapping: {opens: 8}}")
+    assert source.read().router.flapping.opens == 8
 
 
 async def test_a_store_that_is_away_leaves_the_configuration_of_before_in_force(

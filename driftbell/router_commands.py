@@ -17,6 +17,12 @@ T = TypeVar("T")
 #: How long a router has to take a command up, seconds. It looks every second.
 WAIT_SECONDS = 10.0
 
+#: What to do, by the reason of an answer.
+_FIXES = {
+    "not_found": "`driftbell silence list` shows the ids",
+    "not_firing": "`driftbell alerts` shows what fires, with its names",
+}
+
 
 def done(config: Config, actions: Sequence[Action]) -> list[Answer]:
     """Have the router that leads do something, one after the other.
@@ -68,6 +74,18 @@ def at_store(config: Config, work: Callable[[CommandBox], Awaitable[T]]) -> T:
         raise CommandError(str(error), "is it running, and is redis.url right?") from error
     except RouterError as error:
         raise CommandError(str(error)) from error
+
+
+def refused(target: str, answer: Answer) -> str:
+    """What a person is told of something that the router did not do, with the fix.
+
+    Args:
+        target: what it was about, as it was typed; may be empty.
+        answer: with an error.
+    """
+    fix = _FIXES.get(answer.reason, "correct it; nothing was done")
+    about = f"{target}: " if target and target not in answer.error else ""
+    return str(CommandError(f"driftbell: {about}{answer.error}", fix))
 
 
 def length_ms(text: str, option: str) -> int:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from driftbell.alerting.api.startable import tls_of
 from driftbell.runtime.config.router_api import ApiConfig
+from driftbell.runtime.observability.ops import plain
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class ApiServer:
             self._server = await loop.create_server(self._accept, self.host or None, self.port, ssl=context)
         except OSError as error:
             await self.stop()
-            raise OSError(error.errno, f"the API cannot listen on {self.host}:{self.port}: {error}") from error
+            raise OSError(error.errno, f"the API cannot listen on {self.host}:{self.port}: {plain(error)}") from error
         for listening in self._server.sockets:
             _cut_off_the_deaf(listening)
         self.port = self._server.sockets[0].getsockname()[1]

@@ -90,6 +90,7 @@ async def run(
         service = _Service(config, settings, plan, store := store_of(config), source, session)
         stack.push_async_callback(store.close)
         stack.push_async_callback(service.close_channels)
+        stack.push_async_callback(service.close_consumer)
         if settings.http_port is not None:
             ops = OpsServer(
                 settings.http_host,
@@ -212,6 +213,10 @@ class _Service:
         """Let go of what the channels in force have opened."""
         for endpoint in self._router.endpoints.values():
             await close(endpoint.channel, self._router.label(endpoint.destination.id))
+
+    async def close_consumer(self) -> None:
+        """Let go of the consumer, also where the process ends before it begins to read; may be repeated."""
+        await self._consumer.stop()
 
     async def reload(self) -> Reloaded:
         """Read the configuration again; put it in force if it is right, whole, and at once. Nothing that is open is lost."""

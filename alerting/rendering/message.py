@@ -30,8 +30,10 @@ _LEVELS = frozenset(one.upper() for one in Severity)
 
 #: The reason of a message about a destination, not about an alert: nobody can take that on.
 ABOUT_US = "notification_failed"
+#: The reason of a message that is no alert of anybody: no router knows it, and there are no events to look at.
+TRIAL = "trial"
 #: The reasons of messages that nobody can take on: they are about no incident of their own.
-NOBODYS = frozenset({ABOUT_US, MANY_INCIDENTS})
+NOBODYS = frozenset({ABOUT_US, MANY_INCIDENTS, TRIAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ def facts(alert: Alert, decided_ms: int) -> Iterator[Fact]:
         yield Fact("Runbook", runbook, link=True)
     if alert.generatorURL:
         yield Fact("Source", alert.generatorURL, link=True)
-    if alert.reason == POSTED:
+    if alert.reason in (POSTED, TRIAL):
         return  # its events are in no topic of ours
     model = alert.labels.get("model")
     # The moment at which it began: a command that starts at the end of the topics would show nothing of it.

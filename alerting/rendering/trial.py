@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from driftbell.alerting.outbox.delivery import Delivery
-from driftbell.alerting.rendering.message import subject
+from driftbell.alerting.rendering.message import TRIAL, subject
 from driftbell.alerting.rendering.notification import notify
 from driftbell.alerting.routing.routes import digest
 from driftbell.alerting.state.records import Group, Incident, Kind, Severity
@@ -76,8 +78,8 @@ def _delivery(
         endsAt=rfc3339(now_ms) if over else None,
         updatedAt=rfc3339(now_ms),
         episode=1,
-        reason="test",
-        evidence=Evidence(metric="test"),
+        reason=TRIAL,
+        evidence=Evidence(metric=TRIAL),
     )
     name = labels["alertname"]
     group = Group(
@@ -89,8 +91,11 @@ def _delivery(
         next_flush_ms=now_ms,
     )
     firing, resolved = ([], [alert]) if over else ([alert], [])
-    notification = notify(group, receiver, firing, resolved, reason="test", now_ms=now_ms, external_url=external_url)
-    incident = Incident(id=key[:24], opened_ms=started_ms, subject=subject(notification), handle=dict(handle or {}))
+    notification = notify(group, receiver, firing, resolved, reason=TRIAL, now_ms=now_ms, external_url=external_url)
+    # The subject of an incident is that of its opening; a mail that closes it answers by it.
+    as_opened = msgspec.structs.replace(alert, status="firing", endsAt=None)
+    opening = notify(group, receiver, [as_opened], [], reason=TRIAL, now_ms=started_ms, external_url=external_url)
+    incident = Incident(id=key[:24], opened_ms=started_ms, subject=subject(opening), handle=dict(handle or {}))
     if over:
         incident.delivered = "yes"
     return Delivery(f"{incident.id}-{1 + over}", kind, notification, incident, key)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from driftbell.command import Commands, takes_json
 from driftbell.configured import configured
 from driftbell.exit_codes import ExitCode
-from driftbell.router_commands import done, length_ms, who
+from driftbell.router_commands import done, length_ms, refused, who
 
 if TYPE_CHECKING:
     from driftbell.alerting.state.silence import Action, Answer
@@ -93,13 +94,13 @@ def _do(options: argparse.Namespace, actions: Sequence[Action]) -> int:
 
 
 def _show(target: str, answer: Answer, options: argparse.Namespace) -> None:
-    from driftbell.runtime.printable import printable
+    from driftbell.runtime.printable import printable, printable_lines
 
     if options.json:
         shown = {"incident": target, "result": answer.reason, "alerts": list(answer.alerts), "error": answer.error}
         print(json.dumps({key: value for key, value in shown.items() if value}))
     elif answer.error:
-        print(printable(f"{answer.reason}: {answer.error}"))
+        print(printable_lines(refused(target, answer)), file=sys.stderr)
     else:
         alerts = " ".join(answer.alerts)
         print(printable(f"{answer.reason.replace('_', ' ')}: {alerts}" if alerts else answer.reason.replace("_", " ")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,9 @@ def test_receiver(options: argparse.Namespace) -> int:
         else:
             more = f": {one.outcome.detail}" if one.outcome.detail else ""
             print(printable(f"{one.destination}  {one.step}  {one.outcome.reason.value.replace('_', ' ')}{more}"))
+    if failed := [one for one in tried if not one.outcome.ok]:
+        hint = "docs/operations.md, DriftbellPagesFailing, says what each result means and what to do"
+        print(printable(f"{len(failed)} of {len(tried)} steps failed: {hint}"), file=sys.stderr)
     if not tried:
         print(printable(f"{options.receiver} has no channels: it notifies nobody"))
     return ExitCode.OK if all(one.outcome.ok for one in tried) else ExitCode.FAILED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import gc
 import signal
 
@@ -66,5 +67,8 @@ def run(options: argparse.Namespace) -> int:
             f"no answer from Kafka at {servers}: {error}", "is it running, and are the settings under `kafka:` right?"
         ) from error
     except OSError as error:
-        raise CommandError(str(error)) from error
+        fix = None
+        if error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
+            fix = "stop what listens there, or change router.http_host and router.http_port, or router.api.listen"
+        raise CommandError(error.strerror or str(error), fix) from error
     return ExitCode.OK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from driftbell.command import Commands, takes_json
 from driftbell.configured import configured
 from driftbell.errors import UsageError
 from driftbell.exit_codes import ExitCode
-from driftbell.router_commands import at_store, done, length_ms, moment_ms, who
+from driftbell.router_commands import at_store, done, length_ms, moment_ms, refused, who
 
 if TYPE_CHECKING:
     from driftbell.alerting.state.silence import Answer, Silence
@@ -84,6 +85,9 @@ def add_silence(options: argparse.Namespace) -> int:
     now_ms = round(time.time() * 1000)
     if options.end is not None:
         ends_ms = moment_ms(options.end, "--end")
+        if ends_ms <= max(now_ms, starts_ms or 0):
+            begin = "now" if starts_ms is None or starts_ms <= now_ms else "its --start"
+            raise UsageError(f"--end {options.end} is not after {begin}", "give a later time, or --duration")
     else:
         ends_ms = (now_ms if starts_ms is None else starts_ms) + length_ms(options.duration, "--duration")
     put = PutSilence(
@@ -95,7 +99,7 @@ def add_silence(options: argparse.Namespace) -> int:
         comment=options.comment,
     )
     [answer] = done(config, [put])
-    _show(answer, options)
+    _show(options.id, answer, options)
     return _exit_code([answer])
 
 
@@ -104,8 +108,8 @@ def expire_silences(options: argparse.Namespace) -> int:
     from driftbell.alerting.state.silence import ExpireSilence
 
     answers = done(configured(options), [ExpireSilence(silence_id=one) for one in options.ids])
-    for answer in answers:
-        _show(answer, options)
+    for target, answer in zip(options.ids, answers, strict=True):
+        _show(target, answer, options)
     return _exit_code(answers)
 
 
@@ -146,14 +150,14 @@ def list_silences(options: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _show(answer: Answer, options: argparse.Namespace) -> None:
-    from driftbell.runtime.printable import printable
+def _show(target: str, answer: Answer, options: argparse.Namespace) -> None:
+    from driftbell.runtime.printable import printable, printable_lines
 
     if options.json:
         shown = {"result": answer.reason, "id": answer.silence_id, "error": answer.error}
         print(json.dumps({key: value for key, value in shown.items() if value}))
     elif answer.error:
-        print(printable(f"{answer.reason}: {answer.error}"))
+        print(printable_lines(refused(target, answer)), file=sys.stderr)
     else:
         print(printable(answer.silence_id))
 

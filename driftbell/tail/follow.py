@@ -100,7 +100,9 @@ def _positions(consumer: Consumer, config: Config, topics: list[str], start: Sta
         ) from error
     for name, topic in listed.items():
         if topic.error is not None or not topic.partitions:
-            raise CommandError(f"topic {name} does not exist", "run `driftbell topics create`, or name another --topic")
+            raise CommandError(
+                f"topic {name} does not exist", "run `driftbell topics create`, or correct its name under `topics:`"
+            )
     if isinstance(start, Start):
         offset = OFFSET_END if start is Start.END else OFFSET_BEGINNING
         return [TopicPartition(name, index, offset) for name, topic in listed.items() for index in topic.partitions]

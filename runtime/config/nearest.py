@@ -23,11 +23,23 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         known: what could have been.
     """
     known = list(known)
-    begun = [one for one in known if len(name) >= _LEAST_BEGINNING and one.lower().startswith(name.lower())]
+    begun = [one for one in known if _begins(name, one)]
     if len(begun) == 1:
         return begun[0]
     slips, best = min(((_slips(name, one), one) for one in known), default=(_MOST_SLIPS + 1, ""))
-    return best if slips <= min(_MOST_SLIPS, max(1, _own(name, best) // _LETTERS_PER_SLIP)) else None
+    # Where every letter differs, nothing speaks for the name.
+    return (
+        best if slips < len(name) and slips <= min(_MOST_SLIPS, max(1, _own(name, best) // _LETTERS_PER_SLIP)) else None
+    )
+
+
+def _begins(name: str, other: str) -> bool:
+    """Whether a name is the beginning of another, or is so but for the last word that both share (``_configs``)."""
+    name, other = name.lower(), other.lower()
+    head, found, tail = name.rpartition("_")
+    if found and other.endswith(found + tail):
+        name = head
+    return len(name) >= _LEAST_BEGINNING and other.startswith(name)
 
 
 def _own(name: str, other: str) -> int:

@@ -14,7 +14,7 @@ from driftbell.runtime.config.router_api import api_problems
 from driftbell.runtime.config.router_heartbeat import heartbeat_problems
 from driftbell.runtime.config.router_inbound import inbound_problems
 from driftbell.runtime.config.router_intervals import interval_problems
-from driftbell.runtime.config.rules import BadSetting, host_and_port, http_url, one_form
+from driftbell.runtime.config.rules import BadSetting, host_and_port, http_url, instead_of, one_form
 from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, Operator, is_label_name, parse_matchers
 
 
@@ -84,8 +84,7 @@ def _tree(router: RouterConfig) -> Iterator[BadSetting]:
 
 def _route(route: Route, path: Path, receivers: set[str], names: dict[str, Path]) -> Iterator[BadSetting]:
     if route.receiver is not None and route.receiver not in receivers:
-        known = ", ".join(sorted(receivers)) or "none"
-        yield BadSetting((*path, "receiver"), f"receiver {route.receiver!r} is not defined", f"use one of: {known}")
+        yield _no_receiver(route.receiver, (*path, "receiver"), receivers)
     if route.name is not None:
         if not route.name or route.name in names:
             yield BadSetting(
@@ -102,13 +101,17 @@ def _route(route: Route, path: Path, receivers: set[str], names: dict[str, Path]
         yield from _route(child, (*path, "routes", index), receivers, names)
 
 
+def _no_receiver(name: str, path: Path, receivers: set[str]) -> BadSetting:
+    fix = instead_of(name, receivers, f"define it: receivers: [{{name: {name}}}]")
+    return BadSetting(path, f"receiver {name!r} is not defined", fix)
+
+
 def _escalation(route: Route, path: Path, receivers: set[str]) -> Iterator[BadSetting]:
     before = 0.0
     for index, step in enumerate(route.escalate or ()):
         place = (*path, "escalate", index)
         if step.receiver not in receivers:
-            known = ", ".join(sorted(receivers)) or "none"
-            yield BadSetting((*place, "receiver"), f"receiver {step.receiver!r} is not defined", f"use one of: {known}")
+            yield _no_receiver(step.receiver, (*place, "receiver"), receivers)
         if step.after <= before:
             problem = "after must be longer than that of the step before" if index else "after cannot be zero"
             yield BadSetting((*place, "after"), problem, "order the steps by time, the first of them such as 10m")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from driftbell.runtime.config.document import Path
+from driftbell.runtime.config.nearest import nearest
 from driftbell.runtime.config.router import Route, RouterConfig, TimeInterval
-from driftbell.runtime.config.rules import BadSetting
+from driftbell.runtime.config.rules import BadSetting, instead_of
 from driftbell.runtime.matching.intervals import (
     BadIntervalError,
     days_of_month_of,
@@ -57,18 +58,25 @@ def _interval(interval: TimeInterval, path: Path) -> Iterator[BadSetting]:
             try:
                 read(str(text))
             except BadIntervalError as error:
-                yield BadSetting((*path, key, index), str(error), fix)
+                yield BadSetting((*path, key, index), str(error), _fix(error, fix))
     try:
         zone_of(interval.location)
     except BadIntervalError as error:
         yield BadSetting((*path, "location"), str(error), "write an IANA name such as Europe/Berlin, or UTC")
 
 
+def _fix(error: BadIntervalError, otherwise: str) -> str:
+    if error.name is None:
+        return otherwise
+    meant = nearest(error.name, error.names)
+    return f"did you mean {meant}?" if meant else f"use one of: {', '.join(error.names)}"
+
+
 def _uses(route: Route, path: Path, names: set[str]) -> Iterator[BadSetting]:
     for key in ("mute_time_intervals", "active_time_intervals"):
         for index, name in enumerate(getattr(route, key)):
             if name not in names:
-                known = ", ".join(sorted(names)) or "none"
-                yield BadSetting((*path, key, index), f"time interval {name!r} is not defined", f"use one of: {known}")
+                fix = instead_of(name, names, f"define it: time_intervals: [{{name: {name}, time_intervals: [...]}}]")
+                yield BadSetting((*path, key, index), f"time interval {name!r} is not defined", fix)
     for index, child in enumerate(route.routes):
         yield from _uses(child, (*path, "routes", index), names)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from driftbell.runtime.config.document import Path
+from driftbell.runtime.config.nearest import nearest
 from driftbell.runtime.config.section import Section
 
 #: A secret is given inline, in a file, or in an environment variable: the suffixes of its three keys.
@@ -30,6 +31,20 @@ class BadSetting:
         for step in self.path:
             place += f"[{step}]" if isinstance(step, int) else f".{step}"
         return f"{place}: {self.message}; {self.fix}"
+
+
+def instead_of(name: str, known: Iterable[str], define: str) -> str:
+    """What to do about a name that is not defined.
+
+    Args:
+        name: as it was written.
+        known: what is defined.
+        define: what to do where nothing is.
+    """
+    names = sorted(known)
+    if meant := nearest(name, names):
+        return f"did you mean {meant}?"
+    return f"use one of: {', '.join(names)}" if names else define
 
 
 def is_given(section: Section, secret: str) -> bool:

@@ -242,5 +242,12 @@ def _explain(value: Any, kind: inspect.Type, error: msgspec.ValidationError, got
             return f"expected {noun}, got {got}"
         case inspect.IntType() if isinstance(value, float):
             return f"expected a whole number, got {got}"
+        case inspect.IntType() | inspect.FloatType() if kind.ge is not None or kind.le is not None:
+            noun = "a whole number" if isinstance(kind, inspect.IntType) else "a number"
+            if kind.ge is None or kind.le is None:
+                limits = f"of at least {kind.ge}" if kind.le is None else f"of at most {kind.le}"
+            else:
+                limits = f"from {kind.ge} to {kind.le}"
+            return f"expected {noun} {limits}, got {got}"
         case _:
             return f"{str(error).replace('`', '')}, got {got}"

@@ -9,7 +9,7 @@ month below zero counts from the month's end, and a range is cut to the month. T
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
@@ -40,7 +40,18 @@ _MONTHS = {
 
 
 class BadIntervalError(ValueError):
-    """The text is no range, time or zone; the message says why."""
+    """The text is no range, time or zone; the message says why.
+
+    Args:
+        message: for people.
+        name: what stands where a name must.
+        names: those that may stand there.
+    """
+
+    def __init__(self, message: str, name: str | None = None, names: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.name = name
+        self.names = tuple(names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +173,7 @@ def months_of(text: str) -> Range:
     Raises:
         BadIntervalError: a part is no month, or the range runs past December.
     """
-    begin, end = (_MONTHS.get(part) or _number(part, "month") for part in _parts(text))
+    begin, end = (_month(part) for part in _parts(text))
     for month in (begin, end):
         if not 1 <= month <= 12:
             raise BadIntervalError(f"{month} is no month: 1 to 12")
@@ -216,8 +227,14 @@ def _parts(text: str) -> tuple[str, str]:
 
 def _named(text: str, names: dict[str, int], what: str) -> int:
     if text not in names:
-        raise BadIntervalError(f"{text!r} is not a {what}: {', '.join(names)}")
+        raise BadIntervalError(f"{text!r} is not a {what}", text, names)
     return names[text]
+
+
+def _month(text: str) -> int:
+    if text[:1].isalpha():
+        return _named(text, _MONTHS, "month")
+    return _number(text, "month")
 
 
 def _number(text: str, what: str) -> int:

@@ -142,9 +142,7 @@ def parse_matcher(text: str) -> Matcher:
     """
     found = _MATCHER.fullmatch(text)
     if found is None:
-        raise BadMatcherError(
-            f'{text!r} is not a matcher; write label="value", with =, !=, =~ or !~', f"bad matcher format: {text}"
-        )
+        raise BadMatcherError(f"{text!r} is not a matcher", f"bad matcher format: {text}")
     name, operator, raw = found.groups()
     return Matcher(name, Operator(operator), _unquote(raw))
 

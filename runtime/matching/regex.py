@@ -56,4 +56,6 @@ def _compile(pattern: str) -> Any:
     except (re2.error, UnicodeEncodeError) as error:
         detail = error.args[0] if error.args and not isinstance(error, UnicodeEncodeError) else str(error)
         detail = detail.decode(errors="replace") if isinstance(detail, bytes) else detail
+        # Only what was written is shown, without the anchors around it.
+        detail = detail.replace(f"^(?:{pattern})$", pattern)
         raise BadRegexError(f"{pattern!r} is not a regular expression: {detail}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import html
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -94,6 +95,11 @@ class _Readiness(Collector):
         yield ready
 
 
+def plain(error: OSError) -> str:
+    """What is wrong with an address, once: asyncio's text repeats the number and the address."""
+    return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else str(error)
+
+
 class OpsServer:
     """Serves the probes and the metrics on the running event loop; use as ``async with``.
 
@@ -156,7 +162,7 @@ class OpsServer:
         except OSError as error:
             await self.stop()
             raise OSError(
-                error.errno, f"the ops endpoints cannot listen on {self.host}:{self.port}: {error}"
+                error.errno, f"the ops endpoints cannot listen on {self.host}:{self.port}: {plain(error)}"
             ) from error
         self.port = self._runner.addresses[0][1]
 

@@ -54,6 +54,10 @@ async def test_every_channel_opens_it_and_closes_it(
     assert incident.closed is not None
     assert "This is a test of the receiver oncall" in incident.summary
     assert len(vendors.smtp.mails) == 2
+    opened, closed = (mail.message for mail in vendors.smtp.mails)
+    assert closed["Subject"] == f"Re: {opened['Subject']}"
+    body = opened.get_body(("plain",)).get_content()
+    assert "driftbell ack" not in body and "driftbell events tail" not in body
     [message] = [one for one in vendors.slack.messages if one.thread_ts is None]
     assert "RESOLVED" in message.text.upper()
 
@@ -71,7 +75,9 @@ async def test_a_channel_that_refuses_is_named(vendors: Vendors, file: str, caps
     code = await run(["notify", "test", "oncall", "-c", file])
 
     assert code == ExitCode.FAILED
-    assert "oncall/email[0]  open  connection failed" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "oncall/email[0]  open  connection failed" in said.out
+    assert "docs/operations.md" in said.err
     assert [one.closed is not None for one in vendors.pagerduty.incidents] == [True]
 
 

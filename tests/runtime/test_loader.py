@@ -152,20 +152,25 @@ def test_every_mistake_is_told_at_once_with_line_column_path_and_fix(folder: Pat
         "did you mean critical?",
         "driftbell.yaml:14:34: monitoring.monitors.drift.for: expected a duration such as 30s, 5m or 7d, got a list",
         "driftbell.yaml:17:17: models.fraud.reference.evnts: unknown key; did you mean events?",
-        "driftbell.yaml:19:15: topics.partitions: Expected int >= 1, got 0",
+        "driftbell.yaml:19:15: topics.partitions: expected a whole number from 1 to 1000000, got 0",
     ]
 
 
 @pytest.mark.parametrize(
     ("section", "key", "value", "error"),
     [
-        ("worker", "max_consecutive_dead_letters", "-1", "Expected int >= 0, got -1"),
-        ("worker", "batch_events", "100000000000000000000", "Expected int <= 1000000000000, got 100000000000000000000"),
-        ("worker", "max_record_bytes", "3000000000", "Expected int <= 2147483647, got 3000000000"),
+        ("worker", "max_consecutive_dead_letters", "-1", "expected a whole number from 0 to 1000000000000, got -1"),
+        (
+            "worker",
+            "batch_events",
+            "100000000000000000000",
+            "expected a whole number from 1 to 1000000000000, got 100000000000000000000",
+        ),
+        ("worker", "max_record_bytes", "3000000000", "expected a whole number from 1 to 2147483647, got 3000000000"),
         ("worker", "tick", "9999999999999999999y", "'9999999999999999999y' is too long: a duration is at most 100y"),
-        ("join", "slots", "100000", "Expected int <= 1000, got 100000"),
-        ("monitoring", "shards", "1000000000", "Expected int <= 1000000, got 1000000000"),
-        ("topics", "partitions", "1000000000", "Expected int <= 1000000, got 1000000000"),
+        ("join", "slots", "100000", "expected a whole number from 1 to 1000, got 100000"),
+        ("monitoring", "shards", "1000000000", "expected a whole number from 1 to 1000000, got 1000000000"),
+        ("topics", "partitions", "1000000000", "expected a whole number from 1 to 1000000, got 1000000000"),
         ("router", "session_timeout", "1000y", "'1000y' is too long: a duration is at most 100y"),
     ],
 )
@@ -178,7 +183,7 @@ def test_a_number_that_nobody_means_is_refused_with_its_bound(
 
 def test_bins_that_no_memory_holds_are_refused_also_for_one_model(folder: Path) -> None:
     assert _errors("models:\n  fraud:\n    reference: {bins: 1000000000}\n") == [
-        "driftbell.yaml:3:23: models.fraud.reference.bins: Expected int <= 1000, got 1000000000"
+        "driftbell.yaml:3:23: models.fraud.reference.bins: expected a whole number from 1 to 1000, got 1000000000"
     ]
 
 

@@ -97,7 +97,7 @@ async def test_further_routes_are_served_and_unknown_ones_are_not() -> None:
 async def test_a_taken_port_is_named() -> None:
     async with _server() as (server, _):
         other = OpsServer("127.0.0.1", server.port, registry=new_registry(), health=OK, ready=OK)
-        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{server.port}"):
+        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{server.port}: Address already in use$"):
             await other.start()
 
 

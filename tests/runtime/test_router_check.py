@@ -283,3 +283,24 @@ def test_a_secret_is_not_in_the_repr_nor_in_a_problem() -> None:
     assert problems
     assert "SECRET" not in repr(router)
     assert "SECRET" not in str(RouterConfigError(problems))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({**PLAIN, "receivers": []}, "receiver 'r' is not defined; define it: receivers: [{name: r}]"),
+        (
+            {"route": {"receiver": "oncal"}, "receivers": [{"name": "oncall"}]},
+            "receiver 'oncal' is not defined; did you mean oncall?",
+        ),
+        (with_child(mute_time_intervals=["x"]), "time interval 'x' is not defined; define it: time_intervals:"),
+        (with_interval(weekdays=["mon"]), "'mon' is not a weekday; did you mean monday?"),
+        (with_interval(weekdays=["1"]), "'1' is not a weekday; use one of: sunday, monday, tuesday"),
+        (with_interval(months=["jan"]), "'jan' is not a month; did you mean january?"),
+        (with_child(matchers=["sev"]), "'sev' is not a matcher; write label="),
+        (with_child(matchers=["a=~'(critical'"]), "missing ): '(critical'; write label="),
+    ],
+)
+def test_the_fix_is_about_what_is_wrong_and_said_once(settings: dict[str, Any], said: str) -> None:
+    [problem] = check(msgspec.convert(settings, RouterConfig))
+    assert said in str(problem)

@@ -13,8 +13,8 @@ from driftbell.alerting.state.posted_alerts.posted import PostedAlert
 
 T = TypeVar("T")
 
-#: Alerts between two turns of the event loop.
-_AT_ONCE = 200
+#: Alerts between two turns of the event loop; an alert with many labels and annotations counts for several.
+_AT_ONCE, _PAIRS_OF_ONE = 200, 20
 
 
 async def post(port: ApiPort, data: bytes) -> None:
@@ -43,7 +43,18 @@ async def post(port: ApiPort, data: bytes) -> None:
 
 async def _in_turns(items: Sequence[T]) -> AsyncIterator[tuple[int, T]]:
     """The items with their numbers, with the event loop let go now and then."""
+    size = 0
     for index, item in enumerate(items):
-        if index % _AT_ONCE == _AT_ONCE - 1:
+        size += 1 + _pairs(item) // _PAIRS_OF_ONE
+        if size >= _AT_ONCE:
+            size = 0
             await asyncio.sleep(0)
         yield index, item
+
+
+def _pairs(item: object) -> int:
+    if isinstance(item, PostedAlert):
+        return len(item.labels) + len(item.annotations)
+    if isinstance(item, dict):
+        return len(item) + sum(len(value) for value in item.values() if isinstance(value, dict))
+    return 0

@@ -66,6 +66,12 @@ API_DIFFERENCES = (
         "what is kept is bounded; labels are an alert's identity, and a page shows no more of an annotation",
     ),
     Difference(
+        "a post of more than 20,000 alerts, or with an object of more than 1,000 keys",
+        "accepted",
+        "refused as a whole",
+        "one request does not keep the router from its work",
+    ),
+    Difference(
         "more posted alerts than router.api.max_alerts fire",
         "not bounded",
         "503; those that are known already are taken",

@@ -21,6 +21,9 @@ _NAME: Final = "alerts"
 #: alert's identity. Annotations beyond are cut: a page is not lost to a long text, and no page shows more.
 MOST_PAIRS, LONGEST_NAME, LONGEST_VALUE = 100, 1_000, 4_096
 
+#: Alerts of one body. Prometheus sends 64 at once.
+MOST_ALERTS = 20_000
+
 _SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:/")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9a-fA-F]{2})")
 
@@ -41,7 +44,7 @@ def parts_of(data: bytes) -> list[Any]:
     """
     if not data:
         raise required(_NAME)
-    found = content(_NAME, data)
+    found = content(_NAME, data, MOST_ALERTS)
     if found is None:
         return []
     if not isinstance(found, list):

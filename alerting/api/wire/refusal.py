@@ -29,8 +29,8 @@ def malformed(status: int, message: str, code: int | None = None) -> RequestRefu
     return RequestRefusedError(status, {"code": status if code is None else code, "message": message})
 
 
-#: Codes of go-openapi: a value of a wrong form, a value that is missing, a list that is too short.
-WRONG_FORM, REQUIRED, TOO_FEW = 601, 602, 612
+#: Codes of go-openapi: a value of a wrong form, a value that is missing, a list that is too long or too short.
+WRONG_FORM, REQUIRED, TOO_MANY_ITEMS, TOO_FEW = 601, 602, 611, 612
 
 
 def required(name: str) -> RequestRefusedError:

@@ -6,6 +6,7 @@ from typing import Any
 
 from driftbell.alerting.api.wire.body import Body, content, wrong_kind
 from driftbell.alerting.api.wire.refusal import TOO_FEW, malformed, required
+from driftbell.alerting.muting.silence_rules import MOST_MATCHERS
 from driftbell.alerting.state.silence import PutSilence, SilenceMatcher
 
 _NAME = "silence"
@@ -62,7 +63,8 @@ def _matchers(found: Any) -> list[dict[str, Any]] | None:
     if not isinstance(found, list):
         raise wrong_kind(_NAME, found, "Go struct field Silence.matchers of type models.Matchers")
     matchers = []
-    for one in found:
+    # One more than may be is enough to refuse it.
+    for one in found[: MOST_MATCHERS + 1]:
         if one is not None and not isinstance(one, dict):
             raise wrong_kind(_NAME, one, "Go struct field Silence.matchers of type models.Matcher")
         body = Body(_NAME, one or {})

@@ -7,9 +7,18 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
+import pytest
+
+from driftbell.alerting.api import alerts
+from driftbell.alerting.api.wire import body as body_module
+from driftbell.alerting.api.wire.alert_body import MOST_ALERTS
+from driftbell.alerting.api.wire.body import MOST_KEYS
+from driftbell.alerting.api.wire.silence_body import silence_of
 from driftbell.alerting.commands.taking_up import take_up
 from driftbell.alerting.process.api import router_port
 from driftbell.alerting.state.memory import MemoryStore, MemoryTables
+from driftbell.alerting.state.posted_alerts.posted import PostedAlert
 from tests.alerting.api.serving import Served, serving
 from tests.alerting.conftest import NewStore
 
@@ -128,3 +137,58 @@ async def test_an_alert_of_the_end_of_the_calendar_is_shown() -> None:
         for path in (ALERTS, f"{ALERTS}/groups"):
             status, shown = await one.call("GET", path)
             assert (status, len(shown)) == (200, 2 if path == ALERTS else 1)
+
+
+async def raw_post(served: Served, body: bytes, path: str = ALERTS) -> tuple[int, Any]:
+    return await served.call("POST", path, data=body, headers={"Content-Type": "application/json"})
+
+
+@pytest.mark.parametrize("part", [b"{}", b"null", b"1", b'"\\ud800"'])
+async def test_of_a_body_with_very_many_alerts_none_is_looked_at(part: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[object] = []
+    monkeypatch.setattr(alerts, "alert_of", looked_at.append)
+    async with serving() as served:
+        status, told = await raw_post(served, b"[" + b",".join([part] * (MOST_ALERTS + 1)) + b"]")
+        assert (status, told) == (422, {"code": 611, "message": "alerts in body should have at most 20000 items"})
+    assert looked_at == []
+
+
+@pytest.mark.parametrize("beginning", [b'[{"labels":{', b'[{"annotations":{', b"[{"])
+async def test_an_object_with_very_many_keys_is_refused(beginning: bytes) -> None:
+    pairs = b",".join(b'"a%d":"1"' % number for number in range(MOST_KEYS + 1))
+    async with serving() as served:
+        status, told = await raw_post(served, beginning + pairs + b"}" * beginning.count(b"{") + b"]")
+        assert status == 400 and "an object has 1,001 keys, and at most 1,000 are read" in told["message"]
+        assert (await raw_post(served, b"{" + pairs + b"}", "/api/v2/silences"))[0] == 400
+
+
+async def test_a_body_that_must_be_mended_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_module, "MOST_MENDED", 100)
+    async with serving() as served:
+        status, told = await raw_post(served, b'[{"x": ["\\ud800"' + b",1" * 100 + b"]}]")
+        assert status == 400 and "at most 100 values are read" in told["message"]
+
+
+async def test_of_very_many_matchers_one_more_than_may_be_is_read() -> None:
+    body = {"matchers": [{"name": "a", "value": "b", "isRegex": False}] * 5_000, "comment": "", "createdBy": ""}
+    times = {"startsAt": "2020-01-01T00:00:00Z", "endsAt": "2999-01-01T00:00:00Z"}
+    assert len(silence_of(msgspec.json.encode(body | times)).matchers) == 101
+    async with serving() as served:
+        status, told = await served.call("POST", "/api/v2/silences", body | times)
+        assert status == 400 and "at most 100 matchers" in told
+
+
+async def test_the_event_loop_has_its_turn_also_between_alerts_with_many_labels() -> None:
+    fat = [PostedAlert(labels={str(number): "x" for number in range(999)})] * 20
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    assert [index async for index, _ in alerts._in_turns(fat)] == list(range(20))
+    task.cancel()
+    assert turns >= 3

@@ -34,14 +34,8 @@ from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
 from driftbell.alerting.process.leader import Leader
 from driftbell.alerting.process.metrics import RouterMetrics
 from driftbell.alerting.process.reloading.plan import Plan, plan_of
-from driftbell.alerting.process.reloading.reload import (
-    NO_RECEIVERS,
-    Reloaded,
-    ReloadReason,
-    Source,
-    needs_restart,
-    problems_of,
-)
+from driftbell.alerting.process.reloading.reload import Reloaded, ReloadReason, Source, needs_restart, problems_of
+from driftbell.alerting.process.reloading.routed import check_routed
 from driftbell.alerting.process.router import Router
 from driftbell.alerting.routing.routes import compile_tree
 from driftbell.alerting.state.memory import MemoryStore
@@ -242,8 +236,7 @@ class _Service:
             )
         config = await asyncio.to_thread(self._source.read)
         settings = effective(config.router)
-        if config.router.is_default and settings.receivers != self._settings.receivers:
-            raise RefusedError(NO_RECEIVERS)
+        check_routed(config.router, before=self._settings)
         plan = plan_of(settings, build(settings, self._session), self._session)
         async with self._changing:
             try:

@@ -48,12 +48,6 @@ class Source:
     asked: asyncio.Event
 
 
-#: Refused where there were receivers: all that is open would be closed, and only the log would say so.
-NO_RECEIVERS = (
-    "it has no receivers any more, so that nobody would be told of anything: is the file empty, or half written? "
-    "Put router.route and router.receivers back, or restart the router if that is meant"
-)
-
 #: Of the section ``router``: read at a start only.
 _AT_START = (
     *("session_timeout", "http_host", "http_port", "api"),

@@ -88,14 +88,14 @@ async def _without_version(request: web.Request, response: web.StreamResponse) -
 
 def _routes(port: ApiPort) -> list[tuple[str, str, _Answer]]:
     async def alerts(request: web.Request) -> Any:
-        query = AlertQuery.of(_query(request))
+        query = await AlertQuery.of(_query(request))
         return await AlertView(await port.state(), port.rules, port.now_ms()).alerts(query)
 
     async def alerts_post(request: web.Request) -> Any:
         await alert_posts.post(port, await body(request))
 
     async def groups(request: web.Request) -> Any:
-        query = AlertQuery.of(_query(request))
+        query = await AlertQuery.of(_query(request))
         return await AlertView(await port.state(), port.rules, port.now_ms()).groups(query)
 
     async def silence_list(request: web.Request) -> Any:

@@ -66,6 +66,12 @@ API_DIFFERENCES = (
         "what is kept is bounded; labels are an alert's identity, and a page shows no more of an annotation",
     ),
     Difference(
+        "more than 100 filters, or a regular expression in a request that takes more than 1 MB",
+        "accepted",
+        "refused with 400",
+        "one request does not keep the router from its work",
+    ),
+    Difference(
         "a post of more than 20,000 alerts, or with an object of more than 1,000 keys",
         "accepted",
         "refused as a whole",

@@ -18,7 +18,7 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?
 
 async def listed(port: ApiPort, raw_query: str) -> list[dict[str, Any]]:
     """``GET /api/v2/silences``: all that are kept, active ones first."""
-    matchers = filters(parameters(raw_query))
+    matchers = await filters(parameters(raw_query))
     state, now_ms = await port.state(), port.now_ms()
     # A filter asks for silences that have this matcher itself, not for what it would match.
     wanted = {stored_matcher(matcher) for matcher in matchers}

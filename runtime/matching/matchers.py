@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 from driftbell.runtime.matching.regex import BadRegexError, Regex
 
@@ -48,6 +48,12 @@ _ORDER = {operator: index for index, operator in enumerate(Operator)}
 class Matcher:
     """One comparison of one label. An absent label compares as the empty text; a regex must match the whole value.
 
+    Args:
+        name: of the label.
+        operator: how it compares.
+        value: with what.
+        most_bytes: of memory for a regular expression; None for RE2's own bound.
+
     Raises:
         BadMatcherError: the value is not a regular expression of RE2.
     """
@@ -55,12 +61,13 @@ class Matcher:
     name: str
     operator: Operator
     value: str
+    most_bytes: InitVar[int | None] = None
     _pattern: Regex | None = field(default=None, init=False, compare=False, repr=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, most_bytes: int | None) -> None:
         if self.operator in (Operator.REGEX, Operator.NOT_REGEX):
             try:
-                object.__setattr__(self, "_pattern", Regex(self.value))
+                object.__setattr__(self, "_pattern", Regex(self.value, most_bytes))
             except BadRegexError as error:
                 raise BadMatcherError(str(error), f"error parsing regexp: {error}") from error
 
@@ -134,8 +141,8 @@ def all_matchers(match: Mapping[str, str], match_re: Mapping[str, str], matchers
     return tuple(sorted(found, key=lambda matcher: matcher.sort_key))
 
 
-def parse_matcher(text: str) -> Matcher:
-    """Parse one matcher.
+def parse_matcher(text: str, most_bytes: int | None = None) -> Matcher:
+    """Parse one matcher, whose regular expression takes at most so much memory.
 
     Raises:
         BadMatcherError: the message quotes the text.
@@ -144,7 +151,7 @@ def parse_matcher(text: str) -> Matcher:
     if found is None:
         raise BadMatcherError(f"{text!r} is not a matcher", f"bad matcher format: {text}")
     name, operator, raw = found.groups()
-    return Matcher(name, Operator(operator), _unquote(raw))
+    return Matcher(name, Operator(operator), _unquote(raw), most_bytes)
 
 
 def _unquote(raw: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from urllib.parse import unquote_to_bytes
 
 from driftbell.alerting.api.wire.refusal import refused
 from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, parse_matcher
-from driftbell.runtime.matching.regex import BadRegexError, Regex
+from driftbell.runtime.matching.regex import REQUEST_BYTES, BadRegexError, Regex
 
 #: What Alertmanager takes for yes; anything else is no.
 _YES: Final = frozenset({"true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"})
+#: Filters of one request; a person or Grafana needs a few.
+MOST_FILTERS: Final = 100
 _HEX: Final = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -38,17 +41,21 @@ def _unescaped(text: str) -> bytes | None:
     return unquote_to_bytes(raw)
 
 
-def filters(asked: Mapping[str, list[bytes]]) -> list[Matcher]:
-    """The matchers of ``filter``.
+async def filters(asked: Mapping[str, list[bytes]]) -> list[Matcher]:
+    """The matchers of ``filter``; between two of them the event loop has its turn.
 
     Raises:
-        RequestRefusedError: one is none.
+        RequestRefusedError: one is none, or they are too many.
     """
+    texts = asked.get("filter", [])
+    if len(texts) > MOST_FILTERS:
+        raise refused(400, f"{len(texts):,} filters, and at most {MOST_FILTERS} are taken")
     found = []
-    for raw in asked.get("filter", ()):
+    for raw in texts:
+        await asyncio.sleep(0)
         text = raw.decode(errors="replace")
         try:
-            found.append(parse_matcher(text))
+            found.append(parse_matcher(text, REQUEST_BYTES))
         except BadMatcherError as error:
             raise refused(400, error.alertmanager) from error
         if text.encode() != raw:
@@ -73,7 +80,7 @@ def receiver(asked: Mapping[str, list[bytes]]) -> Regex | None:
     if values is None or not values[-1]:
         return None
     try:
-        return Regex(values[-1].decode(errors="replace"))
+        return Regex(values[-1].decode(errors="replace"), REQUEST_BYTES)
     except BadRegexError as error:
         raise refused(400, f"failed to parse receiver param: error parsing regexp: {error}") from error
 
@@ -89,7 +96,7 @@ class AlertQuery:
     receiver: Regex | None = None
 
     @classmethod
-    def of(cls, raw_query: str) -> AlertQuery:
+    async def of(cls, raw_query: str) -> AlertQuery:
         """Of an address.
 
         Raises:
@@ -97,7 +104,7 @@ class AlertQuery:
         """
         asked = parameters(raw_query)
         return cls(
-            matchers=tuple(filters(asked)),
+            matchers=tuple(await filters(asked)),
             active=switch(asked, "active"),
             silenced=switch(asked, "silenced"),
             inhibited=switch(asked, "inhibited"),

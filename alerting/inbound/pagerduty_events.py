@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from driftbell.alerting.foreign_json import decode_foreign
 from driftbell.alerting.inbound.asked import Asked, NotUnderstoodError, command_id
 from driftbell.alerting.state.silence import Acknowledge, Action, Unacknowledge
 from driftbell.alerting.times import to_ms
@@ -47,9 +48,9 @@ def asked(body: bytes, now_ms: int) -> Asked | None:
         NotUnderstoodError: it is no webhook of PagerDuty's, or too old.
     """
     try:
-        event = msgspec.json.decode(body, type=_Webhook).event
+        event = decode_foreign(body, _Webhook).event
         occurred_ms = to_ms(event.occurred_at)
-    except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+    except (ValueError, OverflowError) as error:
         raise NotUnderstoodError("no webhook as PagerDuty's contract has it") from error
     if not now_ms - OLDEST_MS <= occurred_ms <= now_ms + _AHEAD_MS:
         raise NotUnderstoodError("the event is too old, or of a time to come")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from driftbell.alerting.channels.slack.buttons import ACKNOWLEDGE, GIVE_BACK, SILENCE, SILENCE_MS
+from driftbell.alerting.foreign_json import ForeignJsonError, decode_foreign
 from driftbell.alerting.inbound.asked import Asked, NotUnderstoodError, command_id
 from driftbell.alerting.state.silence import Acknowledge, Action, SilenceIncident, Unacknowledge
 
@@ -41,8 +42,8 @@ def asked(payload: bytes) -> list[Asked]:
         NotUnderstoodError: it is no payload of Slack's.
     """
     try:
-        given = msgspec.json.decode(payload, type=_Payload)
-    except msgspec.MsgspecError as error:
+        given = decode_foreign(payload, _Payload)
+    except ForeignJsonError as error:
         raise NotUnderstoodError("no payload as Slack's contract has it") from error
     if given.type != "block_actions":
         return []

@@ -55,6 +55,6 @@ def decode(data: bytes, kind: type[T]) -> T:
         decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)
     try:
         record: T = decoder.decode(memoryview(data)[1:end])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise DamagedRecordError(f"the router's stored {kind.__name__} cannot be read: {error}") from error
     return record

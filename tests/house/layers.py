@@ -9,7 +9,7 @@ from __future__ import annotations
 #: Modules that every folder of the room may import, and that import no folder of it.
 BASE: dict[str, set[str]] = {
     "streams": {"agreement", "batch", "encoding", "errors", "records", "subject", "versioned"},
-    "alerting": {"errors", "times"},
+    "alerting": {"errors", "foreign_json", "times"},
 }
 
 #: Folder -> the folders of the same room that it may import, beside ``BASE``.

@@ -17,6 +17,7 @@ from driftbell.alerting.channels.http_config.options import HttpOptions
 from driftbell.alerting.channels.ntfy.publication import publication
 from driftbell.alerting.channels.secrets import SecretSource, fingerprint
 from driftbell.alerting.errors import SecretError
+from driftbell.alerting.foreign_json import fields_of
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
 from driftbell.alerting.rendering.message import compose, minimal
@@ -103,11 +104,7 @@ def _minimal(delivery: Delivery) -> dict[str, Any]:
 
 def judge(answer: HttpResponse) -> Outcome:
     """What ntfy's answer means."""
-    try:
-        body = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
-        body = None
-    fields = body if isinstance(body, dict) else {}
+    fields = fields_of(answer.body)
     if answer.status == 200 and isinstance(fields.get("id"), str):
         return sent()
     code = fields.get("code")

@@ -9,17 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
-import msgspec
 
 from driftbell.alerting.channels.channel import Rate, send_or_minimal
 from driftbell.alerting.channels.http import HttpResponse, post, refused
 from driftbell.alerting.channels.pushover.form import EMERGENCY, form
 from driftbell.alerting.channels.secrets import SecretSource, fingerprint
 from driftbell.alerting.errors import SecretError
+from driftbell.alerting.foreign_json import fields_of
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
 from driftbell.alerting.rendering.message import compose, minimal
@@ -125,7 +124,7 @@ class PushoverChannel:
 
 def judge(answer: HttpResponse, now: float | None = None) -> Outcome:
     """What Pushover's answer means."""
-    body = _json(answer.body)
+    body = fields_of(answer.body)
     if answer.status == 200 and body.get("status") == 1:
         return sent()
     outcome = refused(answer)
@@ -150,14 +149,6 @@ def _until_reset(answer: HttpResponse, now: float | None) -> float | None:
     if answer.headers.get("X-Limit-App-Remaining", "").strip() != "0" or not reset.strip().isdigit():
         return None
     return max(0.0, float(reset) - (time.time() if now is None else now))
-
-
-def _json(body: bytes) -> dict[str, Any]:
-    try:
-        found = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _name(secret: SecretSource) -> str:

@@ -25,6 +25,7 @@ from driftbell.alerting.channels.slack.buttons import buttons
 from driftbell.alerting.channels.slack.upload import upload
 from driftbell.alerting.channels.slack.webhook import BURST, PER_SECOND, full
 from driftbell.alerting.errors import SecretError
+from driftbell.alerting.foreign_json import ForeignJsonError, decode_foreign
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, Retry, failed, sent
 from driftbell.alerting.pictures.picture import PICTURES
@@ -263,8 +264,8 @@ class _History(msgspec.Struct):
 def own_message(body: bytes, incident: str) -> str | None:
     """The ``ts`` of an incident's message in an answer of ``conversations.history``; None if it is not there."""
     try:
-        history = msgspec.json.decode(body, type=_History)
-    except msgspec.MsgspecError:
+        history = decode_foreign(body, _History)
+    except ForeignJsonError:
         return None
     for message in history.messages:
         about = message.metadata
@@ -287,8 +288,8 @@ def judge(answer: HttpResponse) -> Outcome:
     if answer.status != 200:
         return refused(answer)
     try:
-        reply = msgspec.json.decode(answer.body, type=_Reply)
-    except msgspec.MsgspecError:
+        reply = decode_foreign(answer.body, _Reply)
+    except ForeignJsonError:
         return failed(OutcomeReason.NO_ANSWER, f"HTTP 200 without Slack's JSON: {answer.text}")
     if reply.ok:
         return sent({"channel": reply.channel, "ts": reply.ts})

@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 
 from driftbell.alerting.channels.http import HttpResponse, post, refused
+from driftbell.alerting.foreign_json import ForeignJsonError, decode_foreign
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
 from driftbell.alerting.pictures.picture import Picture
 from driftbell.alerting.rendering.text import one_line, truncate, web_address
@@ -92,8 +93,8 @@ def _promise(answer: HttpResponse) -> _Promise | Outcome:
     if answer.status != 200:
         return refused(answer)
     try:
-        promise = msgspec.json.decode(answer.body, type=_Promise)
-    except msgspec.MsgspecError:
+        promise = decode_foreign(answer.body, _Promise)
+    except ForeignJsonError:
         return failed(OutcomeReason.NO_ANSWER, f"HTTP 200 without Slack's JSON: {answer.text}")
     if not promise.ok:
         return failed(

@@ -18,6 +18,7 @@ from driftbell.alerting.channels.http import HttpResponse, classify, post, refus
 from driftbell.alerting.channels.secrets import SecretSource, fingerprint
 from driftbell.alerting.channels.teams.card import card, minimal_card
 from driftbell.alerting.errors import SecretError
+from driftbell.alerting.foreign_json import fields_of
 from driftbell.alerting.outbox.delivery import Delivery
 from driftbell.alerting.outbox.outcome import Outcome, OutcomeReason, failed, sent
 from driftbell.alerting.rendering.message import compose, minimal
@@ -105,10 +106,8 @@ def judge(answer: HttpResponse) -> Outcome:
 
 
 def _code(body: bytes) -> str:
-    try:
-        code = msgspec.json.decode(body)["error"]["code"]
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return ""
+    error = fields_of(body).get("error")
+    code = error.get("code") if isinstance(error, dict) else None
     return code if isinstance(code, str) else ""
 
 

@@ -102,6 +102,41 @@ async def test_rubbish_and_failures_end_nothing_and_no_secret_is_logged(
     assert "ticket" not in caplog.text
 
 
+async def test_json_nested_beyond_all_depth_ends_nothing(slack: SocketMode) -> None:
+    leader, deep = Leader(), "[" * 100_000
+    slack.faults.add(Fault(status=200, body='{"ok": true, "more": ' + deep))
+    async with serving(slack, leader) as task:
+        await slack.connected()
+        await slack.connections[-1].send_str('{"type": ' + deep)
+        payload = deep + "]" * 100_000
+        await slack.connections[-1].send_str('{"envelope_id": "x", "type": "interactive", "payload": ' + payload + "}")
+        assert await slack.press(press())
+        assert not task.done()
+
+    assert len(leader.done) == 1
+
+
+async def test_what_nobody_thought_of_ends_a_connection_and_not_the_service(
+    slack: SocketMode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    errors, read = [LookupError(APP_TOKEN)], slack_socket._read
+
+    def raising(data: str) -> Any:
+        if errors:
+            raise errors.pop()
+        return read(data)
+
+    monkeypatch.setattr(slack_socket, "_read", raising)
+    async with serving(slack, Leader()) as task:
+        await slack.connected(2)
+        assert await slack.press(press())
+        assert not task.done()
+
+    [record] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "failed, connecting again" in record.message
+    assert APP_TOKEN not in str(vars(record))
+
+
 async def test_a_wrong_token_is_said_and_tried_again(slack: SocketMode, caplog: pytest.LogCaptureFixture) -> None:
     async with serving(slack, Leader(), token="xapp-wrong") as task:
         for _ in range(300):

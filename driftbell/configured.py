@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path as FilePath
+from typing import Any
 
 from driftbell.alerting.api.startable import refusals as api_refusals
 from driftbell.alerting.channels.registry import MODEL, refusals
@@ -14,8 +15,9 @@ from driftbell.alerting.heartbeat.startable import refusals as heartbeat_refusal
 from driftbell.alerting.inbound.startable import refusals as inbound_refusals
 from driftbell.errors import UsageError
 from driftbell.runtime.config.document import Path
-from driftbell.runtime.config.loader import Check, ConfigError, find, load
+from driftbell.runtime.config.loader import Check, ConfigError, Doubt, find, load
 from driftbell.runtime.config.model import Config, Monitoring
+from driftbell.runtime.config.router_warnings import router_warnings
 from driftbell.runtime.config.secrets import secret_values
 from driftbell.runtime.observability import logs
 
@@ -102,15 +104,32 @@ def check_everything(
         ):
             yield ("router", *wrong.path), f"{wrong.message}; {wrong.fix}"
 
-    return _read(options, channels, with_environment=with_environment, warn=warn)
+    return _read(options, channels, doubts=[_doubts], with_environment=with_environment, warn=warn)
+
+
+def _doubts(config: Config, written: Any) -> Iterator[tuple[Path, str]]:
+    router = written.get("router") if isinstance(written, dict) else None
+    for doubt in router_warnings(config.router, router if isinstance(router, dict) else ()):
+        yield ("router", *doubt.path), f"{doubt.message}; {doubt.fix}"
 
 
 def _read(
-    options: argparse.Namespace, *checks: Check, warn: Callable[[str], object], with_environment: bool = True
+    options: argparse.Namespace,
+    *checks: Check,
+    warn: Callable[[str], object],
+    doubts: Sequence[Doubt] = (),
+    with_environment: bool = True,
 ) -> Config:
     file = getattr(options, "config", None)
     try:
-        return load(file, checks=[_monitors, *checks], model=MODEL, with_environment=with_environment, warn=warn)
+        return load(
+            file,
+            checks=[_monitors, *checks],
+            doubts=doubts,
+            model=MODEL,
+            with_environment=with_environment,
+            warn=warn,
+        )
     except ConfigError as error:
         raise InvalidConfigurationError([str(problem) for problem in error.problems]) from None
 

@@ -121,8 +121,6 @@ def effective(router: RouterConfig) -> RouterConfig:
     Raises:
         RefusedError: it has problems; the message names the places.
     """
-    if router.is_default:
-        log.warning("no receiver is configured (router.route, router.receivers): messages go to this log only")
     router = registry.in_force(router)
     problems = [
         *check(router),

@@ -33,6 +33,8 @@ DEFAULT_FILE = "driftbell.yaml"
 
 #: A check of what types cannot say: yields (path, what is wrong and the fix). A path is keys and indices, or dotted text.
 Check = Callable[[Config], Iterable[tuple[Path | str, str]]]
+#: The same of what is no mistake and hardly meant. It is given the document too: a default may be written or not.
+Doubt = Callable[[Config, Any], Iterable[tuple[Path | str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def load(
     *,
     env: Mapping[str, str] | None = None,
     checks: Sequence[Check] = (),
+    doubts: Sequence[Doubt] = (),
     model: Model | None = None,
     with_environment: bool = True,
     warn: Callable[[str], object] = log.warning,
@@ -81,11 +84,12 @@ def load(
         path: the file; ``find`` tells what is read without it.
         env: variables for ``${NAME}`` and overrides; ``os.environ`` by default.
         checks: further checks.
+        doubts: find what is no mistake and hardly meant; ``warn`` is told of it, where there is no mistake.
         model: knows and checks the settings of channels (``driftbell.runtime.config.channels``). Without it receivers are
             read by name only, which is enough for a worker.
         with_environment: whether the files that it names (secrets, certificates) must be there. Not where it is only checked,
             on another machine.
-        warn: is told of variables that look like ours, and are no mistake for sure.
+        warn: is told of what is no mistake for sure: variables that look like ours, and ``doubts``.
 
     Raises:
         ConfigError: with all problems.
@@ -113,6 +117,10 @@ def load(
             problems.append(Problem(document.place(at), at, f"{wrong.message}; {wrong.fix}"))
     if problems:
         raise ConfigError(problems)
+    for doubt in doubts:
+        for where, message in doubt(config, document.root):
+            at = tuple(where.split(".")) if isinstance(where, str) else where
+            warn(str(Problem(document.place(at), at, message)))
     return config
 
 

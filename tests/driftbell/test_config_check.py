@@ -47,9 +47,10 @@ def told_by(text: str, folder: Path, capsys: pytest.CaptureFixture[str], *option
     (folder / "driftbell.yaml").write_text(text)
     code = main(["config", "check", "--config", str(folder / "driftbell.yaml"), *options])
     captured = capsys.readouterr()
-    assert code == (ExitCode.USAGE if captured.err else ExitCode.OK)
+    told = [line for line in captured.err.splitlines() if not line.startswith("warning: ")]
+    assert code == (ExitCode.USAGE if told else ExitCode.OK)
     # The file's own folder is of no interest.
-    return [line.strip().replace(f"{folder}/", "") for line in captured.err.splitlines() if "yaml" in line]
+    return [line.strip().replace(f"{folder}/", "") for line in told if "yaml" in line]
 
 
 def has(told: list[str], line: int, *words: str) -> bool:
@@ -207,3 +208,25 @@ async def test_the_check_and_the_start_refuse_the_same_channels_in_the_same_word
     async with new_session() as session:
         with pytest.raises(RefusedError, match=re.escape(words)):
             build(config.router, session)
+
+
+def test_what_is_allowed_and_hardly_meant_is_a_warning_at_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "driftbell.yaml"
+    file.write_text(
+        "router:\n  route: {receiver: a}\n  receivers: [{name: a, log_configs: [{}]}]\n  heartbeat: {every: 1m}\n"
+    )
+    assert main(["config", "check", "--config", str(file)]) == ExitCode.OK
+    assert capsys.readouterr().err.startswith(f"warning: {file}:4:")
+    file.write_text("")
+    assert main(["config", "check", "--config", str(file), "--json"]) == ExitCode.OK
+    [warning] = json.loads(capsys.readouterr().out)["warnings"]
+    assert "process log" in warning
+
+
+@pytest.mark.parametrize("name", ["examples/driftbell.yaml", "deploy/driftbell.yaml"])
+def test_our_own_files_have_nothing_to_warn_of(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["config", "check", "--no-secrets", "--config", str(Path(__file__).parents[2] / name)])
+
+    assert "warning" not in capsys.readouterr().err

@@ -337,8 +337,6 @@ async def test_without_a_configuration_pages_go_to_the_log(
         await publish(embedded_broker.settings, make_alert(at_ms=int(time.time() * 1000) - 60_000))
         await until(lambda: any(record.name == "driftbell.message" for record in caplog.records), "the page in the log")
 
-    assert any("no receiver is configured" in record.getMessage() for record in caplog.records)
-
 
 def test_without_receivers_the_other_settings_hold_all_the_same() -> None:
     made = service.effective(RouterConfig(http_host="0.0.0.0", http_port=9000, shutdown_grace=5.0))  # noqa: S104 - never bound

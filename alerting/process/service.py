@@ -16,23 +16,20 @@ from driftbell.alerting.api.access import Access
 from driftbell.alerting.api.application import application
 from driftbell.alerting.api.port import Rules
 from driftbell.alerting.api.server import ApiServer
-from driftbell.alerting.api.startable import refusals
-from driftbell.alerting.channels import registry
 from driftbell.alerting.channels.channel import close
 from driftbell.alerting.channels.http import new_session, request_seconds
 from driftbell.alerting.channels.registry import Endpoint, build
 from driftbell.alerting.errors import FencedError, RefusedError, StoreUnavailableError
 from driftbell.alerting.heartbeat.heartbeat import Heartbeat
-from driftbell.alerting.heartbeat.startable import refusals as heartbeat_refusals
 from driftbell.alerting.heartbeat.vitals import Vitals, oldest_of
 from driftbell.alerting.inbound import mounting as inbound
-from driftbell.alerting.inbound.startable import refusals as inbound_refusals
 from driftbell.alerting.incidents.configured import muters_of
 from driftbell.alerting.process.api.router_port import RouterPort
 from driftbell.alerting.process.clock import ForwardClock
 from driftbell.alerting.process.consumer import AlertsConsumer, Assignment
 from driftbell.alerting.process.leader import Leader
 from driftbell.alerting.process.metrics import RouterMetrics
+from driftbell.alerting.process.reloading.effective import effective
 from driftbell.alerting.process.reloading.plan import Plan, plan_of
 from driftbell.alerting.process.reloading.reload import Reloaded, ReloadReason, Source, needs_restart, problems_of
 from driftbell.alerting.process.reloading.routed import check_routed
@@ -42,7 +39,6 @@ from driftbell.alerting.state.memory import MemoryStore
 from driftbell.alerting.state.redis import RedisStore
 from driftbell.runtime.config.model import Config
 from driftbell.runtime.config.router import Route, RouterConfig
-from driftbell.runtime.config.router_check import RouterConfigError, check
 from driftbell.runtime.kafka import aiokafka_settings
 from driftbell.runtime.observability.ops import Health, OpsServer, new_registry
 from driftbell.runtime.observability.outage import Outage
@@ -113,25 +109,6 @@ async def run(
             )
             stack.callback(asyncio.create_task(heartbeat.run(), name="heartbeat").cancel)
         await service.run(stop, on_ready)
-
-
-def effective(router: RouterConfig) -> RouterConfig:
-    """The configuration to run with: checked, and logging everything if there is none.
-
-    Raises:
-        RefusedError: it has problems; the message names the places.
-    """
-    router = registry.in_force(router)
-    problems = [
-        *check(router),
-        *registry.check(router),
-        *refusals(router.api),
-        *inbound_refusals(router),
-        *heartbeat_refusals(router.heartbeat),
-    ]
-    if problems:
-        raise RefusedError(str(RouterConfigError(problems)))
-    return router
 
 
 def group_of(config: Config) -> str:

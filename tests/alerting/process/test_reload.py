@@ -21,6 +21,7 @@ import yaml
 from driftbell.alerting.channels.registry import MODEL, build
 from driftbell.alerting.errors import StoreUnavailableError
 from driftbell.alerting.process import service
+from driftbell.alerting.process.reloading.effective import effective
 from driftbell.alerting.process.reloading.plan import plan_of
 from driftbell.alerting.process.reloading.reload import ReloadReason, Source, needs_restart, problems_of
 from driftbell.alerting.state.memory import MemoryStore
@@ -156,7 +157,7 @@ class Made:
         monkeypatch.setattr(service, "AlertsConsumer", lambda *arguments: None)
         self.found: Config | Exception = config()
         start = config()
-        settings = service.effective(start.router)
+        settings = effective(start.router)
         plan = plan_of(settings, build(settings, session), session)
         source = Source(self.read, asyncio.Event())
         self.service = service._Service(start, settings, plan, MemoryStore(), source, session)

@@ -22,6 +22,7 @@ from driftbell.alerting.channels.registry import LOG_ONLY, MODEL
 from driftbell.alerting.errors import RefusedError
 from driftbell.alerting.process import service
 from driftbell.alerting.process.consumer import AlertsConsumer
+from driftbell.alerting.process.reloading.effective import effective
 from driftbell.alerting.state.redis import RedisStore
 from driftbell.alerting.state.store import Table
 from driftbell.fakes.slack import TOKEN
@@ -339,7 +340,7 @@ async def test_without_a_configuration_pages_go_to_the_log(
 
 
 def test_without_receivers_the_other_settings_hold_all_the_same() -> None:
-    made = service.effective(RouterConfig(http_host="0.0.0.0", http_port=9000, shutdown_grace=5.0))  # noqa: S104 - never bound
+    made = effective(RouterConfig(http_host="0.0.0.0", http_port=9000, shutdown_grace=5.0))  # noqa: S104 - never bound
 
     assert (made.http_host, made.http_port, made.shutdown_grace) == ("0.0.0.0", 9000, 5.0)  # noqa: S104
     assert (made.route, made.receivers) == (LOG_ONLY.route, LOG_ONLY.receivers)

@@ -9,6 +9,7 @@ from driftbell.router_commands import at_store
 
 if TYPE_CHECKING:
     from driftbell.alerting.muting.muter import Muted
+    from driftbell.alerting.state.records import Acknowledgement
     from driftbell.alerting.state.state import State
     from driftbell.alerting.state.store import CommandBox
     from driftbell.runtime.config.model import Config
@@ -39,6 +40,20 @@ def posted(state: State, now_ms: int) -> list[Alert]:
     return [
         one.alert for one in entries if one.posted is not None and one.posted.fires(now_ms) and one.alert is not None
     ]
+
+
+def said(by: Muted, made: Acknowledgement | None) -> str:
+    """What holds an alert back, for people; of a snooze also until when."""
+    from driftbell.alerting.muting.muter import MuteKind
+    from driftbell.alerting.times import clock_time
+
+    words = []
+    for muting in by.by:
+        how = str(muting.kind)
+        if muting.kind is MuteKind.ACKNOWLEDGED and made is not None and made.until_ms:
+            how = f"snoozed until {clock_time(made.until_ms)}"
+        words.append(f"{how} by {', '.join(muting.ids)}")
+    return "; ".join(words)
 
 
 def held_back(config: Config, state: State, alerts: Sequence[Alert], now_ms: int) -> dict[str, Muted]:

@@ -92,7 +92,7 @@ def length_ms(text: str, option: str) -> int:
     """A duration as it is typed.
 
     Raises:
-        UsageError: it is none, or nothing.
+        UsageError: it is none, it is nothing, or it says no unit, which one may mean as minutes and another as seconds.
     """
     from driftbell.runtime.config.duration import parse_duration
 
@@ -100,6 +100,8 @@ def length_ms(text: str, option: str) -> int:
         found = round(parse_duration(text) * 1000)
     except ValueError as error:
         raise UsageError(f"{option}: {error}") from error
+    if not text[-1].isalpha() and found:
+        raise UsageError(f"{option}: {text!r} has no unit", f"write {text}m for minutes, or {text}s, {text}h, {text}d")
     if found == 0:
         raise UsageError(f"{option} must be more than 0; write it as 30m, 2h or 1d")
     return found
@@ -109,14 +111,21 @@ def moment_ms(text: str, option: str) -> int:
     """A moment as it is typed, epoch milliseconds.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is none, or says no zone: two people would mean two moments.
     """
+    from datetime import datetime
+
     from driftbell.alerting.times import to_ms
 
     try:
-        return to_ms(text)
+        found = to_ms(text)
+        has_zone = datetime.fromisoformat(text).tzinfo is not None
     except (ValueError, OverflowError) as error:
         raise UsageError(f"{option}: {text!r} is not a time", "write it as 2026-12-01T08:00:00Z") from error
+    if not has_zone:
+        fix = "write it as 2026-12-01T08:00:00Z, or with an offset: 2026-12-01T09:00:00+01:00"
+        raise UsageError(f"{option}: {text!r} has no zone", fix)
+    return found
 
 
 def who() -> str:

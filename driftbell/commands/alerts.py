@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """Read the topic and the router's state once, and print."""
     import time
 
-    from driftbell.held_back import held_back, posted, router_state
+    from driftbell.held_back import held_back, posted, router_state, said
     from driftbell.runtime.printable import printable
     from driftbell.tail.firing import firing
 
@@ -49,10 +49,14 @@ def run(options: argparse.Namespace) -> int:
     now_ms = round(time.time() * 1000)
     found = firing(config)
     by: dict[str, Muted] = {}
+    words: dict[str, str] = {}
     try:
         state = router_state(config)
         found += posted(state, now_ms)
         by = held_back(config, state, found, now_ms)
+        words = {
+            name: said(one, state.entries[name].acknowledgement) for name, one in by.items() if name in state.entries
+        }
     except CommandError as error:
         print(
             printable(f"what is held back or posted by others is not known: {error}"),
@@ -74,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
         print(printable(f"{alert.labels.get('severity', ''):<8}  since {since}  {subject}"))
         print(printable(f"          {alert.labels.get('alertname', '?')}: {alert.annotations.get('summary', '')}"))
         if alert.fingerprint in by:
-            print(printable(f"          {by[alert.fingerprint]}"))
+            print(printable(f"          {words.get(alert.fingerprint, by[alert.fingerprint])}"))
         print(printable(f"          fingerprint {alert.fingerprint}"))
     if not found and not options.json:
         print("nothing fires")

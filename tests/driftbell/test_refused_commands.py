@@ -68,3 +68,10 @@ def test_a_silence_that_is_over_before_it_begins_is_refused_here(
 
     assert cli.main(command) == ExitCode.USAGE
     assert f"{said}\n  fix: give a later time, or --duration" in capsys.readouterr().err
+
+
+def test_a_length_without_a_unit_is_refused(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["silence", "add", "model=fraud", "--comment", "x", "-d", "5", "-c", file]
+
+    assert cli.main(command) == ExitCode.USAGE
+    assert "--duration: '5' has no unit\n  fix: write 5m for minutes" in capsys.readouterr().err

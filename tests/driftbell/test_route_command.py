@@ -105,3 +105,40 @@ def test_without_a_route_everything_goes_to_the_log_as_the_router_does_it(
         assert cli.main(["--config", str(path), *command, "--json"]) == ExitCode.OK
         [shown] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert shown["receiver"] == "log"
+
+
+def test_the_group_of_an_alert_without_the_label_is_that_of_those_without_it(
+    file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["route", "test", "severity=info", "-c", file]) == ExitCode.OK
+
+    assert "    group: without model\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["a=1", "--receivers", "oncal"], "there is no receiver 'oncal'\n  fix: did you mean oncall?"),
+        (["model=~fraud"], "'model=~fraud' is a matcher, and an alert has labels"),
+        (["model!=fraud"], "'model!=fraud' is a matcher, and an alert has labels"),
+        (["a=1", "--at", "2026-12-25T03:00:00"], "--at: '2026-12-25T03:00:00' has no zone"),
+    ],
+)
+def test_what_would_be_taken_for_something_else_is_refused_with_the_fix(
+    wrong: list[str], said: str, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["route", "test", *wrong, "-c", file]) == ExitCode.USAGE
+    assert said in capsys.readouterr().err
+
+
+def test_the_whole_of_each_route_is_shown_when_asked_for(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["route", "show", "--long", "-c", file]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert shown.count("groups by model") == 4
+    assert shown.count("first message after 30 s, news after 5 min, repeats after 4 h") == 4
+    assert "      mute in nights\n" in shown
+
+    assert cli.main(["route", "show", "--json", "-c", file]) == ExitCode.OK
+    routes = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["mute_time_intervals"] for one in routes] == [[], [], ["nights"], []]
+    assert {one["group_wait_ms"] for one in routes} == {30_000}

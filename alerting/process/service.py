@@ -79,8 +79,7 @@ async def run(
         plan = plan_of(settings, build(settings, session), session)
         service = _Service(config, settings, plan, store := store_of(config), source, session)
         stack.push_async_callback(store.close)
-        stack.push_async_callback(service.close_channels)
-        stack.push_async_callback(service.close_consumer)
+        stack.push_async_callback(service.close)
         if settings.http_port is not None:
             ops = OpsServer(
                 settings.http_host,
@@ -178,14 +177,11 @@ class _Service:
             reload=self.reload,
         )
 
-    async def close_channels(self) -> None:
-        """Let go of what the channels in force have opened."""
+    async def close(self) -> None:
+        """Let go of the consumer, also where it has never begun to read, and of what the channels in force have opened."""
+        await self._consumer.stop()
         for endpoint in self._router.endpoints.values():
             await close(endpoint.channel, self._router.label(endpoint.destination.id))
-
-    async def close_consumer(self) -> None:
-        """Let go of the consumer, also where the process ends before it begins to read; may be repeated."""
-        await self._consumer.stop()
 
     async def reload(self) -> Reloaded:
         """Read the configuration again; put it in force if it is right, whole, and at once. Nothing that is open is lost."""

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
+import weakref
 from typing import Self, cast
 
 from aiohttp import web
@@ -25,6 +27,9 @@ MOST_CONNECTIONS = 256
 
 #: Seconds that a connection may be without a request, or with the half of one.
 IDLE_SECONDS = 75.0
+
+#: Seconds for the handshake of TLS, and for its end.
+HANDSHAKE_SECONDS = 5.0
 
 #: Milliseconds after which a client is cut off that does not read its answer.
 _UNREAD_MS = 30_000
@@ -46,13 +51,17 @@ class ApiServer:
         self.app = app
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
+        #: Accepted, without a handshake yet, with the moment at which the handshake is given up.
+        self._arriving: weakref.WeakKeyDictionary[_Arrival, float] = weakref.WeakKeyDictionary()
         self.host, self.port = settings.address
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """How many are open, with those that are still in the handshake of TLS."""
         server = None if self._runner is None else self._runner.server
-        return 0 if server is None else len(server.connections)
+        now = time.monotonic()
+        arriving = sum(given_up > now for given_up in self._arriving.values())
+        return arriving + (0 if server is None else len(server.connections))
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -83,7 +92,14 @@ class ApiServer:
         await self._runner.setup()
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._accept, self.host or None, self.port, ssl=context)
+            self._server = await loop.create_server(
+                self._accept,
+                self.host or None,
+                self.port,
+                ssl=context,
+                ssl_handshake_timeout=None if context is None else HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=None if context is None else HANDSHAKE_SECONDS,
+            )
         except OSError as error:
             await self.stop()
             raise OSError(error.errno, f"the API cannot listen on {self.host}:{self.port}: {plain(error)}") from error
@@ -110,7 +126,36 @@ class ApiServer:
         if server is None or self.connections >= MOST_CONNECTIONS:
             log.warning("too many connections, one is closed", extra={"connections": MOST_CONNECTIONS})
             return _Closed()
-        return server()
+        arrival = _Arrival(server(), self._arriving)
+        self._arriving[arrival] = time.monotonic() + HANDSHAKE_SECONDS
+        return arrival
+
+
+class _Arrival(asyncio.Protocol):
+    """A connection that is counted from when it is accepted: aiohttp hears of it only after the handshake of TLS."""
+
+    def __init__(self, protocol: asyncio.Protocol, arriving: weakref.WeakKeyDictionary[_Arrival, float]) -> None:
+        self._protocol = protocol
+        self._arriving = arriving
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._arriving.pop(self, None)
+        self._protocol.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._protocol.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._protocol.eof_received()
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._protocol.connection_lost(exc)
 
 
 class _Closed(asyncio.Protocol):

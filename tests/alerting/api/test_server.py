@@ -99,6 +99,34 @@ async def test_https_is_served_with_the_certificate_of_the_files(certificates: C
         assert answer.status == 200
 
 
+async def test_who_does_not_begin_tls_is_counted_and_cut_off(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 2)
+    monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.3)
+    certificate, key = str(certificates.server_certificate), str(certificates.server_key)
+    trusted = ssl.create_default_context(cafile=str(certificates.ca))
+    async with serving(tls_cert_file=certificate, tls_key_file=key) as served:
+        silent = [await asyncio.open_connection("127.0.0.1", served.server.port) for _ in range(2)]
+        await until(lambda: served.server.connections == 2, "two connections")
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
+        async with asyncio.timeout(5):
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await reader.readexactly(1)
+            writer.close()
+            for reader, writer in silent:
+                with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                    await reader.readexactly(1)
+                writer.close()
+        await until(lambda: served.server.connections == 0, "no connection")
+        # Who comes, asks and goes leaves nothing behind that is counted.
+        for _ in range(5):
+            address = f"https://localhost:{served.server.port}/-/healthy"
+            async with served.http.get(address, ssl=trusted, headers={"Connection": "close"}) as answer:
+                assert answer.status == 200
+        await until(lambda: served.server.connections == 0, "no connection")
+
+
 async def test_a_certificate_that_cannot_be_used_is_refused_at_the_start_and_by_the_check(tmp_path: object) -> None:
     settings = ApiConfig(listen="127.0.0.1:0", tls_cert_file=f"{tmp_path}/none", tls_key_file=f"{tmp_path}/none")
     [problem] = refusals(settings)

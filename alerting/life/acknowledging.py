@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from driftbell.alerting.life.flapping import shown_of
 from driftbell.alerting.state.records import Acknowledgement, Group
 from driftbell.alerting.state.silence import Acknowledge, Answer, Unacknowledge
-from driftbell.alerting.state.state import Draft
+from driftbell.alerting.state.state import Draft, State
 
 #: Characters of a name and of a comment; more is cut.
 LONGEST_NAME, LONGEST_COMMENT = 100, 1_000
@@ -68,6 +68,12 @@ def firing_of(draft: Draft, target: str, now_ms: int) -> tuple[str, ...]:
     state = draft.state
     if target in state.entries:
         return _firing(draft, [target], now_ms)
+    group = group_of(state, target)
+    return () if group is None else _told(draft, group, now_ms)
+
+
+def group_of(state: State, target: str) -> Group | None:
+    """The group whose id it is, or whose incident's id, or a vendor's key of it."""
     group = state.groups.get(target)
     if group is None:
         key = target.rpartition("-")[0] if "-" in target else target
@@ -75,7 +81,7 @@ def firing_of(draft: Draft, target: str, now_ms: int) -> tuple[str, ...]:
             (one for one in state.queues.values() if any(incident.id == target for incident in one.incidents)), None
         )
         group = None if queue is None else state.groups.get(queue.group_id)
-    return () if group is None else _told(draft, group, now_ms)
+    return group
 
 
 def _told(draft: Draft, group: Group, now_ms: int) -> tuple[str, ...]:

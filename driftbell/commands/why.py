@@ -22,7 +22,7 @@ def register(commands: Commands) -> None:
         "shows fingerprints with --json. Exit code 3: the router does not know it.",
         example="driftbell why 1f2e3d4c5b6a7988",
     )
-    why.add_argument("target", metavar="FINGERPRINT", help="of an alert, or the id of its group")
+    why.add_argument("target", metavar="ALERT", help="what `driftbell ack` takes: a fingerprint, the id of an incident")
     takes_json(why)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from driftbell.alerting.life.acknowledging import group_of
 from driftbell.alerting.life.timelines import of_alert
 from driftbell.alerting.muting.muter import MuteContext, Muter, muted
 from driftbell.alerting.outbox.delivery_queue import kind_of
@@ -91,12 +92,15 @@ def explain(state: State, tree: Node, muters: Sequence[Muter], asked: str, now_m
         state: as it was last saved.
         tree: the routes of the configuration.
         muters: of the configuration.
-        asked: a fingerprint, or the id of a group.
+        asked: what ``driftbell ack`` takes: a fingerprint, the id of a group or an incident, a vendor's key of an incident.
         now_ms: epoch milliseconds.
     """
     entry = state.entries.get(asked)
-    explanation = Explanation(asked=asked, timelines=of_alert(state.timelines.values(), asked))
-    group_ids = {asked} if asked in state.groups else set()
+    meant = None if entry is not None else group_of(state, asked)
+    explanation = Explanation(
+        asked=asked, timelines=of_alert(state.timelines.values(), asked if meant is None else meant.id)
+    )
+    group_ids = set() if meant is None else {meant.id}
     if entry is not None:
         explanation.status, explanation.episode, explanation.alert = entry.status, entry.episode, entry.alert
         explanation.acknowledgement = entry.acknowledgement

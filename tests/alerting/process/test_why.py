@@ -11,11 +11,17 @@ from typing import Any
 
 import pytest
 
+from driftbell.alerting.life.acknowledging import firing_of
+from driftbell.alerting.routing.routes import compile_tree
+from driftbell.alerting.state.state import Draft
 from driftbell.cli import main
 from driftbell.exit_codes import ExitCode
 from driftbell.fakes.faults import Fault
+from driftbell.runtime.config.router import Route
+from driftbell.why import explain
 from tests.alerting.alerts import make_alert
 from tests.alerting.process.test_service import configured, running
+from tests.alerting.rig import Rig
 from tests.alerting.vendors import Vendors, publish, until
 from tests.services.embedded import EmbeddedBroker
 
@@ -86,3 +92,19 @@ async def test_an_alert_is_explained_while_it_waits_while_it_is_silenced_and_whe
     assert [what for what, where in happened if where == "oncall/pagerduty[0]"].count("sent") == 2, "opened and closed"
     assert "oncall/pagerduty[0]  server error; trigger, retry: " in text
     assert "it is in no group: it is over, and every channel was told" in text
+
+
+async def test_it_takes_what_ack_takes() -> None:
+    one = await Rig({"group_wait": 1}, destinations=("oncall/pagerduty[0]",)).start()
+    await one.fire()
+    await one.until(5)
+    state, tree = one.router.state, compile_tree(Route(receiver="oncall"))
+    [queue] = state.queues.values()
+    [incident] = queue.incidents
+
+    for asked in (queue.group_id, incident.id, queue.key, f"{queue.key}-2"):
+        assert firing_of(Draft(state), asked, one.clock())
+        found = explain(state, tree, [], asked, one.clock())
+        assert [place.group for place in found.places] == [queue.group_id], asked
+        assert [timeline.id for timeline in found.timelines] == [queue.group_id]
+    assert not explain(state, tree, [], "nothing", one.clock()).is_known

@@ -66,7 +66,7 @@ API_DIFFERENCES = (
         "what is kept is bounded; labels are an alert's identity, and a page shows no more of an annotation",
     ),
     Difference(
-        "more than 100 filters, or a regular expression in a request that takes more than 1 MB",
+        "more than 100 filters, or regular expressions in a request that take more memory than [above](#bounds)",
         "accepted",
         "refused with 400",
         "one request does not keep the router from its work",

@@ -17,6 +17,7 @@ from driftbell.alerting.state.records import Group
 from driftbell.alerting.state.silence import Answer, ExpireSilence, PutSilence, Silence, SilenceMatcher
 from driftbell.alerting.state.state import Draft
 from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, Operator, all_match, is_label_name
+from driftbell.runtime.matching.regex import REQUEST_BYTES
 from driftbell.schemas import Alert
 
 #: How long an expired silence is kept; Alertmanager's retention.
@@ -25,6 +26,8 @@ RETENTION_MS = 120 * 3_600_000
 ANSWERS_MS = 24 * 3_600_000
 #: Larger than anything that people or their scripts write, small enough for any store.
 MOST_MATCHERS, LONGEST_TEXT = 100, 10_000
+#: Of memory for each regular expression of a silence with many of them; those of one silence share ``REQUEST_BYTES``.
+LEAST_REGEX_BYTES = 1 << 16
 #: Silences that are kept, expired ones too. A change never makes more than one of one.
 MOST_SILENCES = 20_000
 
@@ -79,13 +82,13 @@ def state_of(silence: Silence, now_ms: int) -> SilenceState:
     return SilenceState.EXPIRED if now_ms > silence.ends_ms else SilenceState.ACTIVE
 
 
-def matcher_of(stored: SilenceMatcher) -> Matcher:
-    """The matcher at work.
+def matcher_of(stored: SilenceMatcher, most_bytes: int | None = None) -> Matcher:
+    """The matcher at work, compiled anew.
 
     Raises:
-        BadMatcherError: its value is no regular expression of RE2.
+        BadMatcherError: its value is no regular expression of RE2, or one of more bytes than given.
     """
-    return Matcher(stored.name, _OPERATORS[stored.is_regex, stored.is_equal], stored.value)
+    return Matcher(stored.name, _OPERATORS[stored.is_regex, stored.is_equal], stored.value, most_bytes)
 
 
 def stored_matcher(matcher: Matcher) -> SilenceMatcher:
@@ -126,11 +129,13 @@ def check(action: PutSilence, starts_ms: int, now_ms: int) -> None:
     if len(action.matchers) > MOST_MATCHERS or any(len(text) > LONGEST_TEXT for text in _texts(action)):
         raise BadSilenceError(f"at most {MOST_MATCHERS} matchers, and {LONGEST_TEXT:,} characters in a text")
     matches_all = True
+    regexes = sum(stored.is_regex for stored in action.matchers)
+    most_bytes = max(LEAST_REGEX_BYTES, REQUEST_BYTES // max(1, regexes))
     for index, stored in enumerate(action.matchers):
         if not is_label_name(stored.name):
             raise BadSilenceError(f"invalid label matcher {index}: invalid label name {quoted(stored.name[:100])}")
         try:
-            matcher = matcher_of(stored)
+            matcher = matcher_of(stored, most_bytes)
         except BadMatcherError as error:
             raise BadSilenceError(f"invalid label matcher {index}: {error}") from error
         # As Alertmanager has it, a matcher that says "not" is never one that matches everything.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from driftbell.alerting.muting.muter import MuteAnswer, MuteContext, MuteKind, Muting
 from driftbell.alerting.muting.silence_rules import SilenceState, matcher_of, state_of
-from driftbell.alerting.state.silence import Silence, Silences
+from driftbell.alerting.state.silence import Silence, SilenceMatcher, Silences
 from driftbell.runtime.matching.matchers import BadMatcherError, Matcher, all_match
 from driftbell.schemas import Alert
 
@@ -20,6 +20,7 @@ class Silencer:
         self._version = -1
         self._alive: list[tuple[Silence, tuple[Matcher, ...]]] = []
         self._matching: dict[str, tuple[Silence, ...]] = {}
+        self._compiled: dict[str, tuple[tuple[SilenceMatcher, ...], tuple[Matcher, ...]]] = {}
 
     def mute(self, alert: Alert, context: MuteContext) -> MuteAnswer:
         """Held back while a silence is active; all active ones are named, by id in order."""
@@ -47,11 +48,17 @@ class Silencer:
             return
         self._of, self._version = silences, silences.version
         self._matching = {}
-        self._alive = [
-            (silence, matchers)
-            for silence in silences
-            if state_of(silence, now_ms) is not SilenceState.EXPIRED and (matchers := _matchers(silence))
-        ]
+        alive = [silence for silence in silences if state_of(silence, now_ms) is not SilenceState.EXPIRED]
+        compiled = {}
+        for silence in alive:
+            known = self._compiled.get(silence.id)
+            # Regular expressions are compiled once, not at every change of any silence.
+            if known is not None and known[0] == silence.matchers:
+                compiled[silence.id] = known
+            else:
+                compiled[silence.id] = (silence.matchers, _matchers(silence))
+        self._compiled = compiled
+        self._alive = [(silence, matchers) for silence in alive if (matchers := compiled[silence.id][1])]
 
 
 def _matchers(silence: Silence) -> tuple[Matcher, ...]:

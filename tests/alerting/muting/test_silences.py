@@ -13,6 +13,7 @@ import pytest
 
 from driftbell.alerting.commands.obeying import obey
 from driftbell.alerting.incidents.configured import muters_of
+from driftbell.alerting.muting import silence_rules, silenced
 from driftbell.alerting.muting.muter import MuteContext, MuteKind
 from driftbell.alerting.muting.silence_list import as_api, in_order, selected
 from driftbell.alerting.muting.silence_rules import (
@@ -20,6 +21,7 @@ from driftbell.alerting.muting.silence_rules import (
     RETENTION_MS,
     SilenceReason,
     SilenceState,
+    matcher_of,
     state_of,
     stored_matcher,
 )
@@ -31,7 +33,7 @@ from driftbell.alerting.state.silence import Answer, Command, ExpireSilence, Put
 from driftbell.alerting.state.state import Draft, State
 from driftbell.alerting.times import to_ms
 from driftbell.runtime.config.router import RouterConfig
-from driftbell.runtime.matching.matchers import parse_matcher, parse_matchers
+from driftbell.runtime.matching.matchers import Matcher, parse_matcher, parse_matchers
 from driftbell.schemas import Alert, fingerprint
 from tests.alerting.alerts import START_MS, make_alert
 from tests.alerting.rig import Rig, VendorChannel, VirtualClock
@@ -237,6 +239,52 @@ async def test_what_fires_and_is_over_inside_a_silence_pages_nobody() -> None:
     await one.until(1000)
 
     assert one.vendor.story == []
+
+
+def test_a_change_of_one_silence_compiles_no_other_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    book, silencer = Book(), Silencer()
+    compiled: list[str] = []
+
+    def counted(stored: SilenceMatcher) -> Matcher:
+        compiled.append(stored.value)
+        return matcher_of(stored)
+
+    def mute() -> list[str]:
+        compiled.clear()
+        silencer.mute(make_alert(), MuteContext(None, GROUP, FiringAlerts(), START_MS, book.state.silences))
+        return list(compiled)
+
+    monkeypatch.setattr(silenced, "matcher_of", counted)
+    for value in ("a+", "b+", "c+"):
+        book.do(put(f"model=~{value}", ends_ms=START_MS + HOUR), START_MS, value)
+    assert mute() == ["a+", "b+", "c+"]
+    book.do(put("model=~d+", ends_ms=START_MS + HOUR), START_MS, "d+")
+    assert mute() == ["d+"]
+    book.do(put("model=~a+", ends_ms=START_MS + 2 * HOUR, silence_id="a+"), START_MS)
+    book.do(ExpireSilence(silence_id="b+"), START_MS)
+    assert mute() == []
+    book.do(ExpireSilence(silence_id="c+"), START_MS - 1)
+    assert mute() == [] and set(silencer._compiled) == {"a+", "b+", "d+"}, "what is over is compiled no more"
+
+
+@pytest.mark.parametrize("count", [1, 2, 16, 100])
+def test_the_regular_expressions_of_a_silence_share_their_memory(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int | None] = []
+
+    def counted(stored: SilenceMatcher, most_bytes: int | None = None) -> Matcher:
+        asked.append(most_bytes)
+        return matcher_of(stored, most_bytes)
+
+    monkeypatch.setattr(silence_rules, "matcher_of", counted)
+    texts = [rf"n{number}=~[a-c]{number}" for number in range(count)]
+    assert Book().do(put(*texts, ends_ms=START_MS), START_MS - 1).reason == SilenceReason.ADDED
+    assert asked == [max(1 << 16, (1 << 20) // count)] * count
+
+
+def test_a_silence_whose_regular_expression_takes_much_memory_is_refused() -> None:
+    heavy = (SilenceMatcher(name="a", value=r"\pL{200}0", is_regex=True),)
+    answer = Book().do(PutSilence(matchers=heavy, ends_ms=START_MS), START_MS - 1)
+    assert answer.reason == SilenceReason.INVALID and "pattern too large" in answer.error
 
 
 def test_a_stored_silence_that_cannot_be_read_mutes_nothing_and_stops_nothing() -> None:

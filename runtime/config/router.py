@@ -149,6 +149,7 @@ class Receiver(Section, frozen=True):
     Lists of settings by kind of channel (``slack_configs``, ...) are added by ``driftbell.runtime.config.channels``.
     """
 
+    #: Routes, escalations and `driftbell notify test` call it so.
     name: str
 
 

@@ -34,12 +34,19 @@ def documented() -> str:
 
 
 def comments(section: type[msgspec.Struct]) -> dict[str, str]:
-    """Field -> the ``#:`` comment above it, as one sentence or more."""
+    """Field -> the ``#:`` comment above it, or above the same field of a section that it extends."""
+    # A section that was made at run time, with the settings of channels, has all its words in those that it extends.
+    written = [one for one in section.__mro__ if one.__module__.startswith("driftbell") and _has_source(one)]
+    found: dict[str, str] = {}
+    for one in reversed(written):
+        found |= {name: words for name, words in _comments(one).items() if words}
+    return found
+
+
+def _comments(section: type) -> dict[str, str]:
     found: dict[str, str] = {}
     gathered: list[str] = []
-    # A section that was made at run time, with the settings of channels, has its words in the one that it extends.
-    written = next(one for one in section.__mro__ if one.__module__.startswith("driftbell") and _has_source(one))
-    for line in inspect.getsource(written).splitlines():
+    for line in inspect.getsource(section).splitlines():
         text = line.strip()
         if text.startswith("#:"):
             gathered.append(text.removeprefix("#:").strip())
@@ -75,11 +82,22 @@ def _section(section: type[msgspec.Struct], prefix: str, seen: set[type]) -> Ite
             step = f"{field.encode_name}[]" if kind == "list" else field.encode_name
             step = f"{field.encode_name}.<name>" if kind == "mapping" else step
             deeper.append((f"{prefix}.{step}".lstrip("."), below))
-        words = said.get(field.name) or said.get(field.encode_name) or ""
+        words = said.get(field.name) or said.get(field.encode_name) or _secret_form(field, info)
         yield f"| `{field.encode_name}` | {kind} | {_default(field, kind)} | {_escape(words)} |\n"
     for path, below in deeper:
         if below not in seen:
             yield from _section(below, path, seen)
+
+
+def _secret_form(field: types.Field, info: types.StructType) -> str:
+    """What every secret's other two forms mean."""
+    secret, _, form = field.encode_name.rpartition("_")
+    if form not in ("file", "env") or not any(
+        other.encode_name == secret and _kind(other.type)[0] == "secret" for other in info.fields
+    ):
+        return ""
+    what = "A file that holds" if form == "file" else "Name of an environment variable that holds"
+    return f"{what} `{secret}`, in place of it."
 
 
 def _first_paragraph(section: type[msgspec.Struct]) -> str:

@@ -25,6 +25,7 @@ class EmailConfig(ChannelConfig, frozen=True):
     auth_password_file: str | None = None
     auth_password_env: str | None = None
     require_tls: bool | None = None
+    #: PEM file of the authorities to trust at the mail server; absent: the system's.
     tls_ca_file: str | None = None
     #: Extra headers, and Jinja2 for ``Subject``.
     headers: dict[str, str] = {}

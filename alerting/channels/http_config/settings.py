@@ -63,6 +63,7 @@ class HttpConfig(Section, frozen=True):
     #: Further headers, by name.
     http_headers: dict[str, HttpHeader] = {}
     tls_config: TlsConfig = TlsConfig()
+    #: The proxy to go by; absent: that of the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
     proxy_url: Secret | None = None
     proxy_url_file: str | None = None
     proxy_url_env: str | None = None

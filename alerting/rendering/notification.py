@@ -16,8 +16,11 @@ from driftbell.schemas import Alert
 #: Alerts that one notification carries; more are counted. No channel but the webhook shows more than a few.
 MAX_ALERTS = 200
 
-#: Characters of one label or annotation that a notification carries. With ``MAX_ALERTS`` it bounds a row of the outbox.
+#: Characters of one label or annotation that a notification carries.
 MAX_VALUE = 4_096
+
+#: Characters of the labels and annotations of all its alerts. With ``MAX_ALERTS`` it bounds a row of the outbox.
+MAX_CHARACTERS = 1_000_000
 
 
 def notify(
@@ -39,7 +42,8 @@ def notify(
     everything = [*firing, *resolved]
     shown = everything
     if len(everything) > MAX_ALERTS:
-        shown = sorted(everything, key=lambda alert: (alert.status != "firing", severity(alert).rank))[:MAX_ALERTS]
+        shown = _worst_first(everything)[:MAX_ALERTS]
+    shown = _fitting([_bounded(alert) for alert in shown])
     known, over = (told.firing, told.resolved) if told else (frozenset[str](), frozenset[str]())
     return Notification(
         receiver=receiver,
@@ -50,7 +54,7 @@ def notify(
         group_labels=_short(group.labels),
         common_labels=_short(common(alert.labels for alert in everything)),
         common_annotations=_short(common(alert.annotations for alert in everything)),
-        alerts=only_pictured([_bounded(alert) for alert in sorted(shown, key=order)]),
+        alerts=only_pictured(sorted(shown, key=order)),
         firing=len(firing),
         resolved=len(resolved),
         decided_ms=now_ms,
@@ -87,6 +91,46 @@ def without_resolved(notification: Notification) -> Notification:
     """The same without alerts that are over, for destinations with ``send_resolved: false``."""
     alerts = [alert for alert in notification.alerts if alert.status == "firing"]
     return msgspec.structs.replace(notification, alerts=alerts, resolved=0)
+
+
+def _worst_first(alerts: Iterable[Alert]) -> list[Alert]:
+    return sorted(alerts, key=lambda alert: (alert.status != "firing", severity(alert).rank))
+
+
+def _fitting(alerts: list[Alert]) -> list[Alert]:
+    """The alerts that fit into a notification. Annotations are cut first, an equal share each, then alerts are left out."""
+    if sum(map(_size, alerts)) <= MAX_CHARACTERS:
+        return alerts
+    share = MAX_CHARACTERS // len(alerts)
+    fitting: list[Alert] = []
+    used = 0
+    for alert in _worst_first(alerts):
+        cut = alert
+        if _size(alert) > share:
+            room = share - _size(msgspec.structs.replace(alert, annotations={}))
+            cut = msgspec.structs.replace(alert, annotations=_first(alert.annotations, room))
+        # One is always shown: it is bounded by the number and the lengths of its labels.
+        if not fitting or used + _size(cut) <= MAX_CHARACTERS:
+            fitting.append(cut)
+            used += _size(cut)
+    return fitting
+
+
+def _size(alert: Alert) -> int:
+    texts = (*alert.labels, *alert.labels.values(), *alert.annotations, *alert.annotations.values(), alert.generatorURL)
+    return sum(map(len, texts))
+
+
+def _first(annotations: Mapping[str, str], room: int) -> dict[str, str]:
+    """As many as have room, those that people read first of all; the last one is cut."""
+    kept = {}
+    for name in sorted(annotations, key=lambda name: name not in ("summary", "description", "runbook_url")):
+        room -= len(name)
+        if room <= 0:
+            break
+        kept[name] = truncate(annotations[name], room)
+        room -= len(kept[name])
+    return kept
 
 
 def _bounded(alert: Alert) -> Alert:

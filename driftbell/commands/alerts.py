@@ -23,10 +23,11 @@ def register(commands: Commands) -> None:
         "alerts",
         run,
         summary="show what fires now",
-        description="Shows the alerts that fire now, gravest first, as the workers keep them in the topic `alerts-active`,\n"
-        "then those that others have posted to the router. What is silenced, inhibited or acknowledged is shown too,\n"
-        "with what does it or who has it, if the router's Redis answers. `driftbell events tail` follows what begins\n"
-        "and ends. The fingerprint is what `driftbell ack`, `snooze` and `why` take.",
+        description="Shows the alerts that fire now, gravest first: those that the workers keep in the topic\n"
+        "`alerts-active`, and those that others have posted to the router. What is silenced, inhibited or acknowledged\n"
+        "is shown too, with what does it or who has it. If the router's Redis does not answer, half of this is not\n"
+        "known, and the exit code is 1. `driftbell events tail` follows what begins and ends. The fingerprint is what\n"
+        "`driftbell ack`, `snooze` and `why` take.",
         example="driftbell alerts\ndriftbell alerts --model fraud --json | jq -r .labels.alertname",
     )
     alerts.add_argument("--model", metavar="NAME", help="only this model")
@@ -42,26 +43,27 @@ def run(options: argparse.Namespace) -> int:
     import time
 
     from driftbell.held_back import held_back, posted, router_state, said
-    from driftbell.runtime.printable import printable
-    from driftbell.tail.firing import firing
+    from driftbell.runtime.config.address import hide_secrets
+    from driftbell.runtime.printable import printable, printable_lines
+    from driftbell.tail.firing import firing, gravest_first
 
     config = configured(options)
     now_ms = round(time.time() * 1000)
     found = firing(config)
     by: dict[str, Muted] = {}
     words: dict[str, str] = {}
+    is_whole = True
     try:
         state = router_state(config)
-        found += posted(state, now_ms)
+        found = gravest_first([*found, *posted(state, now_ms)])
         by = held_back(config, state, found, now_ms)
         words = {
             name: said(one, state.entries[name].acknowledgement) for name, one in by.items() if name in state.entries
         }
     except CommandError as error:
-        print(
-            printable(f"what is held back or posted by others is not known: {error}"),
-            file=sys.stderr,
-        )
+        is_whole = False
+        unknown = f"driftbell: what others have posted, and what is held back, is not known: {error}"
+        print(printable_lines(hide_secrets(unknown)), file=sys.stderr)
     found = [alert for alert in found if options.model in (None, alert.labels.get("model"))]
     # Of one condition in several partitions (their keys are wrong) people see one alert.
     partitions = Counter(alert.fingerprint for alert in found)
@@ -80,9 +82,9 @@ def run(options: argparse.Namespace) -> int:
         if alert.fingerprint in by:
             print(printable(f"          {words.get(alert.fingerprint, by[alert.fingerprint])}"))
         print(printable(f"          fingerprint {alert.fingerprint}"))
-    if not found and not options.json:
+    if not found and is_whole and not options.json:
         print("nothing fires")
-    return ExitCode.OK
+    return ExitCode.OK if is_whole else ExitCode.FAILED
 
 
 def _as_json(alert: Alert, by: Muted | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterable
 
 from driftbell.runtime.config.model import Config
 from driftbell.schemas import Alert, BadRecord, decode_alert
@@ -30,4 +31,9 @@ def firing(config: Config) -> list[Alert]:
         if value is not None:
             with contextlib.suppress(BadRecord):
                 found.append(decode_alert(value))
-    return sorted(found, key=lambda alert: (_RANK.get(alert.labels.get("severity", ""), 3), alert.startsAt))
+    return gravest_first(found)
+
+
+def gravest_first(alerts: Iterable[Alert]) -> list[Alert]:
+    """As people read them: the gravest first, of those the oldest."""
+    return sorted(alerts, key=lambda alert: (_RANK.get(alert.labels.get("severity", ""), 3), alert.startsAt))

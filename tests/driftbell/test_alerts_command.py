@@ -22,6 +22,7 @@ from driftbell.exit_codes import ExitCode
 from driftbell.runtime.config.model import Redis
 from driftbell.runtime.redis import connect
 from driftbell.schemas import encode_alert
+from driftbell.tail.firing import gravest_first
 from tests.alerting.alerts import make_alert
 from tests.alerting.api.serving import router_of, settings_of
 
@@ -47,7 +48,11 @@ def alert(model: str, severity: str) -> bytes:
 
 
 @pytest.mark.slow
-def test_what_fires_is_shown_the_gravest_first(broker: EmbeddedBroker, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_fires_is_shown_the_gravest_first(
+    broker: EmbeddedBroker, redis_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "driftbell.yaml"
+    file.write_text(f"{file.read_text()}redis: {{url: '{redis_url}'}}\n")
     publish(
         broker, ("a", alert("churn", "warning")), ("b", alert("fraud", "critical")), ("c", alert("gone", "critical"))
     )
@@ -107,6 +112,32 @@ def test_what_holds_an_alert_back_is_shown_and_what_others_posted(
     assert f"inhibited by {grave.fingerprint}" in text and f"silenced by {silence_id}" in text
 
 
-def test_nothing_fires_is_said(broker: EmbeddedBroker, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_known_by_half_is_never_nothing(
+    broker: EmbeddedBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "driftbell.yaml"
+    file.write_text(f"{file.read_text()}redis: {{url: 'redis://127.0.0.1:1'}}\n")
+
+    assert cli.main(["alerts"]) == ExitCode.FAILED
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "is not known" in err and "\n  fix: is it running" in err
+    assert "\\n" not in err
+
+
+def test_the_gravest_come_first_whoever_says_so() -> None:
+    mine = make_alert(labels={"model": "a", "severity": "warning"})
+    theirs = make_alert(labels={"model": "b", "severity": "critical"})
+    unknown = make_alert(labels={"model": "c", "severity": "odd"})
+
+    assert gravest_first([unknown, mine, theirs]) == [theirs, mine, unknown]
+
+
+def test_nothing_fires_is_said(
+    broker: EmbeddedBroker, redis_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "driftbell.yaml"
+    file.write_text(f"{file.read_text()}redis: {{url: '{redis_url}'}}\n")
+
     assert cli.main(["alerts"]) == ExitCode.OK
     assert capsys.readouterr().out == "nothing fires\n"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from driftbell.runtime.printable import printable
+from driftbell.status.given_up import GivenUpThere
 from driftbell.status.retired import RetiredDestination
 from driftbell.streams.checkpoints.checkpoint import PartitionStatus
 from driftbell.streams.partition.summary import (
@@ -51,6 +52,7 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     models_left_out: int = 0
     #: Of the router.
     retired: list[RetiredDestination] = []
+    given_up: list[GivenUpThere] = []
 
     @property
     def lag(self) -> int:
@@ -110,6 +112,7 @@ def fleet(
     models: Sequence[WatchSummary] = (),
     models_left_out: int = 0,
     retired: Sequence[RetiredDestination] = (),
+    given_up: Sequence[GivenUpThere] = (),
 ) -> Fleet:
     """Put together what Kafka and the store say.
 
@@ -120,6 +123,7 @@ def fleet(
         models: how those models are watched that were looked at.
         models_left_out: how many were not.
         retired: destinations of the router that are gone from its configuration.
+        given_up: messages of the router that were given up.
     """
     partitions = []
     for index in sorted({partition for _, partition in ends}):
@@ -148,4 +152,5 @@ def fleet(
         models=list(models),
         models_left_out=models_left_out,
         retired=list(retired),
+        given_up=list(given_up),
     )

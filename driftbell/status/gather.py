@@ -17,6 +17,7 @@ from driftbell.runtime.kafka import consumer_settings
 from driftbell.runtime.kafka.watermarks import watermarks
 from driftbell.runtime.redis import connect, is_memory
 from driftbell.status.fleet import Fleet, fleet
+from driftbell.status.given_up import GivenUpThere, look_for_given_up
 from driftbell.status.retired import RetiredDestination, look
 from driftbell.streams.checkpoints.checkpoint import CheckpointStore, PartitionStatus
 from driftbell.streams.checkpoints.redis import RedisCheckpointStore
@@ -57,14 +58,15 @@ async def gather(config: Config, names: Sequence[str] = ()) -> Fleet:
         raise CommandError(str(error), "is it running, and is redis.url right?") from error
     finally:
         await store.close()
-    retired = await _retired(config)
-    return fleet(config.worker.group, ends, {status.partition: status for status in known}, models, left_out, retired)
+    retired, given_up = await _of_the_router(config)
+    found = {status.partition: status for status in known}
+    return fleet(config.worker.group, ends, found, models, left_out, retired, given_up)
 
 
-async def _retired(config: Config) -> list[RetiredDestination]:
+async def _of_the_router(config: Config) -> tuple[list[RetiredDestination], list[GivenUpThere]]:
     router = routers_store(config)
     try:
-        return await look(router)
+        return await look(router), await look_for_given_up(router)
     except RouterError as error:
         raise CommandError(str(error)) from error
     finally:

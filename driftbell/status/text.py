@@ -43,7 +43,7 @@ def lines(fleet: Fleet) -> Iterator[str]:
         ],
     )
     yield from _models(fleet)
-    under_way = [str(one) for one in fleet.retired if not one.trouble]
+    under_way = [str(one) for one in fleet.retired if not one.trouble] + [str(one) for one in fleet.given_up]
     if under_way:
         yield ""
     yield from under_way

@@ -36,7 +36,7 @@ def register(commands: Commands) -> None:
         "end, comment or author change (before its start also the start); else it is ended, and a new one has a new id.\n"
         "The router that leads does it; when none does within ten seconds, nothing was done.",
         example="driftbell silence add model=fraud 'severity=~warning|info' -d 2h --comment 'new batch is loaded'\n"
-        "driftbell silence add ErrorRateRose model=fraud --end 2026-12-01T08:00:00Z --comment 'known, TICKET-7'",
+        "driftbell silence add ErrorRateHigh model=fraud --end 2026-12-01T08:00:00Z --comment 'known, TICKET-7'",
     )
     add.add_argument("matchers", nargs="+", metavar="MATCHER", help="label=value, with =, !=, =~ or !~")
     add.add_argument("-d", "--duration", default="1h", help="how long, from the start (default: 1h)")

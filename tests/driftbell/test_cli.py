@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +78,10 @@ def test_every_command_has_help_with_a_description_and_an_example(
     assert f"example:\n  driftbell {' '.join(command)}" in text or "| driftbell" in text
     description = text.split("\n\n")[1]
     assert len(description) > 60
+    # An example names no alert that there is not.
+    known = (ROOT / "docs" / "monitors.md").read_text()
+    examples = text.partition("example:\n")[2]
+    assert [name for name in re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", examples) if name not in known] == []
 
 
 def test_the_list_of_commands_is_complete(capsys: pytest.CaptureFixture[str]) -> None:

@@ -100,6 +100,12 @@ class Document:
 def parse(text: str, source: str, variables: Mapping[str, str]) -> Document:
     """Read one YAML document. What is wrong with it is in ``errors``; the values are what could be read."""
     document = Document(source)
+    if unprintable := yaml.reader.Reader.NON_PRINTABLE.search(text):
+        before = text[: unprintable.start()]
+        place = Place(source, before.count("\n") + 1, unprintable.start() - before.rfind("\n"))
+        message = f"not YAML: the control character {unprintable[0]!a}; write it as an escape, in double quotes"
+        document.errors.append(DocumentError(place, (), message))
+        return document
     loader = yaml.SafeLoader(text)
     try:
         _refuse_depth(text)

@@ -248,6 +248,10 @@ def test_a_mistake_where_a_secret_may_stand_does_not_repeat_it(folder: Path, tex
             "driftbell.yaml:1:17: worker.group: begins with !, which YAML takes for a tag: put it in quotes",
         ),
         (
+            "worker:\n  group: a\x07b\n",
+            "driftbell.yaml:2:11: not YAML: the control character '\\x07'; write it as an escape, in double quotes",
+        ),
+        (
             "redis: {password: *s3cr3t}",
             "driftbell.yaml:1:19: not YAML: found undefined alias; put a value that begins with *, & or ! in quotes",
         ),

@@ -9,16 +9,15 @@ from typing import Any
 import msgspec
 from msgspec import inspect as types
 
-from driftbell.alertmanager_file.go_templates import as_jinja, instead, is_template
+from driftbell.alertmanager_file import instead
+from driftbell.alertmanager_file.go_templates import as_jinja, is_template
+from driftbell.alertmanager_file.go_templates import instead as instead_of_template
 from driftbell.runtime.config.channels import Model
 
-#: Keys at the top that driftbell has in other words.
-_ELSEWHERE = {
-    "templates": "templates are written where they are used, in Jinja2 (docs/routing.md)",
-    "tracing": "driftbell has no tracing of its own",
-}
-_NO_CHANNEL = "no such channel here: use one of driftbell's (docs/routing.md), or webhook_configs"
-_NOT_KNOWN = "there is no such key here"
+#: Keys that only driftbell's own file has at its top.
+_OURS = frozenset({"router", "kafka", "redis", "topics", "worker", "monitoring", "models", "join"})
+#: What is left out leaves an empty section behind, which would be a setting that works otherwise, or a new mistake.
+_EMPTIED = "nothing of it is left, so it is left out whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,12 @@ def converted(given: Any, model: Model) -> Converted:
         model: driftbell's own, with its channels.
 
     Raises:
-        ValueError: it is no mapping.
+        ValueError: it is no mapping, or driftbell's own.
     """
     if not isinstance(given, dict):
         raise ValueError("the file holds no keys and values")  # noqa: TRY004 - what is wrong is the file
+    if _OURS & given.keys() and not {"route", "receivers"} & given.keys():
+        raise ValueError("it is driftbell's own configuration; `driftbell config check` checks it")
     found = Converted({})
     router = _section(given, model.router, "", found.left_out)
     found.document["router"] = router
@@ -67,7 +68,7 @@ def _section(given: dict[Any, Any], kind: type[msgspec.Struct], place: str, left
             if taken is not None:
                 kept[str(key)] = taken
         else:
-            left_out.append(LeftOut(where, _instead(str(key), place)))
+            left_out.append(LeftOut(where, instead.key(str(key), place)))
     return kept
 
 
@@ -75,15 +76,26 @@ def _value(value: Any, kind: types.Type, place: str, left_out: list[LeftOut]) ->
     section, many = _below(kind)
     if section is not None and isinstance(value, dict) and many != "list":
         if many == "mapping":
-            return {str(key): _value_of(one, section, f"{place}.{key}", left_out) for key, one in value.items()}
-        return _section(value, section, place, left_out)
+            made = {str(key): _value_of(one, section, f"{place}.{key}", left_out) for key, one in value.items()}
+            return {key: one for key, one in made.items() if one is not None}
+        return _unless_emptied(value, _section(value, section, place, left_out), place, left_out)
     if section is not None and isinstance(value, list):
-        return [_value_of(one, section, f"{place}[{index}]", left_out) for index, one in enumerate(value)]
+        made = [_value_of(one, section, f"{place}[{index}]", left_out) for index, one in enumerate(value)]
+        return [one for one in made if one is not None] or (None if made else [])
     return _text(value, place, left_out)
 
 
 def _value_of(value: Any, section: type[msgspec.Struct], place: str, left_out: list[LeftOut]) -> Any:
-    return _section(value, section, place, left_out) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    return _unless_emptied(value, _section(value, section, place, left_out), place, left_out)
+
+
+def _unless_emptied(given: dict[Any, Any], made: dict[str, Any], place: str, left_out: list[LeftOut]) -> Any:
+    if given and not made:
+        left_out.append(LeftOut(place, _EMPTIED))
+        return None
+    return made
 
 
 def _text(value: Any, place: str, left_out: list[LeftOut]) -> Any:
@@ -91,7 +103,7 @@ def _text(value: Any, place: str, left_out: list[LeftOut]) -> Any:
     if isinstance(value, str) and is_template(value):
         made = as_jinja(value)
         if made is None:
-            left_out.append(LeftOut(place, f"a Go template; write instead: {instead(value)}"))
+            left_out.append(LeftOut(place, f"a Go template; write instead: {instead_of_template(value)}"))
         return made
     if isinstance(value, dict):
         pairs = ((key, _text(one, f"{place}.{key}", left_out)) for key, one in value.items())
@@ -114,14 +126,6 @@ def _below(kind: types.Type) -> tuple[type[msgspec.Struct] | None, str]:
             return next((found for one in kind.types if (found := _below(one))[0] is not None), (None, ""))
         case _:
             return None, ""
-
-
-def _instead(key: str, place: str) -> str:
-    if not place and key in _ELSEWHERE:
-        return _ELSEWHERE[key]
-    if key.endswith("_configs") and place.startswith("receivers["):
-        return _NO_CHANNEL
-    return _NOT_KNOWN
 
 
 def lines(left_out: list[LeftOut]) -> Iterator[str]:

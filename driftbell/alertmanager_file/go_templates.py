@@ -17,12 +17,15 @@ _FIELD = re.compile(rf"\.({'|'.join(_TABLES)})\.({_NAME})")
 _INDEX = re.compile(rf'index \.({"|".join(_TABLES)}) "([^"\\]*)"')
 _VALUE = re.compile(rf"\.({'|'.join(_VALUES)})")
 _COUNT = re.compile(r"\.Alerts\.(Firing|Resolved) \| len|len \.Alerts\.(Firing|Resolved)")
+#: What a template says of each alert, and of which alerts.
+_OF_ALERT = re.compile(rf"(?<![A-Za-z])\.(Labels|Annotations)\.({_NAME})")
+_SOME = re.compile(r"range [^}]*\.Alerts\.(Firing|Resolved)")
 _EXPRESSION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 
 _INSTEAD = (
     ("template", "leave it out: driftbell's own message says it; or write the text here"),
     ("define", "a template for several places is not known: write the text where it is used"),
-    ("range", "{% for alert in alerts %}{{ alert.labels.model }} {% endfor %}"),
+    ("range", ""),
     ("if", '{% if status == "firing" %}...{% endif %}'),
     ("with", '{% if common_labels.get("model") %}...{% endif %}'),
 )
@@ -51,7 +54,16 @@ def as_jinja(text: str) -> str | None:
 def instead(text: str) -> str:
     """What to write in place of a template that is not converted."""
     words = [found[1].split(" ", 1)[0] for found in _EXPRESSION.finditer(text)]
-    return next((told for word, told in _INSTEAD if word in words), _OTHERWISE)
+    told = next((told for word, told in _INSTEAD if word in words), None)
+    if told:
+        return told
+    of_alert = _OF_ALERT.search(text)
+    if told is None and of_alert is None:
+        return _OTHERWISE
+    table, name = ("labels", "model") if of_alert is None else (of_alert[1].lower(), of_alert[2])
+    some = _SOME.search(text)
+    which = f' if alert.status == "{some[1].lower()}"' if some is not None else ""
+    return f'{{% for alert in alerts{which} %}}{{{{ alert.{table}.get("{name}", "") }}}} {{% endfor %}}'
 
 
 def _expression(source: str) -> str | None:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from driftbell.command import Commands, takes_json
 from driftbell.configured import InvalidConfigurationError, check_everything, configured
 from driftbell.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from driftbell.runtime.config.document import Path as KeyPath
+    from driftbell.runtime.config.model import Config
 
 
 def register(commands: Commands) -> None:
@@ -97,12 +103,13 @@ def show(options: argparse.Namespace) -> int:
 
 def import_file(options: argparse.Namespace) -> int:
     """Convert; what was left out goes to standard error."""
+    import asyncio
     import tempfile
     from pathlib import Path
 
     import yaml
 
-    from driftbell.alerting.channels.registry import MODEL
+    from driftbell.alerting.channels.registry import MODEL, refusals
     from driftbell.alertmanager_file.converted import converted, lines
     from driftbell.errors import CommandError
     from driftbell.runtime.config.document import parse
@@ -118,13 +125,19 @@ def import_file(options: argparse.Namespace) -> int:
         raise CommandError(f"{options.file} cannot be read: {error}", fix) from error
     text = yaml.safe_dump(made.document, sort_keys=False, allow_unicode=True)
     problems: list[str] = []
+    warnings: list[str] = []
+
+    def channels(config: Config) -> Iterator[tuple[KeyPath, str]]:
+        for wrong in asyncio.run(refusals(config.router, with_environment=False)):
+            yield ("router", *wrong.path), f"{wrong.message}; {wrong.fix}"
+
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "driftbell.yaml"
         file.write_text(text, encoding="utf-8")
         try:
-            load(file, env={}, model=MODEL, with_environment=False)
+            load(file, env={}, checks=[channels], model=MODEL, with_environment=False, warn=warnings.append)
         except ConfigError as error:
-            problems = [str(problem).replace(str(file), "line") for problem in error.problems]
+            problems = [str(problem).replace(str(file), file.name) for problem in error.problems]
     if options.json:
         left_out = [{"place": one.place, "instead": one.instead} for one in made.left_out]
         print(json.dumps({"configuration": made.document, "left_out": left_out, "problems": problems}, default=str))
@@ -134,4 +147,6 @@ def import_file(options: argparse.Namespace) -> int:
             print(f"left out: {line}", file=sys.stderr)
         for problem in problems:
             print(f"to be corrected: {problem}", file=sys.stderr)
+        for warning in warnings:
+            print(f"warning: {warning.replace(str(file), file.name)}", file=sys.stderr)
     return ExitCode.FOUND if made.left_out or problems else ExitCode.OK

@@ -167,3 +167,67 @@ def test_whatever_is_converted_is_a_template_that_works(text: str) -> None:
 def test_no_document_breaks_it(document: Any) -> None:
     if isinstance(document, dict):
         assert "router" in converted(document, MODEL).document
+
+
+LEFT_OUT = """
+route: {receiver: r}
+receivers:
+  - name: r
+    pagerduty_configs:
+      - {service_key: kkkk, http_config: {proxy_url: 'http://proxy:3128'}}
+      - {routing_key: tooshort}
+    slack_configs: [{api_url: 'https://hooks.slack.com/x', color: red, title_link: 'x', fallback: y}]
+    email_configs: [{to: a@b.c, from: d@b.c, smarthost: 'h:25', html: x}]
+    webhook_configs: [{url: 'https://example.org/', timeout: 5s}]
+"""
+
+
+def test_what_is_left_out_says_what_to_write_and_leaves_nothing_empty_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, LEFT_OUT) == ExitCode.FOUND
+    out, err = capsys.readouterr()
+
+    assert "{}" not in out
+    assert yaml.safe_load(out)["router"]["receivers"][0]["pagerduty_configs"] == [{"routing_key": "tooshort"}]
+    assert "no such key here" not in err
+    assert "write its key as routing_key" in err
+    assert "HTTPS_PROXY" in err
+    assert "pagerduty_configs[0]: nothing of it is left" in err
+
+
+def test_what_config_check_refuses_is_named_with_the_line_of_what_was_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "route: {receiver: none}\nreceivers: [{name: r, pagerduty_configs: [{routing_key: tooshort}]}]\n"
+    run(tmp_path, text)
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("to be corrected: ")]
+
+    assert len(told) == 2
+    assert all(line.startswith("to be corrected: driftbell.yaml:") for line in told)
+    assert "routing_key" in told[1] or "routing_key" in told[0]
+
+
+def test_a_file_of_driftbell_is_not_taken_for_one_of_alertmanager(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, "router: {route: {receiver: r}, receivers: [{name: r}]}\n") == ExitCode.FAILED
+    assert "driftbell's own configuration" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("go", "said"),
+    [
+        (
+            "{{ range .Alerts }}{{ .Annotations.summary }}{{ end }}",
+            '{% for alert in alerts %}{{ alert.annotations.get("summary", "") }} {% endfor %}',
+        ),
+        (
+            "{{ range .Alerts.Firing }}{{ .Labels.host }}{{ end }}",
+            '{% for alert in alerts if alert.status == "firing" %}{{ alert.labels.get("host", "") }} {% endfor %}',
+        ),
+    ],
+)
+def test_the_advice_for_a_loop_is_about_what_it_says_and_works(go: str, said: str) -> None:
+    assert instead(go) == said
+    Template(said, "test").render(delivery())

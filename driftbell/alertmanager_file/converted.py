@@ -77,11 +77,13 @@ def _value(value: Any, kind: types.Type, place: str, left_out: list[LeftOut]) ->
     if section is not None and isinstance(value, dict) and many != "list":
         if many == "mapping":
             made = {str(key): _value_of(one, section, f"{place}.{key}", left_out) for key, one in value.items()}
-            return {key: one for key, one in made.items() if one is not None}
+            return {key: one for key, one in made.items() if one is not None or value.get(key) is None}
         return _unless_emptied(value, _section(value, section, place, left_out), place, left_out)
     if section is not None and isinstance(value, list):
-        made = [_value_of(one, section, f"{place}[{index}]", left_out) for index, one in enumerate(value)]
-        return [one for one in made if one is not None] or (None if made else [])
+        items = [_value_of(one, section, f"{place}[{index}]", left_out) for index, one in enumerate(value)]
+        # What is null in the file stays, and is a mistake that is named.
+        kept = [made for given, made in zip(value, items, strict=True) if made is not None or given is None]
+        return kept or (None if items else [])
     return _text(value, place, left_out)
 
 

@@ -44,6 +44,8 @@ def key(name: str, place: str) -> str:
     """What to do about a key that is not known at a place: ``receivers[0].slack_configs[1]``, or empty at the top."""
     if not place and name in _AT_THE_TOP:
         return _AT_THE_TOP[name]
+    if name == "msteams_configs":
+        return "Teams has closed these connectors: use msteamsv2_configs with the address of a workflow"
     if name.endswith("_configs") and re.fullmatch(r"receivers\[\d+\]", place):
         return _NO_CHANNEL
     if name.startswith("proxy_") and "http_config" in place:

@@ -179,6 +179,7 @@ receivers:
     slack_configs: [{api_url: 'https://hooks.slack.com/x', color: red, title_link: 'x', fallback: y}]
     email_configs: [{to: a@b.c, from: d@b.c, smarthost: 'h:25', html: x}]
     webhook_configs: [{url: 'https://example.org/', timeout: 5s}]
+    msteams_configs: [{webhook_url: 'https://example.org/'}]
 """
 
 
@@ -193,6 +194,7 @@ def test_what_is_left_out_says_what_to_write_and_leaves_nothing_empty_behind(
     assert "no such key here" not in err
     assert "write its key as routing_key" in err
     assert "HTTPS_PROXY" in err
+    assert "use msteamsv2_configs" in err
     assert "pagerduty_configs[0]: nothing of it is left" in err
 
 
@@ -231,3 +233,12 @@ def test_a_file_of_driftbell_is_not_taken_for_one_of_alertmanager(
 def test_the_advice_for_a_loop_is_about_what_it_says_and_works(go: str, said: str) -> None:
     assert instead(go) == said
     Template(said, "test").render(delivery())
+
+
+def test_what_is_null_is_a_mistake_that_is_named_and_not_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "route: {receiver: r, routes: [null]}\nreceivers: [{name: r}]\n"
+
+    assert run(tmp_path, text) == ExitCode.FOUND
+    assert "to be corrected: " in capsys.readouterr().err

@@ -81,7 +81,7 @@ def _value(value: Any, kind: types.Type, place: str, left_out: list[LeftOut]) ->
         return _unless_emptied(value, _section(value, section, place, left_out), place, left_out)
     if section is not None and isinstance(value, list):
         items = [_value_of(one, section, f"{place}[{index}]", left_out) for index, one in enumerate(value)]
-        # What is null in the file stays, and is a mistake that is named.
+        # What is null in the file stays as it stands.
         kept = [made for given, made in zip(value, items, strict=True) if made is not None or given is None]
         return kept or (None if items else [])
     return _text(value, place, left_out)

@@ -54,22 +54,22 @@ def asked(body: bytes, now_ms: int) -> Asked | None:
         raise NotUnderstoodError("no webhook as PagerDuty's contract has it") from error
     if not now_ms - OLDEST_MS <= occurred_ms <= now_ms + _AHEAD_MS:
         raise NotUnderstoodError("the event is too old, or of a time to come")
-    action = _action(event)
+    action = _action(event, occurred_ms)
     return None if action is None else Asked(command_id("pagerduty", event.id), action)
 
 
-def _action(event: _Event) -> Action | None:
+def _action(event: _Event, at_ms: int) -> Action | None:
     key = event.data.incident_key
     if event.data.type != "incident" or not key:
         return None
     by_a_person = event.agent is not None and event.agent.type.startswith("user")
     by = (event.agent.summary if event.agent is not None else "") or "somebody in PagerDuty"
     if event.event_type == "incident.acknowledged" and by_a_person:
-        return Acknowledge(target=key, by=by)
+        return Acknowledge(target=key, by=by, asked_ms=at_ms)
     if event.event_type == "incident.resolved" and by_a_person:
         # It fires on, so it is not over; but whoever resolved it has it.
-        return Acknowledge(target=key, by=by, comment="resolved in PagerDuty")
+        return Acknowledge(target=key, by=by, comment="resolved in PagerDuty", asked_ms=at_ms)
     if event.event_type == "incident.unacknowledged":
         # Also by nobody: the time of an acknowledgement ran out over there.
-        return Unacknowledge(target=key, by=by)
+        return Unacknowledge(target=key, by=by, asked_ms=at_ms)
     return None

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable
 
 from driftbell.alerting.life.flapping import shown_of
-from driftbell.alerting.state.records import Acknowledgement, Group
+from driftbell.alerting.state.records import Acknowledgement, DeliveryQueue, Group
 from driftbell.alerting.state.silence import Acknowledge, Answer, Unacknowledge
 from driftbell.alerting.state.state import Draft, State
 
@@ -14,6 +14,8 @@ from driftbell.alerting.state.state import Draft, State
 LONGEST_NAME, LONGEST_COMMENT = 100, 1_000
 #: A snooze is at most so long; who wants more wants a silence.
 LONGEST_SNOOZE_MS = 30 * 86_400_000
+#: How far a vendor's clock may be behind ours.
+CLOCKS_MS = 5_000
 
 
 class AcknowledgeReason(enum.StrEnum):
@@ -26,6 +28,8 @@ class AcknowledgeReason(enum.StrEnum):
     NOT_ACKNOWLEDGED = "not_acknowledged"
     #: Nothing that fires has this name.
     NOT_FIRING = "not_firing"
+    #: It was asked before the incident opened, or before the last that was done: the word of it came late.
+    OUTDATED = "outdated"
     INVALID_TIME = "invalid_time"
 
 
@@ -37,6 +41,9 @@ def acknowledge(draft: Draft, command_id: str, action: Acknowledge, now_ms: int)
     meant = firing_of(draft, action.target, now_ms)
     if not meant:
         return _unknown(command_id, action.target, now_ms)
+    meant = _since(draft, action, meant)
+    if not meant:
+        return _outdated(command_id, now_ms)
     made = Acknowledgement(
         by=action.by[:LONGEST_NAME],
         at_ms=now_ms,
@@ -44,6 +51,7 @@ def acknowledge(draft: Draft, command_id: str, action: Acknowledge, now_ms: int)
         comment=action.comment[:LONGEST_COMMENT],
     )
     _set(draft, meant, made, now_ms)
+    _note(draft, meant, action.asked_ms or now_ms)
     reason = AcknowledgeReason.SNOOZED if action.until_ms else AcknowledgeReason.ACKNOWLEDGED
     return Answer(id=command_id, at_ms=now_ms, reason=reason.value, alerts=meant)
 
@@ -53,6 +61,11 @@ def give_back(draft: Draft, command_id: str, action: Unacknowledge, now_ms: int)
     meant = firing_of(draft, action.target, now_ms)
     if not meant:
         return _unknown(command_id, action.target, now_ms)
+    meant = _since(draft, action, meant)
+    if not meant:
+        return _outdated(command_id, now_ms)
+    # Also where nobody has it yet: the word of an earlier acknowledgement may still come.
+    _note(draft, meant, action.asked_ms or now_ms)
     taken = tuple(name for name in meant if (one := draft.acknowledgement(name)) is not None and one.holds(now_ms))
     if not taken:
         return Answer(id=command_id, at_ms=now_ms, reason=AcknowledgeReason.NOT_ACKNOWLEDGED.value)
@@ -72,16 +85,34 @@ def firing_of(draft: Draft, target: str, now_ms: int) -> tuple[str, ...]:
     return () if group is None else _told(draft, group, now_ms)
 
 
+def _since(draft: Draft, action: Acknowledge | Unacknowledge, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of which nothing is later than what is asked."""
+    asked_ms = action.asked_ms
+    if not asked_ms:
+        return names
+    queue = _queue_of(draft.state, action.target)
+    if queue is not None and queue.incidents and asked_ms + CLOCKS_MS < queue.incidents[-1].opened_ms:
+        # Of an incident before this one, which had the same key: nobody has seen this one yet.
+        return ()
+    return tuple(
+        name for name in names if (entry := draft.entry_to_read(name)) and entry.acknowledgement_ms <= asked_ms
+    )
+
+
 def group_of(state: State, target: str) -> Group | None:
     """The group whose id it is, or whose incident's id, or a vendor's key of it."""
     group = state.groups.get(target)
     if group is None:
-        key = target.rpartition("-")[0] if "-" in target else target
-        queue = state.queues.get(key) or next(
-            (one for one in state.queues.values() if any(incident.id == target for incident in one.incidents)), None
-        )
+        queue = _queue_of(state, target)
         group = None if queue is None else state.groups.get(queue.group_id)
     return group
+
+
+def _queue_of(state: State, target: str) -> DeliveryQueue | None:
+    key = target.rpartition("-")[0] if "-" in target else target
+    return state.queues.get(key) or next(
+        (one for one in state.queues.values() if any(incident.id == target for incident in one.incidents)), None
+    )
 
 
 def _told(draft: Draft, group: Group, now_ms: int) -> tuple[str, ...]:
@@ -107,6 +138,18 @@ def _set(draft: Draft, names: Iterable[str], made: Acknowledgement | None, now_m
             group = draft.group(group_id)
             assert group is not None
             group.next_flush_ms = now_ms
+
+
+def _note(draft: Draft, names: Iterable[str], at_ms: int) -> None:
+    for name in names:
+        entry = draft.entry(name)
+        assert entry is not None
+        entry.acknowledgement_ms = at_ms
+
+
+def _outdated(command_id: str, now_ms: int) -> Answer:
+    error = "it was asked before the incident opened, or before somebody else took it on or gave it back"
+    return Answer(id=command_id, at_ms=now_ms, reason=AcknowledgeReason.OUTDATED.value, error=error)
 
 
 def _unknown(command_id: str, target: str, now_ms: int) -> Answer:

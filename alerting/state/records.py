@@ -104,6 +104,8 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     lives: dict[str, Life] = msgspec.field(default_factory=dict)
     #: Of this episode; None while nobody has taken it on.
     acknowledgement: Acknowledgement | None = None
+    #: When somebody last took it on or gave it back; 0: never.
+    acknowledgement_ms: int = 0
     #: When it began to fire lately, as often as matters.
     fires: tuple[int, ...] = ()
     #: Why it is kept open when it is over; None while it does not flap.

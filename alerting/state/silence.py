@@ -58,19 +58,22 @@ class Acknowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     Args:
         target: a fingerprint, or the id of an incident, or a key of it at a vendor (PagerDuty's ``dedup_key``).
         until_ms: of a snooze: when people are called again if it still fires; 0: until it is over.
+        asked_ms: when the person asked for it, where the word may come late or out of order (a webhook); 0: now.
     """
 
     target: str
     by: str = ""
     comment: str = ""
     until_ms: int = 0
+    asked_ms: int = 0
 
 
 class Unacknowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="unacknowledge"):
-    """A command: give alerts back; people are called again. ``target`` as in ``Acknowledge``."""
+    """A command: give alerts back; people are called again. ``target`` and ``asked_ms`` as in ``Acknowledge``."""
 
     target: str
     by: str = ""
+    asked_ms: int = 0
 
 
 class SilenceIncident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="silence_incident"):

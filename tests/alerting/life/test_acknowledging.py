@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from driftbell.alerting.inbound.pagerduty_events import asked
 from driftbell.alerting.incidents.configured import muters_of
 from driftbell.alerting.incidents.decision import DecisionReason
 from driftbell.alerting.outbox.delivery import Delivery
@@ -20,6 +23,7 @@ from driftbell.alerting.state.silence import Acknowledge, Answer, Command, Unack
 from driftbell.runtime.config.router import RouterConfig
 from driftbell.schemas import Alert
 from tests.alerting.alerts import make_alert
+from tests.alerting.inbound.people import pagerduty_event
 from tests.alerting.rig import Rig
 
 ROUTE = {"group_by": ["model"], "group_wait": 1, "group_interval": 10, "repeat_interval": 60}
@@ -134,6 +138,50 @@ async def test_what_is_given_back_calls_people_at_once() -> None:
 
     assert one.vendor.calls == [1, 7]
     assert (await give_back(one, mark())).reason == "not_acknowledged"
+
+
+async def by_webhook(one: Rig, kind: str, key: str, at_ms: int) -> str:
+    found = asked(json.dumps(pagerduty_event(kind, key, at=at_ms / 1000)).encode(), one.clock())
+    assert found is not None
+    return (await one.router.command(Command(id=found.command_id, action=found.action))).reason
+
+
+async def test_the_late_word_of_an_acknowledgement_takes_on_no_incident_that_nobody_has_seen() -> None:
+    one = await rig().start()
+    await one.fire()
+    await one.until(5)
+    [key] = one.vendor.open
+    acknowledged_ms = one.clock()
+    await one.until(10)
+    await one.resolve()
+    await one.until(30)
+    await one.fire(episode=2)
+    await one.until(40)
+    assert list(one.vendor.open) == [key]
+
+    for kind in ("incident.acknowledged", "incident.resolved", "incident.unacknowledged"):
+        assert await by_webhook(one, kind, key, acknowledged_ms) == "outdated"
+    entry = one.router.state.entries[mark()]
+    assert entry.acknowledgement is None
+    assert await by_webhook(one, "incident.acknowledged", key, one.clock() - 1_000) == "acknowledged"
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["in order", "out of order"])
+async def test_of_an_acknowledgement_and_its_end_the_later_one_holds_in_whatever_order_they_come(first: int) -> None:
+    one = await rig().start()
+    await one.fire()
+    await one.until(5)
+    [key] = one.vendor.open
+    events = [("incident.acknowledged", one.clock()), ("incident.unacknowledged", one.clock() + 5_000)]
+    await one.until(20)
+    reasons = [await by_webhook(one, kind, key, at_ms) for kind, at_ms in (events[first], events[1 - first])]
+
+    assert reasons == [["acknowledged", "given_back"], ["not_acknowledged", "outdated"]][first]
+    assert one.router.state.entries[mark()].acknowledgement is None
+    # What a person asks of the router itself is of now.
+    assert (await acknowledge(one, mark())).reason == "acknowledged"
+    assert await by_webhook(one, "incident.unacknowledged", key, one.clock() - 1) == "outdated"
+    assert one.router.state.entries[mark()].acknowledgement is not None
 
 
 async def test_a_new_alert_and_a_new_episode_call_again() -> None:

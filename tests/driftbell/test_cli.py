@@ -80,7 +80,7 @@ def test_every_command_has_help_with_a_description_and_an_example(
     assert len(description) > 60
     # An example names no alert that there is not.
     known = (ROOT / "docs" / "monitors.md").read_text()
-    examples = text.partition("example:\n")[2]
+    examples = text.partition("example:\n")[2].partition("\n\n")[0]
     assert [name for name in re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", examples) if name not in known] == []
 
 

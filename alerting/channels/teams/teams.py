@@ -37,6 +37,9 @@ _CODES = {
     "DirectApiInvalidAuthorizationScheme": OutcomeReason.AUTH_ERROR,
     "RequestEntityTooLarge": OutcomeReason.CONTENT_REJECTED,
 }
+_ACCEPTED = 202
+#: What a workflow with an answer of its own may say with 200 (nothing), and what connectors say.
+_TAKEN = (b"", b"1")
 _INNER_STATUS = re.compile(r"HTTP error (\d{3})")
 
 
@@ -92,12 +95,13 @@ def judge(answer: HttpResponse) -> Outcome:
     """What a workflow's answer means, or that of a connector."""
     if 200 <= answer.status < 300:
         inner = _INNER_STATUS.search(answer.text)
-        if inner is None:
+        reason = OutcomeReason.SENT if inner is None else classify(int(inner[1]))
+        if reason is not OutcomeReason.SENT:
+            return failed(reason, answer.text, retry_after_seconds=answer.retry_after_seconds)
+        if answer.status == _ACCEPTED or answer.body.strip() in _TAKEN:
             return sent()
-        reason = classify(int(inner[1]))
-        if reason is OutcomeReason.SENT:
-            return sent()
-        return failed(reason, answer.text, retry_after_seconds=answer.retry_after_seconds)
+        # Another success is not Teams' (a proxy, a login page): the message would be lost.
+        return refused(answer)
     known = _CODES.get(_code(answer.body))
     if known is not None:
         told = f"HTTP {answer.status}: {answer.text}"

@@ -104,6 +104,25 @@ class TestTeams(ChannelContract):
 
         assert (await bench.make().send(delivery())).reason is reason
 
+    @pytest.mark.parametrize(
+        ("status", "body", "reason"),
+        [
+            (202, "", OutcomeReason.SENT),
+            (202, "accepted", OutcomeReason.SENT),
+            (200, "", OutcomeReason.SENT),
+            (200, "1", OutcomeReason.SENT),
+            (200, "<html>Sign in</html>", OutcomeReason.CLIENT_ERROR),
+            (203, "<html>a proxy</html>", OutcomeReason.CLIENT_ERROR),
+            (200, '{"ok": true}', OutcomeReason.CLIENT_ERROR),
+        ],
+    )
+    async def test_a_success_that_is_not_of_teams_is_none(
+        self, bench: Bench, status: int, body: str, reason: OutcomeReason
+    ) -> None:
+        bench.faults.add(Fault(status=status, body=body), times=2)
+
+        assert (await bench.make().send(delivery())).reason is reason
+
     async def test_a_throttled_card_says_when_to_come_back(self, bench: Bench) -> None:
         bench.faults.add(Fault(status=429, headers={"Retry-After": "17"}))
         outcome = await bench.make().send(delivery())

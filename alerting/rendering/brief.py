@@ -27,7 +27,9 @@ def brief(message: Message, room: int, size: Callable[[str], int] = len) -> str:
     for item in message.items:
         facts = [f"{fact.name}: {truncate(one_line(fact.value), MAX_LINE)}" for fact in item.facts]
         if message.with_summaries or total > 1:
-            facts.insert(0, f"{'FIRING' if item.firing else 'RESOLVED'}: {truncate(one_line(item.summary), MAX_LINE)}")
+            facts.insert(
+                0, f"{'FIRING' if item.firing else message.ended}: {truncate(one_line(item.summary), MAX_LINE)}"
+            )
         kept = _fitting(lines, facts, room, size)
         if not kept:
             break

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from driftbell.alerting.rendering.story.headline import RESOLVED, headline, summary
+from driftbell.alerting.rendering.story.headline import RESOLVED, ROUTING_CHANGED, end_word, headline, summary
 from driftbell.alerting.rendering.story.news import news
 from driftbell.alerting.rendering.story.roles import is_over, phrase, symptom
 from driftbell.alerting.rendering.story.story import tell
@@ -70,6 +70,8 @@ class Message:
     taken: bool = False
     #: What an update says that the messages before it did not.
     news: str = ""
+    #: What its alerts that do not fire here any more are called.
+    ended: str = RESOLVED
 
     @property
     def state(self) -> str:
@@ -86,7 +88,7 @@ class Message:
         yield self.state
         for item in self.items:
             yield ""
-            yield f"{'FIRING' if item.firing else 'RESOLVED'}: {item.summary}"
+            yield f"{'FIRING' if item.firing else self.ended}: {item.summary}"
             for fact in item.facts:
                 yield f"  {fact.name}: {fact.value}"
         if self.more:
@@ -102,6 +104,9 @@ def compose(notification: Notification, incident: Incident, kind: Kind) -> Messa
     story = tell(notification.alerts)
     shown = story.alerts[:MAX_SHOWN]
     items = [_item(alert, notification.decided_ms, story.head) for alert in shown]
+    if notification.reason == ROUTING_CHANGED:
+        # How long it lasted is not known: it may fire on.
+        items = [replace(item, facts=tuple(fact for fact in item.facts if fact.name != "Lasted")) for item in items]
     if items and story.folded:
         also = ", ".join(map(symptom, story.folded[:MAX_FOLDED]))
         more = len(story.folded) - MAX_FOLDED
@@ -114,7 +119,9 @@ def compose(notification: Notification, incident: Incident, kind: Kind) -> Messa
     told = news(notification) if kind is Kind.UPDATE else ""
     status = _state(notification, incident)
     return Message(
-        subject=_closed(incident.subject) if kind is Kind.RESOLVE and incident.subject else subject(notification),
+        subject=_closed(incident.subject, notification)
+        if kind is Kind.RESOLVE and incident.subject
+        else subject(notification),
         status=status,
         kind=kind,
         items=tuple(items),
@@ -122,6 +129,7 @@ def compose(notification: Notification, incident: Incident, kind: Kind) -> Messa
         link=notification.external_url,
         taken=notification.is_taken,
         news=told,
+        ended=end_word(notification),
     )
 
 
@@ -135,10 +143,10 @@ def subject(notification: Notification) -> str:
     return headline(notification)
 
 
-def _closed(opened: str) -> str:
+def _closed(opened: str, notification: Notification) -> str:
     """The subject of what is over: it begins with that instead of a severity."""
     level, _, rest = opened.partition(" ")
-    return f"{RESOLVED} {rest}" if level in _LEVELS else opened
+    return f"{end_word(notification)} {rest}" if level in _LEVELS else opened
 
 
 def _state(notification: Notification, incident: Incident) -> str:
@@ -149,6 +157,8 @@ def _state(notification: Notification, incident: Incident) -> str:
 def _status(notification: Notification, incident: Incident) -> str:
     started = min((to_ms(alert.startsAt) for alert in notification.alerts), default=incident.opened_ms)
     if notification.status == "resolved":
+        if notification.reason == ROUTING_CHANGED:
+            return "closed here: the configuration has changed; what still fires is told elsewhere"
         ended = max(
             (to_ms(alert.endsAt) for alert in notification.alerts if alert.endsAt), default=notification.decided_ms
         )

@@ -20,6 +20,11 @@ MAX_HEADLINE = 140
 #: What a headline begins with when nothing fires any more.
 RESOLVED = "RESOLVED"
 
+#: What it begins with when an incident is closed at a place because the routing has changed: what it is about may fire on.
+CLOSED_HERE = "CLOSED HERE"
+#: The reason of such a close (``driftbell.alerting.incidents.decision``).
+ROUTING_CHANGED = "routing_changed"
+
 #: Features named where no alert says what caused a fall of performance.
 _MOVED_MOST = 3
 _DAY_MS = 86_400_000
@@ -33,11 +38,16 @@ def headline(notification: Notification) -> str:
     head = story.head
     assert head is not None
     total = notification.firing or notification.resolved
-    level = RESOLVED if notification.status == "resolved" else notification.severity.upper()
+    level = end_word(notification) if notification.status == "resolved" else notification.severity.upper()
     if not phrase(head) or not head.labels.get("model"):
         return f"{level} {summary(head)}{_more(total - 1)}"
     text, told = _in_short(story, head, f"{level} {_subject(story, head)}: ", notification.decided_ms)
     return text + _more(total - told - sum(one.status == head.status for one in story.folded))
+
+
+def end_word(notification: Notification) -> str:
+    """What a message that ends an incident begins with."""
+    return CLOSED_HERE if notification.reason == ROUTING_CHANGED else RESOLVED
 
 
 def summary(alert: Alert) -> str:

@@ -88,7 +88,11 @@ class Office(Rig):
 
     def shown_in(self, channel: str) -> list[str]:
         """The models whose message in a channel says that they fire."""
-        return sorted(_model(one.everything) for one in self._roots(channel) if "resolved" not in one.everything)
+        return sorted(
+            _model(one.everything)
+            for one in self._roots(channel)
+            if not any(end in one.everything for end in ("resolved", "closed here"))
+        )
 
     def posted_in(self, channel: str) -> int:
         """Messages that were ever posted there."""

@@ -127,7 +127,7 @@ async def test_sighup_puts_a_changed_file_in_force_and_a_bad_one_not(
         await until(lambda: first.closed, "the incident is closed at the service of before", 20)
         await until(lambda: vendors.pagerduty.open, "it is open at the service of now", 20)
         await until(lambda: len(vendors.smtp.mails) == 2, "the mail thread ends", 20)
-        assert "resolved" in vendors.smtp.mails[1].text
+        assert "closed here" in vendors.smtp.mails[1].text
         [second] = vendors.pagerduty.open
         assert (first.routing_key, second.routing_key) == (ROUTING_KEY, OTHER_KEY)
         assert len(vendors.slack.roots) == 1 and "resolved" not in vendors.slack.roots[0].everything

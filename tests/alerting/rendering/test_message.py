@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from driftbell.alerting.incidents.decision import DecisionReason
+from driftbell.alerting.rendering.brief import brief
 from driftbell.alerting.rendering.message import MAX_SHOWN, compose, minimal, subject
 from driftbell.alerting.rendering.story.headline import summary
 from driftbell.alerting.state.records import Kind
@@ -43,6 +46,19 @@ def test_a_close_says_how_long_it_lasted() -> None:
 
     assert told[0] == "resolved after 12 min, at 2026-11-24 14:12:34 UTC"
     assert "  Lasted: 12 min" in told
+
+
+def test_a_close_after_a_change_of_the_routing_does_not_say_that_it_is_over() -> None:
+    one = delivery(Kind.RESOLVE)
+    notification = msgspec.structs.replace(one.notification, reason=DecisionReason.ROUTING_CHANGED.value)
+    for incident in (one.incident, msgspec.structs.replace(one.incident, subject="CRITICAL fraud v3: error rate")):
+        message = compose(notification, incident, Kind.RESOLVE)
+        text = "\n".join([message.subject, *message.lines(), brief(message, 2_000)])
+        assert message.subject.startswith("CLOSED HERE ")
+        assert message.state == "closed here: the configuration has changed; what still fires is told elsewhere"
+        assert "resolved" not in text.lower()
+        assert "Lasted" not in text
+    assert minimal(notification, one.incident, Kind.RESOLVE).subject.startswith("CLOSED HERE ")
 
 
 def test_many_alerts_are_counted_and_the_worst_come_first() -> None:

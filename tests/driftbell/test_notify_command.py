@@ -56,7 +56,9 @@ async def test_every_channel_opens_it_and_closes_it(
     assert len(vendors.smtp.mails) == 2
     opened, closed = (mail.message for mail in vendors.smtp.mails)
     assert closed["Subject"] == f"Re: {opened['Subject']}"
-    body = opened.get_body(("plain",)).get_content()
+    plain = opened.get_body(("plain",))
+    assert plain is not None
+    body = plain.get_content()
     assert "driftbell ack" not in body and "driftbell events tail" not in body
     [message] = [one for one in vendors.slack.messages if one.thread_ts is None]
     assert "RESOLVED" in message.text.upper()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 
-from driftbell.alerting.channels.secrets import secret_of
-from driftbell.alerting.errors import RefusedError, SecretError
+from driftbell.alerting.channels.secrets import unreadable
+from driftbell.alerting.errors import RefusedError
 from driftbell.runtime.config.router_api import ApiConfig
 from driftbell.runtime.config.rules import BadSetting
 
@@ -14,13 +14,7 @@ from driftbell.runtime.config.rules import BadSetting
 def refusals(api: ApiConfig) -> Iterator[BadSetting]:
     """Why the API could not be served; paths are below ``router``. Connects to nothing."""
     for name in ("bearer_token", "password"):
-        secret = secret_of(api, name)
-        if secret is None:
-            continue
-        try:
-            secret.read()
-        except SecretError as error:
-            yield BadSetting(("api", secret.key), str(error), "correct it, or put the secret there")
+        yield from unreadable(api, name, "api")
     try:
         tls_of(api)
     except RefusedError as error:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from driftbell.alerting.errors import SecretError
 from driftbell.runtime.config.router import Global
+from driftbell.runtime.config.rules import BadSetting
 from driftbell.runtime.config.section import HIDDEN, Section
 
 #: Characters of the shortest part of a URL that is taken for a secret.
@@ -69,6 +70,17 @@ def secret_of(section: Section, name: str) -> SecretSource | None:
     if value is None and file is None and variable is None:
         return None
     return SecretSource(name, value, file, variable, is_global=isinstance(section, Global))
+
+
+def unreadable(section: Section, name: str, where: str, called: str = "secret") -> Iterator[BadSetting]:
+    """Why a secret that is given cannot be read; ``where`` is the key of its section in the router's settings."""
+    secret = secret_of(section, name)
+    if secret is None:
+        return
+    try:
+        secret.read()
+    except SecretError as error:
+        yield BadSetting((where, secret.key), str(error), f"correct it, or put the {called} there")
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
-from driftbell.alerting.api.startable import refusals as api_refusals
 from driftbell.alerting.channels.registry import MODEL, refusals
-from driftbell.alerting.heartbeat.startable import refusals as heartbeat_refusals
-from driftbell.alerting.inbound.startable import refusals as inbound_refusals
+from driftbell.alerting.process.reloading.effective import unmet
 from driftbell.errors import UsageError
 from driftbell.runtime.config.document import Path
 from driftbell.runtime.config.loader import Check, ConfigError, Doubt, find, load
@@ -97,11 +95,7 @@ def check_everything(
             yield ("router", *wrong.path), f"{wrong.message}; {wrong.fix}"
         if not with_environment:
             return
-        for wrong in (
-            *api_refusals(config.router.api),
-            *inbound_refusals(config.router),
-            *heartbeat_refusals(config.router.heartbeat),
-        ):
+        for wrong in unmet(config.router):
             yield ("router", *wrong.path), f"{wrong.message}; {wrong.fix}"
 
     return _read(options, channels, doubts=[_doubts], with_environment=with_environment, warn=warn)
